@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Functions shared by the scripts that bring engines and images to a bare machine.
 # Sourced, never run: `source "$here/lib.sh"`.
 #
@@ -106,7 +107,7 @@ runs_as() {
   local pid
   [[ -s $1 ]] || return 1
   pid=$(<"$1")
-  [[ -r /proc/$pid/comm && $(</proc/$pid/comm) == "$2" ]]
+  [[ -r /proc/$pid/comm && $(<"/proc/$pid/comm") == "$2" ]]
 }
 
 # spawn LOG COMMAND...: starts a program in a session of its own, so that it outlives this script and its terminal. The lock

@@ -1,0 +1,159 @@
+//! Everything that can happen to a stack. Serialisable: the same events are the `--json` stream, the socket's
+//! protocol and the only input of [`super::state::State::apply`]. Never holds a secret.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::hold::Hold;
+use crate::plan::observed::{Generation, Status};
+
+/// Version of the event format, first field of every line of `--json`.
+pub const VERSION: u32 = 1;
+
+/// An event and when it happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Stamped {
+    pub v: u32,
+    /// Milliseconds since 1970, UTC.
+    pub at: u64,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The stack file was read; replaces the list of services.
+    Stack { name: String, layers: Vec<String>, services: Vec<ServiceInfo> },
+    /// The stack file was edited to something that is none; what runs stays. `error` is plain text.
+    StackRejected { error: String },
+    /// What a look found of one instance. `None`: there is no container.
+    Instance { service: String, index: u32, found: Option<Found> },
+    /// An operation of the plan. `service` is empty for networks, volumes and pulled images of several services.
+    Operation { service: Option<String>, subject: String, verb: Verb, cause: String, step: Step },
+    /// The reasons why a service does not go on; empty: nothing holds it.
+    Held { service: String, holds: Vec<Hold> },
+    Probe { service: String, index: u32, generation: Generation, passed: bool, answer: String },
+    /// Liveness failed; a restart follows.
+    NotAlive { service: String, index: u32, answer: String },
+    /// A deadline passed, or the restarts are spent: it will not be tried again until something changes.
+    GaveUp { service: String, why: Failure },
+    /// A person or a change asked to try it again.
+    Retry { service: String },
+    /// A job that is done already, from the same inputs.
+    JobCurrent { service: String },
+    /// Files reached a container, or led to another action.
+    Watched { service: String, action: WatchOutcome, files: usize, first: String, millis: u64 },
+    /// Something worth a line that is no state: the engine went away, polling took over.
+    Notice { level: Level, text: String },
+    /// The last line of a service's log, sampled. Logs themselves do not pass through here.
+    LastLine { service: String, line: String },
+    /// The connection to the container engine.
+    Runtime { up: bool, text: String },
+    /// A round of planning found nothing to do, and everything asked for is ready (or has failed).
+    Settled { ready: bool, operations: usize },
+    /// The engine of this stack stops.
+    Bye { removed: bool },
+}
+
+/// What views need to know of a service beside its state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ServiceInfo {
+    pub name: String,
+    /// In the scope of this `up`.
+    pub wanted: bool,
+    pub job: bool,
+    /// `postgres:14`, an image, `build`, or the command of a host process.
+    pub source: String,
+    pub needs: Vec<String>,
+    /// `http://127.0.0.1:8000` or `127.0.0.1:5432`, as far as ports are chosen.
+    pub addresses: Vec<String>,
+    /// Whether anything tells that it is ready; without, running is ready.
+    pub probed: bool,
+    pub replicas: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Found {
+    pub generation: Generation,
+    pub status: Status,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    Pull,
+    Build,
+    Create,
+    Start,
+    Stop,
+    Remove,
+    Update,
+    Provision,
+    Run,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    Started,
+    /// `done` of `total` bytes or steps where known; `text` is the current line.
+    Progress { text: String, done: u64, total: u64 },
+    Done { millis: u64 },
+    /// Its condition did not hold: nothing had to be done.
+    Skipped,
+    Failed { failure: Failure },
+    /// Overtaken by a newer plan.
+    Cancelled,
+}
+
+/// What went wrong, and of which kind, so that planning and exit codes need not read text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Failure {
+    pub class: FailureClass,
+    /// One sentence.
+    pub message: String,
+    /// Further lines: the end of a build log, the engine's own words.
+    pub detail: Vec<String>,
+    /// What to do next.
+    pub help: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// The engine did not answer, or not in time: try again.
+    Engine,
+    /// Someone else has the host port.
+    PortTaken,
+    ImageMissing,
+    Build,
+    /// The container ended by itself.
+    Exited,
+    OutOfMemory,
+    /// The probe did not pass within its deadline.
+    NotReady,
+    DiskFull,
+    /// The name is taken by something that is not ours.
+    NameTaken,
+    /// A reference or a secret has no value.
+    Unresolved,
+    Other,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchOutcome {
+    Synced,
+    Restarted,
+    Rebuilding,
+    Rerun,
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    Info,
+    Warning,
+    Error,
+}

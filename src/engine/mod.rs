@@ -1,0 +1,4 @@
+//! The one writer of live state.
+
+pub mod event;
+pub mod state;

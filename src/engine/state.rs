@@ -1,0 +1,99 @@
+//! What is known of a running stack, and the only place where it changes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Failure, Found, ServiceInfo, Step, Verb};
+use crate::plan::hold::Hold;
+
+/// A snapshot that every view draws from. Changes through `apply(state, event)` only.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub name: String,
+    pub layers: Vec<String>,
+    /// By service, in the order of the graph (what is needed comes first).
+    pub services: Vec<ServiceState>,
+    /// Networks, volumes and shared images at work: subject to what happens.
+    pub shared: BTreeMap<String, Work>,
+    /// The error of a stack file that was edited to nonsense.
+    pub rejected: Option<String>,
+    /// The container engine answers.
+    pub runtime_up: bool,
+    /// Nothing left to do in the last round of planning.
+    pub settled: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceState {
+    pub info: ServiceInfo,
+    pub phase: Phase,
+    /// When `phase` was entered, milliseconds since 1970.
+    pub since: u64,
+    pub holds: Vec<Hold>,
+    /// By index.
+    pub instances: BTreeMap<u32, InstanceState>,
+    pub work: Option<Work>,
+    /// Starts after a crash, since it was last ready for a while.
+    pub restarts: u32,
+    pub failure: Option<Failure>,
+    pub last_line: String,
+    /// Services that it needs and that are not ready at this moment, although it runs.
+    pub degraded_by: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct InstanceState {
+    pub found: Option<Found>,
+    /// The last answer of its probe for the current generation.
+    pub probe: Option<ProbeState>,
+    /// Provisioning of the current generation is done, or there is none.
+    pub provisioned: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeState {
+    pub passed: bool,
+    pub answer: String,
+    pub at: u64,
+    /// It has passed once in this generation.
+    pub ever: bool,
+    pub failures: u32,
+}
+
+/// An operation in flight.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Work {
+    pub verb: Verb,
+    pub step: Step,
+    pub since: u64,
+}
+
+/// How far a service is, in the words that views show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Not asked for in this `up`.
+    Idle,
+    /// Nothing has happened yet, or it waits for what it needs.
+    Waiting,
+    Pulling,
+    Building,
+    Creating,
+    /// Runs, its probe has not passed yet in this generation.
+    Starting,
+    /// For a job: at work.
+    Running,
+    Ready,
+    /// A job that ended with 0.
+    Done,
+    /// Was ready in this generation; its probe fails now.
+    Unready,
+    /// Crashed, and waits for the next try.
+    Crashed,
+    /// Will not be tried again until something changes.
+    Failed,
+    Paused,
+    Stopping,
+    Stopped,
+}

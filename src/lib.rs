@@ -1,0 +1,6 @@
+//! `dev`: local development stacks, in order, gated on real readiness.
+
+pub mod engine;
+pub mod plan;
+pub mod runtime;
+pub mod stack;

@@ -1,0 +1,1 @@
+//! Host ports: (wanted, remembered, taken) -> chosen.

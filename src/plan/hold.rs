@@ -1,0 +1,39 @@
+//! Why a thing waits, as data.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stack::Condition;
+
+/// What a start waits for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Gate {
+    pub service: String,
+    pub condition: Condition,
+}
+
+/// One reason why a service does not go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Hold {
+    /// `on` is not as far as `condition` asks; `phase` says how far it is.
+    Needs { on: String, condition: Condition, phase: String },
+    /// Crashed; the next start is due at this time (milliseconds since 1970).
+    Backoff { until: u64, attempt: u32 },
+    /// Its probe has not passed; `answer` is the last one.
+    Probe { answer: String },
+    /// Its image is being built or pulled.
+    Image { reference: String },
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Needs { on, phase, .. } => write!(f, "{on} ({phase})"),
+            Self::Backoff { attempt, .. } => write!(f, "restart {attempt}"),
+            Self::Probe { answer } => f.write_str(answer),
+            Self::Image { reference } => write!(f, "image {reference}"),
+        }
+    }
+}

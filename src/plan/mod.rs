@@ -1,0 +1,11 @@
+//! Pure decisions: what should be, compared with what is. No I/O, no clock.
+
+pub mod allocate;
+pub mod desired;
+pub mod hold;
+pub mod observed;
+pub mod operation;
+pub mod react;
+pub mod reconcile;
+
+pub use operation::{Action, Cause, Input, OnlyIf, OpId, Operation, Plan, Subject};

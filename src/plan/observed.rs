@@ -1,0 +1,120 @@
+//! What one look at the world found.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stack::Protocol;
+
+/// Everything that planning compares with; file hashes and job records included.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Containers that carry the project's label, one-off ones left out.
+    pub containers: Vec<ObservedContainer>,
+    /// Networks of the project by the engine's name, and external ones that were asked for.
+    pub networks: BTreeMap<String, ObservedNetwork>,
+    /// Volumes of the project by the engine's name, and external ones that were asked for.
+    pub volumes: BTreeMap<String, ObservedVolume>,
+    /// The images that were asked for and exist, by the reference that was asked.
+    pub images: BTreeMap<String, ObservedImage>,
+    /// Hash of the inputs of each job that has some, by service.
+    pub inputs: BTreeMap<String, String>,
+    /// What each job's last success was made from, by service; kept in the state folder.
+    pub jobs: BTreeMap<String, JobRecord>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedContainer {
+    pub id: String,
+    pub name: String,
+    pub service: String,
+    pub index: u32,
+    /// [`super::desired::LABEL_CONFIG`]; `None` when another tool made it.
+    pub config: Option<String>,
+    /// [`super::desired::LABEL_DIR`], else compose's working folder.
+    pub dir: Option<String>,
+    pub image_id: String,
+    pub status: Status,
+    /// As the engine writes it; with the id it names the generation.
+    pub started_at: String,
+    /// Published ports that are bound now: (container port, protocol, host address, host port).
+    pub ports: Vec<(u16, Protocol, IpAddr, u16)>,
+    /// Its address on each network.
+    pub addresses: BTreeMap<String, IpAddr>,
+    /// Name of the engine's restart policy: `no`, `always`, …
+    pub restart_policy: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Created,
+    Running,
+    Paused,
+    Restarting,
+    Exited { code: i64, out_of_memory: bool },
+    /// Being removed, or beyond repair.
+    Dead,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedNetwork {
+    pub id: String,
+    /// Carries this project's label.
+    pub ours: bool,
+    pub dir: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedVolume {
+    /// Carries this project's label.
+    pub ours: bool,
+    /// [`super::desired::LABEL_CREATED`], else the engine's creation time.
+    pub created: String,
+    pub dir: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObservedImage {
+    pub id: String,
+    /// [`super::desired::LABEL_BUILD`]
+    pub build: Option<String>,
+    /// Whether it has a HEALTHCHECK, and which.
+    pub healthcheck: Option<ImageHealthcheck>,
+}
+
+/// HEALTHCHECK of an image, times in nanoseconds as the engine gives them (0: its default).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageHealthcheck {
+    /// `["CMD", …]` or `["CMD-SHELL", …]`
+    pub test: Vec<String>,
+    pub interval: i64,
+    pub timeout: i64,
+    pub retries: i64,
+    pub start_period: i64,
+}
+
+/// From what a job last succeeded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRecord {
+    /// Over command, env, inputs or image, and the identity of every volume under what it needs.
+    pub hash: String,
+}
+
+/// Names one life of a container: the id and when it was started.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Generation {
+    pub id: String,
+    pub started_at: String,
+}
+
+impl ObservedContainer {
+    pub fn is_running(&self) -> bool {
+        matches!(self.status, Status::Running | Status::Paused)
+    }
+
+    pub fn generation(&self) -> Generation {
+        Generation { id: self.id.clone(), started_at: self.started_at.clone() }
+    }
+}

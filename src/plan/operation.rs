@@ -1,0 +1,131 @@
+//! A plan: a graph of operations, each exactly one call to the outside, each with its cause.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::desired::{BuildSpec, ContainerSpec};
+use super::hold::Gate;
+use crate::stack::Restart;
+
+/// Index into [`Plan::operations`].
+pub type OpId = usize;
+
+/// Operations in an order in which they could run one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub operations: Vec<Operation>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    pub id: OpId,
+    pub subject: Subject,
+    pub action: Action,
+    pub cause: Cause,
+    /// Operations that have to be done before; when one fails, this one is not tried.
+    pub after: Vec<OpId>,
+    /// What has to hold in the running stack before.
+    pub gates: Vec<Gate>,
+    /// Skipped, as done, unless this holds.
+    pub only_if: Option<OnlyIf>,
+}
+
+/// What an operation is about, for views and for telling equal operations of two plans.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    Network(String),
+    Volume(String),
+    Image(String),
+    /// One instance of a service.
+    Instance { service: String, index: u32, name: String },
+}
+
+/// Exactly one call to the outside (an engine call, or one stream of them that belongs together, as in a build).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    PullImage { reference: String },
+    BuildImage(Box<BuildSpec>),
+    CreateNetwork { name: String, key: String, internal: bool },
+    RemoveNetwork { name: String },
+    CreateVolume { name: String, key: String },
+    RemoveVolume { name: String },
+    CreateContainer { spec: Box<ContainerSpec>, image: Input<String> },
+    StartContainer { container: Input<String> },
+    /// `signal`: what the stack file asks for, else the container's own.
+    StopContainer { id: String, signal: Option<String>, grace: Duration },
+    RemoveContainer { id: String },
+    UnpauseContainer { id: String },
+    /// Live, without a restart.
+    SetRestartPolicy { id: String, policy: Restart },
+}
+
+/// Known now, or the output of an earlier operation: an image id, a container id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input<T> {
+    Known(T),
+    From(OpId),
+}
+
+/// The condition of an operation that depends on an earlier one's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnlyIf {
+    /// An operation whose output is an image id …
+    pub image_of: OpId,
+    /// … that differs from this one.
+    pub differs_from: String,
+}
+
+/// Why an operation is in the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    Missing,
+    /// Not built yet, or from other sources.
+    SourcesChanged,
+    ConfigChanged,
+    ImageChanged,
+    /// For something later in the same plan.
+    For(String),
+    /// It is there, but does not run.
+    NotRunning { exit: Option<i64> },
+    InputsChanged,
+    /// Somebody asked: `restart`.
+    Asked,
+    /// What it needs has a new generation, and it asked to be restarted then.
+    Needs(String),
+    /// Nothing in the stack file wants it any more.
+    Orphan,
+    Down,
+    /// The engine's restart policy has to step back, or to take over again.
+    Attach,
+    Detach,
+    Paused,
+    PortTaken,
+    NotAlive,
+}
+
+impl Plan {
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+    }
+}
+
+impl Subject {
+    /// The service it belongs to, where it belongs to one.
+    pub fn service(&self) -> Option<&str> {
+        match self {
+            Self::Instance { service, .. } => Some(service),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(name) => write!(f, "network {name}"),
+            Self::Volume(name) => write!(f, "volume {name}"),
+            Self::Image(name) => write!(f, "image {name}"),
+            Self::Instance { name, .. } => write!(f, "{name}"),
+        }
+    }
+}

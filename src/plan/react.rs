@@ -1,0 +1,1 @@
+//! Changed paths -> sync | restart | rebuild | rerun | re-read the stack.

@@ -1,0 +1,1 @@
+//! (stack, scope, allocations, observed) -> plan.

@@ -1,0 +1,54 @@
+//! What only a cluster reads; carried through untouched until promotion.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// `[kubernetes]` of the stack.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct StackKubernetes {
+    pub namespace: Option<String>,
+    pub pull_secrets: Vec<String>,
+}
+
+/// `kubernetes = { … }` of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Kubernetes {
+    /// Size of the volume claim: `10Gi`.
+    pub storage: Option<String>,
+    pub replicas: Option<u32>,
+    pub scale: Option<Scale>,
+    pub expose: Option<Expose>,
+    pub resources: Option<Resources>,
+    pub pull_secrets: Vec<String>,
+}
+
+/// A horizontal autoscaler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Scale {
+    pub min: u32,
+    pub max: u32,
+    /// Target utilisation in percent.
+    pub cpu: Option<u32>,
+    /// Target utilisation in percent.
+    pub memory: Option<u32>,
+}
+
+/// An ingress.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Expose {
+    pub host: Option<String>,
+    pub path: String,
+    /// Port name; without it the main port.
+    pub port: Option<String>,
+    pub class: Option<String>,
+    /// Name of a TLS secret, or of a cert-manager issuer as `issuer:NAME`.
+    pub tls: Option<String>,
+}
+
+/// Kubernetes quantities by resource name (`cpu`, `memory`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Resources {
+    pub requests: BTreeMap<String, String>,
+    pub limits: BTreeMap<String, String>,
+}

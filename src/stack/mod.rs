@@ -1,0 +1,112 @@
+//! The stack as its author means it. Pure: no tokio, no engine, no clock.
+
+pub mod file;
+pub mod presets;
+
+mod build;
+mod kubernetes;
+mod mount;
+mod port;
+mod probe;
+mod promote;
+mod service;
+mod template;
+mod watch_rule;
+
+pub mod resolve;
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use serde::Serialize;
+
+pub use build::{Build, BuildSecret};
+pub use kubernetes::{Expose, Kubernetes, Resources, Scale, StackKubernetes};
+pub use mount::Mount;
+pub use port::{HostPort, Port, Protocol};
+pub use probe::{Probe, ProbeKind};
+pub use promote::Promote;
+pub use service::{Condition, Job, Limits, Need, Restart, Role, Service, Source, Stop};
+pub use template::{Output, Part, Reference, Template};
+pub use watch_rule::{AfterSync, WatchAction, WatchRule};
+
+/// A whole stack, layers merged, presets expanded, references parsed but not resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stack {
+    /// The project name: prefix of containers, networks and volumes.
+    pub name: String,
+    /// True when the file says `name = …`: then it is verbatim, and a second checkout with it is refused.
+    pub named: bool,
+    /// Folder that relative paths start from: where the stack file lies. Absolute.
+    pub dir: Utf8PathBuf,
+    /// The files this was read from, in the order in which they were merged. Absolute.
+    pub layers: Vec<Utf8PathBuf>,
+    pub services: BTreeMap<String, Service>,
+    /// Networks by key; every service without `networks` is on `default`.
+    pub networks: BTreeMap<String, Network>,
+    /// Named volumes by key.
+    pub volumes: BTreeMap<String, Volume>,
+    pub secrets: BTreeMap<String, SecretSource>,
+    pub kubernetes: StackKubernetes,
+}
+
+/// A network of the stack, or one made elsewhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Network {
+    /// Made by someone else under this name: never created, never removed.
+    pub external: Option<String>,
+    pub internal: bool,
+}
+
+/// A named volume of the stack, or one made elsewhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Volume {
+    /// Made by someone else under this name: never created, never removed.
+    pub external: Option<String>,
+}
+
+/// Where a secret's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretSource {
+    /// Random text of this many characters, made once and kept in the state folder with mode 0600.
+    Generate(usize),
+    /// A variable of the environment of `dev`.
+    Env(String),
+    /// A file's content, without its last newline.
+    File(Utf8PathBuf),
+    /// A key of a file that `sops` decrypts.
+    Sops { file: Utf8PathBuf, key: String },
+}
+
+impl Stack {
+    /// The name of an engine object made from a key of this stack: `gold_data`.
+    pub fn volume_name(&self, key: &str) -> String {
+        match self.volumes.get(key).and_then(|v| v.external.clone()) {
+            Some(name) => name,
+            None => format!("{}_{key}", self.name),
+        }
+    }
+
+    /// The name of a network of this stack on the engine: `gold_default`.
+    pub fn network_name(&self, key: &str) -> String {
+        match self.networks.get(key).and_then(|n| n.external.clone()) {
+            Some(name) => name,
+            None => format!("{}_{key}", self.name),
+        }
+    }
+
+    /// `wanted` and everything that they need, transitively. Names that are no service are left out.
+    pub fn closure<'a>(&'a self, wanted: impl IntoIterator<Item = &'a str>) -> std::collections::BTreeSet<String> {
+        let mut found = std::collections::BTreeSet::new();
+        let mut todo: Vec<&str> = wanted.into_iter().collect();
+        while let Some(name) = todo.pop() {
+            if let Some(service) = self.services.get(name)
+                && found.insert(name.to_owned())
+            {
+                todo.extend(service.needs.keys().map(String::as_str));
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,143 @@
+//! One service: a container, a host process, or a job of either kind.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Build, Kubernetes, Mount, Output, Port, Probe, Promote, Template, WatchRule};
+
+/// One service with its preset expanded: from here on nobody asks which preset it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Service {
+    pub name: String,
+    pub source: Source,
+    /// `postgres:14` as written, for display only.
+    pub preset: Option<String>,
+    pub role: Role,
+    pub command: Option<Vec<Template>>,
+    pub entrypoint: Option<Vec<Template>>,
+    pub env: BTreeMap<String, Template>,
+    pub user: Option<String>,
+    pub workdir: Option<String>,
+    /// By name; the first in file order is the main one, see [`Service::main_port`].
+    pub ports: BTreeMap<String, Port>,
+    pub main_port: Option<String>,
+    /// What has to hold before this starts, by service. Holds what references imply, too.
+    pub needs: BTreeMap<String, Need>,
+    /// Ready when this passes. `None`: the image's HEALTHCHECK where it has one, else running is ready.
+    pub ready: Option<Probe>,
+    /// Restarted when this fails.
+    pub alive: Option<Probe>,
+    /// Commands run inside the container once its probe passes and before it counts as ready; each is idempotent.
+    pub provision: Vec<Vec<Template>>,
+    /// What other services may refer to as `${service.output}`.
+    pub outputs: BTreeMap<String, Output>,
+    /// Further databases of a preset; `${db.NAME.url}` refers to one.
+    pub databases: Vec<String>,
+    pub watch: Vec<WatchRule>,
+    pub mounts: Vec<Mount>,
+    /// Keys of `Stack::networks`.
+    pub networks: Vec<String>,
+    pub host_network: bool,
+    pub host_pid: bool,
+    pub restart: Restart,
+    pub stop: Stop,
+    pub limits: Limits,
+    pub replicas: u32,
+    pub profiles: Vec<String>,
+    pub labels: BTreeMap<String, String>,
+    /// Path that serves Prometheus metrics, if any.
+    pub metrics: Option<String>,
+    pub promote: Promote,
+    pub kubernetes: Kubernetes,
+}
+
+/// What a service is made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    Image(String),
+    Build(Build),
+    /// A command line for `sh -c` on the host.
+    Run(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Runs until it is told to stop.
+    Service,
+    /// Runs to its end; exit 0 is done.
+    Job(Job),
+}
+
+/// How a one-shot decides to run again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Job {
+    /// Globs relative to the stack's folder. `None`: the image counts instead.
+    pub inputs: Option<Vec<String>>,
+    /// Cron expression; only on a cluster.
+    pub schedule: Option<String>,
+}
+
+/// What a service asks of another before it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Need {
+    pub condition: Condition,
+    /// Restart this service when the other one's generation changes.
+    pub restart: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// Its probe passes now; for a job: it has ended with 0.
+    Ready,
+    /// Its process runs.
+    Started,
+}
+
+/// What happens when a container ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restart {
+    No,
+    /// On exit codes other than 0, at most `max` times in a row; `None` means the default of the supervisor.
+    OnFailure { max: Option<u32> },
+    Always,
+    UnlessStopped,
+}
+
+/// How a process is asked to end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stop {
+    /// `None`: the image's.
+    pub signal: Option<String>,
+    pub grace: Duration,
+}
+
+/// Limits of one instance.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Bytes.
+    pub memory: Option<u64>,
+    /// Thousandths of a core.
+    pub cpu_millis: Option<u64>,
+    pub pids: Option<u64>,
+    /// Bytes kept of its log on disk.
+    pub log: Option<u64>,
+}
+
+impl Service {
+    /// Runs to its end instead of staying.
+    pub fn is_job(&self) -> bool {
+        matches!(self.role, Role::Job(_))
+    }
+
+    /// The port that `${service.url}` and a probe without `port` mean.
+    pub fn main_port(&self) -> Option<(&str, &Port)> {
+        let name = self.main_port.as_deref()?;
+        self.ports.get(name).map(|port| (name, port))
+    }
+}
