@@ -134,3 +134,31 @@ stop_pidfile() {
   wait_until "$3" has_ended "$1" "$2" || die 1 "$2 (process $(<"$1")) did not end within $3 s"
   rm -f "$1"
 }
+
+# --- Built once -----------------------------------------------------------------------------------------------------
+
+# hash_of FILE...: names and contents.
+hash_of() { sha256sum -- "$@" | sha256sum | cut -c 1-16; }
+
+# go_tools FOLDER [BUILD OPTION...]: builds the tools that FOLDER/go.mod names, once per go.sum and options, and prints the
+# folder they are in.
+go_tools() {
+  local module=$1 name out partial
+  shift
+  name=$(basename "$module")
+  # Names relative to the module, so that every checkout shares the result.
+  out=$cache_dir/go/$name-$(cd "$module" && { sha256sum go.mod go.sum; printf '%s\n' "$@"; } | sha256sum | cut -c 1-16)
+  if [[ ! -d $out ]]; then
+    type go >/dev/null 2>&1 || die 1 "Go 1.26 or newer is needed to build $(cd "$module" && sed -n 's/^\t\(.*\/.*\)/\1/p;/^)/q' go.mod | paste -sd ' ')"
+    say "==> Building $name from Go modules (once; minutes)"
+    partial=$(mktemp -d "$cache_dir/go-partial.XXXXXX")
+    local tools
+    mapfile -t tools < <(cd "$module" && go list tool)
+    with_log "$cache_dir/logs/go-$name.log" go -C "$module" build -trimpath -ldflags='-s -w' "$@" -o "$partial/" "${tools[@]}"
+    # Results of an older go.sum are of no use any more.
+    rm -rf "$cache_dir/go/$name"-*
+    mkdir -p "$cache_dir/go"
+    mv "$partial" "$out"
+  fi
+  echo "$out"
+}
