@@ -23,26 +23,69 @@ pub struct Stamped {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The stack file was read; replaces the list of services.
-    Stack { name: String, layers: Vec<String>, services: Vec<ServiceInfo> },
+    Stack {
+        name: String,
+        layers: Vec<String>,
+        services: Vec<ServiceInfo>,
+    },
     /// The stack file was edited to something that is none; what runs stays. `error` is plain text.
     StackRejected { error: String },
     /// What a look found of one instance. `None`: there is no container.
-    Instance { service: String, index: u32, found: Option<Found> },
+    Instance {
+        service: String,
+        index: u32,
+        found: Option<Found>,
+    },
     /// An operation of the plan. `service` is empty for networks, volumes and pulled images of several services.
-    Operation { service: Option<String>, subject: String, verb: Verb, cause: String, step: Step },
+    Operation {
+        service: Option<String>,
+        subject: String,
+        verb: Verb,
+        cause: String,
+        step: Step,
+    },
     /// The reasons why a service does not go on; empty: nothing holds it.
     Held { service: String, holds: Vec<Hold> },
-    Probe { service: String, index: u32, generation: Generation, passed: bool, answer: String },
+    Probe {
+        service: String,
+        index: u32,
+        generation: Generation,
+        passed: bool,
+        answer: String,
+    },
     /// Liveness failed; a restart follows.
-    NotAlive { service: String, index: u32, answer: String },
+    NotAlive {
+        service: String,
+        index: u32,
+        answer: String,
+    },
     /// A deadline passed, or the restarts are spent: it will not be tried again until something changes.
     GaveUp { service: String, why: Failure },
     /// A person or a change asked to try it again.
     Retry { service: String },
-    /// A job that is done already, from the same inputs.
-    JobCurrent { service: String },
+    /// The extra set-up of a preset (further databases) is done for this life.
+    Provisioned {
+        service: String,
+        index: u32,
+        generation: Generation,
+    },
+    /// It ended by itself and will be started again; `attempt` counts from 1.
+    Restarting {
+        service: String,
+        failure: Failure,
+        attempt: u32,
+        until: u64,
+    },
+    /// Whether a job's last success was from what it would run with now.
+    Job { service: String, current: bool },
     /// Files reached a container, or led to another action.
-    Watched { service: String, action: WatchOutcome, files: usize, first: String, millis: u64 },
+    Watched {
+        service: String,
+        action: WatchOutcome,
+        files: usize,
+        first: String,
+        millis: u64,
+    },
     /// Something worth a line that is no state: the engine went away, polling took over.
     Notice { level: Level, text: String },
     /// The last line of a service's log, sampled. Logs themselves do not pass through here.
@@ -69,6 +112,8 @@ pub struct ServiceInfo {
     pub addresses: Vec<String>,
     /// Whether anything tells that it is ready; without, running is ready.
     pub probed: bool,
+    /// Something has to be set up inside once its probe passes, before it counts as ready.
+    pub provisions: bool,
     pub replicas: u32,
 }
 
@@ -97,11 +142,19 @@ pub enum Verb {
 pub enum Step {
     Started,
     /// `done` of `total` bytes or steps where known; `text` is the current line.
-    Progress { text: String, done: u64, total: u64 },
-    Done { millis: u64 },
+    Progress {
+        text: String,
+        done: u64,
+        total: u64,
+    },
+    Done {
+        millis: u64,
+    },
     /// Its condition did not hold: nothing had to be done.
     Skipped,
-    Failed { failure: Failure },
+    Failed {
+        failure: Failure,
+    },
     /// Overtaken by a newer plan.
     Cancelled,
 }

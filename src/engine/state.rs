@@ -37,6 +37,10 @@ pub struct ServiceState {
     /// Starts after a crash, since it was last ready for a while.
     pub restarts: u32,
     pub failure: Option<Failure>,
+    /// It will not be tried again until something changes; `failure` says why.
+    pub gave_up: bool,
+    /// For a job: its last success was from what it would run with now.
+    pub done: bool,
     pub last_line: String,
     /// Services that it needs and that are not ready at this moment, although it runs.
     pub degraded_by: Vec<String>,

@@ -109,3 +109,43 @@ pub const LABEL_NETWORK: &str = "com.docker.compose.network";
 pub const LABEL_VOLUME: &str = "com.docker.compose.volume";
 pub const LABEL_WORKING_DIR: &str = "com.docker.compose.project.working_dir";
 pub const LABEL_CONFIG_FILES: &str = "com.docker.compose.project.config_files";
+
+use std::collections::BTreeMap;
+
+/// Everything that a scope of the stack wants on one engine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Desired {
+    pub containers: Vec<ContainerSpec>,
+    pub builds: Vec<BuildSpec>,
+    /// Where each service's image comes from.
+    pub images: BTreeMap<String, ImageSource>,
+    pub networks: Vec<DesiredNetwork>,
+    pub volumes: Vec<DesiredVolume>,
+    /// Services, what is needed first.
+    pub order: Vec<String>,
+    pub provision: BTreeMap<String, Vec<Vec<Value>>>,
+    /// The part of each job's record that the stack and its files decide.
+    pub jobs: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageSource {
+    Pull(String),
+    /// The tag of one of the builds.
+    Build(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredNetwork {
+    pub name: String,
+    pub key: String,
+    pub internal: bool,
+    pub external: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredVolume {
+    pub name: String,
+    pub key: String,
+    pub external: bool,
+}

@@ -18,7 +18,11 @@ pub struct Gate {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Hold {
     /// `on` is not as far as `condition` asks; `phase` says how far it is.
-    Needs { on: String, condition: Condition, phase: String },
+    Needs {
+        on: String,
+        condition: Condition,
+        phase: String,
+    },
     /// Crashed; the next start is due at this time (milliseconds since 1970).
     Backoff { until: u64, attempt: u32 },
     /// Its probe has not passed; `answer` is the last one.

@@ -2,6 +2,7 @@
 
 pub mod allocate;
 pub mod desired;
+mod display;
 pub mod hold;
 pub mod observed;
 pub mod operation;

@@ -53,7 +53,10 @@ pub enum Status {
     Running,
     Paused,
     Restarting,
-    Exited { code: i64, out_of_memory: bool },
+    Exited {
+        code: i64,
+        out_of_memory: bool,
+    },
     /// Being removed, or beyond repair.
     Dead,
 }
@@ -103,7 +106,9 @@ pub struct JobRecord {
 }
 
 /// Names one life of a container: the id and when it was started.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Generation {
     pub id: String,
     pub started_at: String,
@@ -115,6 +120,9 @@ impl ObservedContainer {
     }
 
     pub fn generation(&self) -> Generation {
-        Generation { id: self.id.clone(), started_at: self.started_at.clone() }
+        Generation {
+            id: self.id.clone(),
+            started_at: self.started_at.clone(),
+        }
     }
 }

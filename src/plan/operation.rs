@@ -37,26 +37,59 @@ pub enum Subject {
     Volume(String),
     Image(String),
     /// One instance of a service.
-    Instance { service: String, index: u32, name: String },
+    Instance {
+        service: String,
+        index: u32,
+        name: String,
+    },
 }
 
 /// Exactly one call to the outside (an engine call, or one stream of them that belongs together, as in a build).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    PullImage { reference: String },
+    PullImage {
+        reference: String,
+    },
     BuildImage(Box<BuildSpec>),
-    CreateNetwork { name: String, key: String, internal: bool },
-    RemoveNetwork { name: String },
-    CreateVolume { name: String, key: String },
-    RemoveVolume { name: String },
-    CreateContainer { spec: Box<ContainerSpec>, image: Input<String> },
-    StartContainer { container: Input<String> },
+    CreateNetwork {
+        name: String,
+        key: String,
+        internal: bool,
+    },
+    RemoveNetwork {
+        name: String,
+    },
+    CreateVolume {
+        name: String,
+        key: String,
+    },
+    RemoveVolume {
+        name: String,
+    },
+    CreateContainer {
+        spec: Box<ContainerSpec>,
+        image: Input<String>,
+    },
+    StartContainer {
+        container: Input<String>,
+    },
     /// `signal`: what the stack file asks for, else the container's own.
-    StopContainer { id: String, signal: Option<String>, grace: Duration },
-    RemoveContainer { id: String },
-    UnpauseContainer { id: String },
+    StopContainer {
+        id: String,
+        signal: Option<String>,
+        grace: Duration,
+    },
+    RemoveContainer {
+        id: String,
+    },
+    UnpauseContainer {
+        id: String,
+    },
     /// Live, without a restart.
-    SetRestartPolicy { id: String, policy: Restart },
+    SetRestartPolicy {
+        id: String,
+        policy: Restart,
+    },
 }
 
 /// Known now, or the output of an earlier operation: an image id, a container id.
@@ -86,7 +119,9 @@ pub enum Cause {
     /// For something later in the same plan.
     For(String),
     /// It is there, but does not run.
-    NotRunning { exit: Option<i64> },
+    NotRunning {
+        exit: Option<i64>,
+    },
     InputsChanged,
     /// Somebody asked: `restart`.
     Asked,

@@ -1,1 +1,241 @@
-//! (stack, scope, allocations, observed) -> plan.
+//! (stack, goal, desired, observed) -> plan. What is as it should be yields nothing.
+
+mod down;
+mod instance;
+mod jobs;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::desired::{Desired, ImageSource};
+use super::observed::{Generation, Observed};
+use super::operation::{Action, Cause, Input, OpId, Operation, Plan, Subject};
+use crate::stack::Stack;
+
+pub use down::{Removal, remove, stop};
+pub use jobs::{job_hash, job_is_current};
+
+/// What planning an `up` compares.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    pub stack: &'a Stack,
+    /// Of the services in scope only; what the stack has beside them is left as it is.
+    pub desired: &'a Desired,
+    pub observed: &'a Observed,
+    /// What supervision says of the services that are not simply to be started.
+    pub standing: &'a BTreeMap<String, Standing>,
+    /// Lives that somebody asked to end and begin anew.
+    pub bounce: &'a BTreeSet<Generation>,
+    /// Jobs to run although nothing changed.
+    pub rerun: &'a BTreeSet<String>,
+    /// Which restart policy the containers should have on the engine.
+    pub restarts: RestartOwner,
+    /// The checkout's own label value; only what carries it is an orphan of ours.
+    pub dir: &'a str,
+}
+
+/// Who restarts a container that ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestartOwner {
+    /// `dev`: the engine's policy is `no`, so that no start bypasses a gate.
+    Dev,
+    /// The engine, as the stack file says, because `dev` leaves.
+    Engine,
+}
+
+/// What supervision allows for a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Crashed; its next start is not due yet.
+    Backoff,
+    /// Not to be tried until something changes. What runs of it keeps running.
+    GaveUp,
+}
+
+/// Plans the way from what is to what should be.
+pub fn reconcile(wanted: &Wanted<'_>) -> Plan {
+    let mut builder = Builder {
+        wanted: *wanted,
+        plan: Plan::default(),
+        images: BTreeMap::new(),
+        shared: Vec::new(),
+    };
+    builder.orphans();
+    builder.networks_and_volumes();
+    for spec in &wanted.desired.containers {
+        if wanted.standing.get(&spec.service) != Some(&Standing::GaveUp) {
+            builder.instance(spec);
+        }
+    }
+    builder.surplus();
+    builder.plan
+}
+
+/// A plan in the making.
+struct Builder<'a> {
+    wanted: Wanted<'a>,
+    plan: Plan,
+    /// Operations that make an image, by its reference.
+    images: BTreeMap<String, OpId>,
+    /// Operations that make networks and volumes.
+    shared: Vec<OpId>,
+}
+
+/// What is known of an image while planning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Image {
+    Present(String),
+    /// `operation` yields it.
+    Coming {
+        operation: OpId,
+    },
+}
+
+impl Builder<'_> {
+    fn push(&mut self, subject: Subject, action: Action, cause: Cause, after: Vec<OpId>) -> OpId {
+        let id = self.plan.operations.len();
+        self.plan.operations.push(Operation {
+            id,
+            subject,
+            action,
+            cause,
+            after,
+            gates: Vec::new(),
+            only_if: None,
+        });
+        id
+    }
+
+    /// Containers of ours whose service is gone from the file.
+    fn orphans(&mut self) {
+        let wanted = self.wanted;
+        for container in &wanted.observed.containers {
+            let ours = container.dir.as_deref() == Some(wanted.dir);
+            if ours && !wanted.stack.services.contains_key(&container.service) {
+                self.remove_container(container, &Cause::Orphan, Vec::new());
+            }
+        }
+    }
+
+    /// Instances above the wanted number of replicas.
+    fn surplus(&mut self) {
+        let wanted = self.wanted;
+        let known: BTreeSet<(&str, u32)> = wanted
+            .desired
+            .containers
+            .iter()
+            .map(|spec| (spec.service.as_str(), spec.index))
+            .collect();
+        let services: BTreeSet<&str> = known.iter().map(|(service, _)| *service).collect();
+        for container in &wanted.observed.containers {
+            let service = container.service.as_str();
+            if services.contains(service) && !known.contains(&(service, container.index)) {
+                self.remove_container(container, &Cause::Orphan, Vec::new());
+            }
+        }
+    }
+
+    fn networks_and_volumes(&mut self) {
+        let wanted = self.wanted;
+        for network in &wanted.desired.networks {
+            if !network.external && !wanted.observed.networks.contains_key(&network.name) {
+                let action = Action::CreateNetwork {
+                    name: network.name.clone(),
+                    key: network.key.clone(),
+                    internal: network.internal,
+                };
+                let id = self.push(
+                    Subject::Network(network.name.clone()),
+                    action,
+                    Cause::Missing,
+                    Vec::new(),
+                );
+                self.shared.push(id);
+            }
+        }
+        for volume in &wanted.desired.volumes {
+            if !volume.external && !wanted.observed.volumes.contains_key(&volume.name) {
+                let action = Action::CreateVolume {
+                    name: volume.name.clone(),
+                    key: volume.key.clone(),
+                };
+                let id = self.push(
+                    Subject::Volume(volume.name.clone()),
+                    action,
+                    Cause::Missing,
+                    Vec::new(),
+                );
+                self.shared.push(id);
+            }
+        }
+    }
+
+    /// The image of a service: there, or made by an operation that this adds once.
+    fn image(&mut self, service: &str) -> Option<Image> {
+        let wanted = self.wanted;
+        let source = wanted.desired.images.get(service)?;
+        let (ImageSource::Pull(reference) | ImageSource::Build(reference)) = source;
+        if let Some(operation) = self.images.get(reference) {
+            return Some(Image::Coming {
+                operation: *operation,
+            });
+        }
+        let present = wanted.observed.images.get(reference);
+        let subject = Subject::Image(reference.clone());
+        let operation = match source {
+            ImageSource::Pull(_) => match present {
+                Some(image) => return Some(Image::Present(image.id.clone())),
+                None => {
+                    let action = Action::PullImage {
+                        reference: reference.clone(),
+                    };
+                    self.push(subject, action, Cause::For(service.to_owned()), Vec::new())
+                }
+            },
+            ImageSource::Build(tag) => {
+                let spec = wanted
+                    .desired
+                    .builds
+                    .iter()
+                    .find(|build| build.tag == *tag)?;
+                match present {
+                    Some(image) if image.build.as_deref() == Some(spec.hash.as_str()) => {
+                        return Some(Image::Present(image.id.clone()));
+                    }
+                    _ => {
+                        let cause = if present.is_some() {
+                            Cause::SourcesChanged
+                        } else {
+                            Cause::Missing
+                        };
+                        self.push(
+                            subject,
+                            Action::BuildImage(Box::new(spec.clone())),
+                            cause,
+                            Vec::new(),
+                        )
+                    }
+                }
+            }
+        };
+        self.images.insert(reference.clone(), operation);
+        Some(Image::Coming { operation })
+    }
+}
+
+impl Image {
+    fn input(&self) -> Input<String> {
+        match self {
+            Self::Present(id) => Input::Known(id.clone()),
+            Self::Coming { operation } => Input::From(*operation),
+        }
+    }
+
+    fn operation(&self) -> Option<OpId> {
+        match self {
+            Self::Present(_) => None,
+            Self::Coming { operation } => Some(*operation),
+        }
+    }
+}

@@ -12,7 +12,12 @@ pub struct RuntimeError(pub Failure);
 
 impl RuntimeError {
     pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self(Failure { class, message: message.into(), detail: Vec::new(), help: None })
+        Self(Failure {
+            class,
+            message: message.into(),
+            detail: Vec::new(),
+            help: None,
+        })
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {

@@ -97,7 +97,10 @@ impl Stack {
     }
 
     /// `wanted` and everything that they need, transitively. Names that are no service are left out.
-    pub fn closure<'a>(&'a self, wanted: impl IntoIterator<Item = &'a str>) -> std::collections::BTreeSet<String> {
+    pub fn closure<'a>(
+        &'a self,
+        wanted: impl IntoIterator<Item = &'a str>,
+    ) -> std::collections::BTreeSet<String> {
         let mut found = std::collections::BTreeSet::new();
         let mut todo: Vec<&str> = wanted.into_iter().collect();
         while let Some(name) = todo.pop() {

@@ -6,9 +6,17 @@ use serde::Serialize;
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Mount {
     /// A named volume: a key of `Stack::volumes`.
-    Volume { key: String, target: String, read_only: bool },
+    Volume {
+        key: String,
+        target: String,
+        read_only: bool,
+    },
     /// A folder or file of the host; `source` is absolute.
-    Bind { source: Utf8PathBuf, target: String, read_only: bool },
+    Bind {
+        source: Utf8PathBuf,
+        target: String,
+        read_only: bool,
+    },
     /// Memory, gone with the container.
     Tmpfs { target: String },
 }
@@ -17,7 +25,9 @@ impl Mount {
     /// Where it appears in the container.
     pub fn target(&self) -> &str {
         match self {
-            Self::Volume { target, .. } | Self::Bind { target, .. } | Self::Tmpfs { target } => target,
+            Self::Volume { target, .. } | Self::Bind { target, .. } | Self::Tmpfs { target } => {
+                target
+            }
         }
     }
 }

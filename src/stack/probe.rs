@@ -29,7 +29,11 @@ pub enum ProbeKind {
     /// Passes when a line of this generation's log matches the regular expression.
     Log { pattern: String },
     /// Start-up message; passes when the server asks for a password or lets in, refuses or is starting otherwise.
-    Postgres { port: u16, user: String, database: String },
+    Postgres {
+        port: u16,
+        user: String,
+        database: String,
+    },
     /// `PING`; passes on `+PONG` or `-NOAUTH`.
     Redis { port: u16 },
     /// Reads the greeting; passes when it is a handshake and no error packet.
@@ -44,6 +48,12 @@ impl Probe {
 
     /// A probe with the default pace.
     pub fn new(kind: ProbeKind) -> Self {
-        Self { kind, every: Self::EVERY, timeout: Self::TIMEOUT, within: Self::WITHIN, retries: Self::RETRIES }
+        Self {
+            kind,
+            every: Self::EVERY,
+            timeout: Self::TIMEOUT,
+            within: Self::WITHIN,
+            retries: Self::RETRIES,
+        }
     }
 }

@@ -39,7 +39,11 @@ pub struct Value {
 
 impl std::fmt::Debug for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.secret { f.write_str("***") } else { write!(f, "{:?}", self.text) }
+        if self.secret {
+            f.write_str("***")
+        } else {
+            write!(f, "{:?}", self.text)
+        }
     }
 }
 
@@ -48,8 +52,14 @@ impl std::fmt::Debug for Value {
 pub enum Unresolved {
     #[error("`{reference}`: service `{service}` has no output of that name")]
     NoOutput { reference: String, service: String },
-    #[error("`{reference}`: port `{port}` of `{service}` is not published, so nothing on the host can reach it")]
-    NotPublished { reference: String, service: String, port: String },
+    #[error(
+        "`{reference}`: port `{port}` of `{service}` is not published, so nothing on the host can reach it"
+    )]
+    NotPublished {
+        reference: String,
+        service: String,
+        port: String,
+    },
     #[error("`{reference}`: the environment variable `{name}` is not set")]
     NoEnv { reference: String, name: String },
     #[error("`{reference}`: no secret `{name}`")]
@@ -62,6 +72,11 @@ pub enum Unresolved {
 ///
 /// # Errors
 /// The first reference that has no value.
-pub fn resolve(_stack: &Stack, _template: &Template, _asker: Asker<'_>, _facts: &Facts) -> Result<Value, Unresolved> {
+pub fn resolve(
+    _stack: &Stack,
+    _template: &Template,
+    _asker: Asker<'_>,
+    _facts: &Facts,
+) -> Result<Value, Unresolved> {
     todo!("stack room")
 }

@@ -89,7 +89,18 @@ pub struct Need {
     pub restart: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// Its probe passes now; for a job: it has ended with 0.
@@ -102,9 +113,13 @@ pub enum Condition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Restart {
+    /// The file says nothing: `dev` restarts it with backoff while it is attached; left alone, nobody does.
+    Auto,
     No,
     /// On exit codes other than 0, at most `max` times in a row; `None` means the default of the supervisor.
-    OnFailure { max: Option<u32> },
+    OnFailure {
+        max: Option<u32>,
+    },
     Always,
     UnlessStopped,
 }
@@ -127,6 +142,18 @@ pub struct Limits {
     pub pids: Option<u64>,
     /// Bytes kept of its log on disk.
     pub log: Option<u64>,
+}
+
+impl Restart {
+    /// The engine's name of the policy.
+    pub fn engine_name(self) -> &'static str {
+        match self {
+            Self::Auto | Self::No => "no",
+            Self::OnFailure { .. } => "on-failure",
+            Self::Always => "always",
+            Self::UnlessStopped => "unless-stopped",
+        }
+    }
 }
 
 impl Service {

@@ -24,7 +24,10 @@ pub enum Reference {
     /// `${self.http.public}`; inside a preset's outputs also `${self.user}`.
     Own { path: Vec<String> },
     /// `${env:X}`, `${env:X:-default}`
-    Env { name: String, default: Option<String> },
+    Env {
+        name: String,
+        default: Option<String>,
+    },
     /// `${secret:X}`
     Secret { name: String },
     /// `${git:sha}`, `${git:branch}`
@@ -41,7 +44,9 @@ pub struct Output {
 
 impl Template {
     pub fn text(text: impl Into<String>) -> Self {
-        Self { parts: vec![Part::Text(text.into())] }
+        Self {
+            parts: vec![Part::Text(text.into())],
+        }
     }
 
     pub fn references(&self) -> impl Iterator<Item = &Reference> {

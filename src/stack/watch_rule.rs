@@ -14,7 +14,10 @@ pub struct WatchRule {
 #[serde(rename_all = "snake_case")]
 pub enum WatchAction {
     /// The content of each of `paths` appears under `target` in the container, deletions too.
-    Sync { target: String, then: AfterSync },
+    Sync {
+        target: String,
+        then: AfterSync,
+    },
     Restart,
     /// Build, replace, gate again.
     Rebuild,

@@ -1,0 +1,382 @@
+//! `apply(state, event)`: the only place where state changes.
+
+use super::event::{Event, Found, ServiceInfo, Stamped, Step, Verb};
+use super::state::{InstanceState, Phase, ProbeState, ServiceState, State, Work};
+use crate::plan::hold::Gate;
+use crate::plan::observed::Status;
+use crate::stack::Condition;
+
+impl State {
+    /// Takes one event in.
+    pub fn apply(&mut self, stamped: &Stamped) {
+        let at = stamped.at;
+        match &stamped.event {
+            Event::Stack {
+                name,
+                layers,
+                services,
+            } => self.stack(name, layers, services, at),
+            Event::StackRejected { error } => self.rejected = Some(error.clone()),
+            Event::Operation {
+                service,
+                subject,
+                verb,
+                step,
+                ..
+            } => {
+                self.settled = false;
+                self.work(service.as_deref(), subject, *verb, step, at);
+            }
+            Event::Runtime { up, .. } => self.runtime_up = *up,
+            Event::Settled { .. } => self.settled = true,
+            Event::Notice { .. } | Event::Watched { .. } | Event::Bye { .. } => {}
+            event => {
+                if let Some(service) = event.service().and_then(|name| self.service_mut(name)) {
+                    service.apply(event, at);
+                }
+            }
+        }
+        self.derive(at);
+    }
+
+    pub fn service(&self, name: &str) -> Option<&ServiceState> {
+        self.services
+            .iter()
+            .find(|service| service.info.name == name)
+    }
+
+    fn service_mut(&mut self, name: &str) -> Option<&mut ServiceState> {
+        self.services
+            .iter_mut()
+            .find(|service| service.info.name == name)
+    }
+
+    /// Whether a gate stands open now.
+    pub fn is_open(&self, gate: &Gate) -> bool {
+        self.service(&gate.service)
+            .is_some_and(|service| match gate.condition {
+                Condition::Ready => service.is_ready(),
+                Condition::Started => service.has_started(),
+            })
+    }
+
+    fn stack(&mut self, name: &str, layers: &[String], services: &[ServiceInfo], at: u64) {
+        self.name = name.to_owned();
+        self.layers = layers.to_vec();
+        self.rejected = None;
+        let mut known = std::mem::take(&mut self.services);
+        for info in services {
+            let old = known
+                .iter()
+                .position(|service| service.info.name == info.name)
+                .map(|i| known.swap_remove(i));
+            self.services.push(match old {
+                Some(mut service) => {
+                    service.info = info.clone();
+                    service
+                }
+                None => ServiceState::new(info.clone(), at),
+            });
+        }
+    }
+
+    fn work(&mut self, service: Option<&str>, subject: &str, verb: Verb, step: &Step, at: u64) {
+        let work = match step {
+            Step::Started | Step::Progress { .. } => Some(Work {
+                verb,
+                step: step.clone(),
+                since: at,
+            }),
+            Step::Done { .. } | Step::Skipped | Step::Failed { .. } | Step::Cancelled => None,
+        };
+        let since = |old: Option<&Work>| {
+            old.filter(|old| old.verb == verb)
+                .map_or(at, |old| old.since)
+        };
+        match service.and_then(|name| self.service_mut(name)) {
+            Some(service) => {
+                service.work = work.map(|work| Work {
+                    since: since(service.work.as_ref()),
+                    ..work
+                });
+            }
+            None => {
+                let old = self.shared.remove(subject);
+                if let Some(work) = work {
+                    self.shared.insert(
+                        subject.to_owned(),
+                        Work {
+                            since: since(old.as_ref()),
+                            ..work
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    /// What follows from the rest: phases, and who is degraded by whom.
+    fn derive(&mut self, at: u64) {
+        let unready: std::collections::BTreeSet<String> = self
+            .services
+            .iter()
+            .filter(|service| !service.is_ready())
+            .map(|s| s.info.name.clone())
+            .collect();
+        for service in &mut self.services {
+            let phase = service.derived_phase();
+            if phase != service.phase {
+                service.phase = phase;
+                service.since = at;
+            }
+            let runs = !service.info.job && service.has_started();
+            let missing = service
+                .info
+                .needs
+                .iter()
+                .filter(|need| runs && unready.contains(*need));
+            service.degraded_by = missing.cloned().collect();
+        }
+    }
+}
+
+impl ServiceState {
+    pub fn new(info: ServiceInfo, at: u64) -> Self {
+        let phase = if info.wanted {
+            Phase::Waiting
+        } else {
+            Phase::Idle
+        };
+        Self {
+            info,
+            phase,
+            since: at,
+            holds: Vec::new(),
+            instances: std::collections::BTreeMap::new(),
+            work: None,
+            restarts: 0,
+            failure: None,
+            gave_up: false,
+            done: false,
+            last_line: String::new(),
+            degraded_by: Vec::new(),
+        }
+    }
+
+    fn apply(&mut self, event: &Event, at: u64) {
+        match event {
+            Event::Instance { index, found, .. } => self.found(*index, found.as_ref()),
+            Event::Held { holds, .. } => self.holds.clone_from(holds),
+            Event::Probe {
+                index,
+                generation,
+                passed,
+                answer,
+                ..
+            } => {
+                let Some(instance) = self.instances.get_mut(index) else {
+                    return;
+                };
+                if instance
+                    .found
+                    .as_ref()
+                    .is_some_and(|found| found.generation == *generation)
+                {
+                    instance.probed(*passed, answer, at);
+                }
+            }
+            Event::Provisioned {
+                index, generation, ..
+            } => {
+                if let Some(instance) = self.instances.get_mut(index)
+                    && instance
+                        .found
+                        .as_ref()
+                        .is_some_and(|found| found.generation == *generation)
+                {
+                    instance.provisioned = true;
+                }
+            }
+            Event::GaveUp { why, .. } => {
+                self.failure = Some(why.clone());
+                self.gave_up = true;
+            }
+            Event::Restarting {
+                failure, attempt, ..
+            } => {
+                self.failure = Some(failure.clone());
+                self.restarts = *attempt;
+            }
+            Event::Retry { .. } => {
+                self.failure = None;
+                self.gave_up = false;
+                self.restarts = 0;
+            }
+            Event::Job { current, .. } => self.done = *current,
+            Event::LastLine { line, .. } => self.last_line.clone_from(line),
+            _ => {}
+        }
+        if self.is_ready() {
+            self.failure = None;
+            self.gave_up = false;
+        }
+    }
+
+    fn found(&mut self, index: u32, found: Option<&Found>) {
+        let Some(found) = found else {
+            self.instances.remove(&index);
+            return;
+        };
+        let instance = self.instances.entry(index).or_default();
+        if instance.found.as_ref().map(|old| &old.generation) != Some(&found.generation) {
+            *instance = InstanceState::default();
+        }
+        instance.found = Some(found.clone());
+    }
+
+    /// Ready as gates mean it: for a job, done; for a service, every replica runs and passes.
+    pub fn is_ready(&self) -> bool {
+        if self.info.job {
+            return self.done;
+        }
+        let count = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
+        count >= self.info.replicas
+            && self
+                .instances
+                .values()
+                .all(|instance| instance.is_ready(&self.info))
+    }
+
+    /// Every replica's process runs; a job has at least begun.
+    pub fn has_started(&self) -> bool {
+        if self.info.job {
+            return self.done || self.instances.values().any(InstanceState::runs);
+        }
+        let count = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
+        count >= self.info.replicas && self.instances.values().all(InstanceState::runs)
+    }
+
+    fn derived_phase(&self) -> Phase {
+        if !self.info.wanted {
+            return Phase::Idle;
+        }
+        if let Some(work) = &self.work {
+            match work.verb {
+                Verb::Pull => return Phase::Pulling,
+                Verb::Build => return Phase::Building,
+                Verb::Create => return Phase::Creating,
+                Verb::Stop | Verb::Remove => return Phase::Stopping,
+                Verb::Start | Verb::Update | Verb::Provision | Verb::Run => {}
+            }
+        }
+        if self.gave_up {
+            return Phase::Failed;
+        }
+        if self.info.job {
+            self.job_phase()
+        } else {
+            self.service_phase()
+        }
+    }
+
+    fn job_phase(&self) -> Phase {
+        if self.done {
+            Phase::Done
+        } else if self.instances.values().any(InstanceState::runs) {
+            Phase::Running
+        } else if self.failure.is_some() {
+            Phase::Crashed
+        } else {
+            Phase::Waiting
+        }
+    }
+
+    fn service_phase(&self) -> Phase {
+        if self.is_ready() {
+            return Phase::Ready;
+        }
+        let statuses = || {
+            self.instances
+                .values()
+                .filter_map(|instance| Some(instance.found.as_ref()?.status))
+        };
+        if statuses().any(|status| status == Status::Paused) {
+            Phase::Paused
+        } else if statuses().any(|status| matches!(status, Status::Exited { .. } | Status::Dead)) {
+            if self.failure.is_some() {
+                Phase::Crashed
+            } else {
+                Phase::Stopped
+            }
+        } else if self.instances.values().any(InstanceState::runs) {
+            let was_ready = self
+                .instances
+                .values()
+                .any(|i| i.probe.as_ref().is_some_and(|probe| probe.ever));
+            if was_ready && self.instances.values().all(|i| i.provisioned) {
+                Phase::Unready
+            } else {
+                Phase::Starting
+            }
+        } else {
+            Phase::Waiting
+        }
+    }
+}
+
+impl InstanceState {
+    fn runs(&self) -> bool {
+        self.found
+            .as_ref()
+            .is_some_and(|found| found.status == Status::Running)
+    }
+
+    fn is_ready(&self, info: &ServiceInfo) -> bool {
+        self.runs()
+            && (!info.probed || self.probe.as_ref().is_some_and(|probe| probe.passed))
+            && (!info.provisions || self.provisioned)
+    }
+
+    fn probed(&mut self, passed: bool, answer: &str, at: u64) {
+        let old = self.probe.take();
+        let ever = passed || old.as_ref().is_some_and(|probe| probe.ever);
+        let failures = if passed {
+            0
+        } else {
+            old.map_or(0, |probe| probe.failures) + 1
+        };
+        self.probe = Some(ProbeState {
+            passed,
+            answer: answer.to_owned(),
+            at,
+            ever,
+            failures,
+        });
+    }
+}
+
+impl Event {
+    /// The service it is about, if it is about one.
+    pub fn service(&self) -> Option<&str> {
+        match self {
+            Self::Instance { service, .. }
+            | Self::Held { service, .. }
+            | Self::Probe { service, .. }
+            | Self::Provisioned { service, .. }
+            | Self::NotAlive { service, .. }
+            | Self::GaveUp { service, .. }
+            | Self::Restarting { service, .. }
+            | Self::Retry { service }
+            | Self::Job { service, .. }
+            | Self::Watched { service, .. }
+            | Self::LastLine { service, .. } => Some(service),
+            Self::Operation { service, .. } => service.as_deref(),
+            Self::Stack { .. }
+            | Self::StackRejected { .. }
+            | Self::Notice { .. }
+            | Self::Runtime { .. }
+            | Self::Settled { .. }
+            | Self::Bye { .. } => None,
+        }
+    }
+}

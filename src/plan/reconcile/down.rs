@@ -1,0 +1,154 @@
+//! The way back: stopping and removing, what depends on a thing before the thing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::instance::observed_subject;
+use crate::plan::observed::{Observed, Status};
+use crate::plan::operation::{Action, Cause, OpId, Operation, Plan, Subject};
+use crate::stack::Stack;
+
+/// What a `down` takes away beside containers and networks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removal {
+    /// Named volumes too: only ever because a person named that.
+    pub volumes: bool,
+}
+
+/// The grace for a container whose service the stack file no longer has: compose's default.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Signal and grace of a service, as far as the stack file knows it.
+pub(super) fn manner(stack: &Stack, service: &str) -> (Option<String>, Duration) {
+    match stack.services.get(service) {
+        Some(service) => (service.stop.signal.clone(), service.stop.grace),
+        None => (None, GRACE),
+    }
+}
+
+/// Stops what runs of `services`; what needs a service stops before it.
+pub fn stop(stack: &Stack, observed: &Observed, services: &BTreeSet<String>) -> Plan {
+    let mut plan = Plan::default();
+    stop_into(&mut plan, stack, observed, |service| {
+        services.contains(service)
+    });
+    plan
+}
+
+/// Removes everything of the project: containers, networks, and volumes where asked.
+pub fn remove(stack: &Stack, observed: &Observed, removal: Removal) -> Plan {
+    let mut plan = Plan::default();
+    let stopped = stop_into(&mut plan, stack, observed, |_| true);
+    let mut removed = Vec::new();
+    for container in &observed.containers {
+        let after = stopped.get(&container.id).copied().into_iter().collect();
+        let action = Action::RemoveContainer {
+            id: container.id.clone(),
+        };
+        removed.push(push(&mut plan, observed_subject(container), action, after));
+    }
+    for (name, _) in observed.networks.iter().filter(|(_, network)| network.ours) {
+        let action = Action::RemoveNetwork { name: name.clone() };
+        push(
+            &mut plan,
+            Subject::Network(name.clone()),
+            action,
+            removed.clone(),
+        );
+    }
+    if removal.volumes {
+        for (name, _) in observed.volumes.iter().filter(|(_, volume)| volume.ours) {
+            let action = Action::RemoveVolume { name: name.clone() };
+            push(
+                &mut plan,
+                Subject::Volume(name.clone()),
+                action,
+                removed.clone(),
+            );
+        }
+    }
+    plan
+}
+
+/// Returns the stopping operation of each container, by its id.
+fn stop_into(
+    plan: &mut Plan,
+    stack: &Stack,
+    observed: &Observed,
+    wanted: impl Fn(&str) -> bool,
+) -> BTreeMap<String, OpId> {
+    let mut by_container = BTreeMap::new();
+    let mut by_service: BTreeMap<&str, Vec<OpId>> = BTreeMap::new();
+    let running = observed.containers.iter().filter(|container| {
+        wanted(&container.service)
+            && matches!(
+                container.status,
+                Status::Running | Status::Paused | Status::Restarting
+            )
+    });
+    let mut running: Vec<_> = running.collect();
+    let depth = depths(stack);
+    running.sort_by_key(|container| {
+        std::cmp::Reverse(depth.get(container.service.as_str()).copied().unwrap_or(0))
+    });
+    for container in running {
+        let after = dependents(stack, &container.service)
+            .flat_map(|name| by_service.get(name).into_iter().flatten().copied())
+            .collect();
+        let (signal, grace) = manner(stack, &container.service);
+        let action = Action::StopContainer {
+            id: container.id.clone(),
+            signal,
+            grace,
+        };
+        let id = push(plan, observed_subject(container), action, after);
+        by_service.entry(&container.service).or_default().push(id);
+        by_container.insert(container.id.clone(), id);
+    }
+    by_container
+}
+
+fn push(plan: &mut Plan, subject: Subject, action: Action, after: Vec<OpId>) -> OpId {
+    let id = plan.operations.len();
+    plan.operations.push(Operation {
+        id,
+        subject,
+        action,
+        cause: Cause::Down,
+        after,
+        gates: Vec::new(),
+        only_if: None,
+    });
+    id
+}
+
+fn dependents<'a>(stack: &'a Stack, service: &'a str) -> impl Iterator<Item = &'a str> {
+    stack
+        .services
+        .values()
+        .filter(move |other| other.needs.contains_key(service))
+        .map(|other| other.name.as_str())
+}
+
+/// How long the longest chain of needs under each service is.
+fn depths(stack: &Stack) -> BTreeMap<&str, usize> {
+    let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
+    // Each round settles at least one more layer; the stack has no cycle, and a bound keeps this total anyway.
+    for _ in 0..stack.services.len() {
+        let mut changed = false;
+        for service in stack.services.values() {
+            let under = service
+                .needs
+                .keys()
+                .map(|need| depths.get(need.as_str()).map_or(0, |depth| depth + 1));
+            let depth = under.max().unwrap_or(0);
+            if depths.insert(&service.name, depth) != Some(depth) {
+                changed = true;
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    depths
+}

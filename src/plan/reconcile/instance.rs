@@ -1,0 +1,268 @@
+//! One instance: what has to happen so that its container is the wanted one and runs.
+
+use chrono::{DateTime, FixedOffset};
+
+use super::{Builder, Image, RestartOwner, Standing, job_is_current};
+use crate::plan::desired::ContainerSpec;
+use crate::plan::hold::Gate;
+use crate::plan::observed::{ObservedContainer, Status};
+use crate::plan::operation::{Action, Cause, Input, OnlyIf, OpId, Subject};
+use crate::stack::Restart;
+
+impl Builder<'_> {
+    pub(super) fn instance(&mut self, spec: &ContainerSpec) {
+        let wanted = self.wanted;
+        let asked = wanted.rerun.contains(&spec.service);
+        if spec.job && !asked && job_is_current(&wanted, &spec.service) {
+            return;
+        }
+        let Some(image) = self.image(&spec.service) else {
+            return;
+        };
+        let existing =
+            wanted.observed.containers.iter().find(|container| {
+                container.service == spec.service && container.index == spec.index
+            });
+        match existing {
+            None => self.create_and_start(spec, &image, &Cause::Missing, Vec::new(), None),
+            Some(container) => self.existing(spec, &image, container, asked),
+        }
+    }
+
+    fn existing(
+        &mut self,
+        spec: &ContainerSpec,
+        image: &Image,
+        container: &ObservedContainer,
+        asked: bool,
+    ) {
+        let cause = if container.config.as_deref() != Some(spec.hash.as_str()) {
+            Some(Cause::ConfigChanged)
+        } else if container.status == Status::Dead {
+            Some(Cause::NotRunning { exit: None })
+        } else if matches!(image, Image::Present(id) if *id != container.image_id) {
+            Some(Cause::ImageChanged)
+        } else if spec.job && matches!(container.status, Status::Exited { .. }) {
+            // A job starts from a clean container each time it runs.
+            if self.wanted.standing.contains_key(&spec.service) {
+                return;
+            }
+            Some(if asked {
+                Cause::Asked
+            } else {
+                Cause::InputsChanged
+            })
+        } else {
+            None
+        };
+        if let Some(cause) = cause {
+            let gone =
+                self.remove_container(container, &cause, image.operation().into_iter().collect());
+            self.create_and_start(spec, image, &cause, vec![gone], None);
+            return;
+        }
+        if let Image::Coming { operation } = image {
+            let only_if = OnlyIf {
+                image_of: *operation,
+                differs_from: container.image_id.clone(),
+            };
+            let first = self.plan.operations.len();
+            let gone = self.remove_container(container, &Cause::ImageChanged, vec![*operation]);
+            for operation in &mut self.plan.operations[first..] {
+                operation.only_if = Some(only_if.clone());
+            }
+            self.create_and_start(
+                spec,
+                image,
+                &Cause::ImageChanged,
+                vec![gone],
+                Some(&only_if),
+            );
+            // With the same image the next round keeps it, and starts it if it does not run.
+            return;
+        }
+        self.keep(spec, container);
+    }
+
+    /// The container is the wanted one; it may still not run, or have to be bounced.
+    fn keep(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
+        let subject = subject(spec);
+        self.restart_policy(spec, container);
+        match container.status {
+            Status::Paused => {
+                let action = Action::UnpauseContainer {
+                    id: container.id.clone(),
+                };
+                self.push(subject, action, Cause::Paused, Vec::new());
+            }
+            Status::Running | Status::Restarting => self.bounce(spec, container),
+            Status::Created => self.start(
+                spec,
+                Input::Known(container.id.clone()),
+                Cause::Missing,
+                Vec::new(),
+            ),
+            Status::Exited { code, .. } => {
+                if self.wanted.standing.get(&spec.service) != Some(&Standing::Backoff) {
+                    let cause = Cause::NotRunning { exit: Some(code) };
+                    self.start(spec, Input::Known(container.id.clone()), cause, Vec::new());
+                }
+            }
+            Status::Dead => {}
+        }
+    }
+
+    /// Stops and starts the same container, where somebody asked or a need with `restart = true` began a new life.
+    fn bounce(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
+        let cause = if self.wanted.bounce.contains(&container.generation()) {
+            Cause::Asked
+        } else if let Some(need) = self.newer_need(spec, container) {
+            Cause::Needs(need)
+        } else {
+            return;
+        };
+        let stop = self.stop_container(container, &cause, Vec::new());
+        self.start(spec, Input::Known(container.id.clone()), cause, vec![stop]);
+    }
+
+    /// A service that this one wants to be restarted with, and that was started after it.
+    fn newer_need(&self, spec: &ContainerSpec, container: &ObservedContainer) -> Option<String> {
+        let service = self.wanted.stack.services.get(&spec.service)?;
+        let mine = time(&container.started_at)?;
+        service
+            .needs
+            .iter()
+            .filter(|(_, need)| need.restart)
+            .find_map(|(name, _)| {
+                let newer = self.wanted.observed.containers.iter().any(|other| {
+                    other.service == *name
+                        && other.is_running()
+                        && time(&other.started_at).is_some_and(|at| at > mine)
+                });
+                newer.then(|| name.clone())
+            })
+    }
+
+    fn restart_policy(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
+        let (policy, cause) = match self.wanted.restarts {
+            RestartOwner::Dev => (Restart::No, Cause::Attach),
+            RestartOwner::Engine => (
+                if spec.job { Restart::No } else { spec.restart },
+                Cause::Detach,
+            ),
+        };
+        let observed = if container.restart_policy.is_empty() {
+            "no"
+        } else {
+            container.restart_policy.as_str()
+        };
+        if observed != policy.engine_name() {
+            let action = Action::SetRestartPolicy {
+                id: container.id.clone(),
+                policy,
+            };
+            self.push(subject(spec), action, cause, Vec::new());
+        }
+    }
+
+    fn create_and_start(
+        &mut self,
+        spec: &ContainerSpec,
+        image: &Image,
+        cause: &Cause,
+        mut after: Vec<OpId>,
+        only_if: Option<&OnlyIf>,
+    ) {
+        after.extend(image.operation());
+        after.extend(self.shared.iter().copied());
+        let first = self.plan.operations.len();
+        let action = Action::CreateContainer {
+            spec: Box::new(spec.clone()),
+            image: image.input(),
+        };
+        let create = self.push(subject(spec), action, cause.clone(), after);
+        self.start(spec, Input::From(create), cause.clone(), vec![create]);
+        for operation in &mut self.plan.operations[first..] {
+            operation.only_if = only_if.cloned();
+        }
+    }
+
+    fn start(
+        &mut self,
+        spec: &ContainerSpec,
+        container: Input<String>,
+        cause: Cause,
+        after: Vec<OpId>,
+    ) {
+        let gates = match self.wanted.stack.services.get(&spec.service) {
+            Some(service) => service
+                .needs
+                .iter()
+                .map(|(name, need)| Gate {
+                    service: name.clone(),
+                    condition: need.condition,
+                })
+                .collect(),
+            None => Vec::new(),
+        };
+        let id = self.push(
+            subject(spec),
+            Action::StartContainer { container },
+            cause,
+            after,
+        );
+        self.plan.operations[id].gates = gates;
+    }
+
+    fn stop_container(
+        &mut self,
+        container: &ObservedContainer,
+        cause: &Cause,
+        after: Vec<OpId>,
+    ) -> OpId {
+        let (signal, grace) = super::down::manner(self.wanted.stack, &container.service);
+        let action = Action::StopContainer {
+            id: container.id.clone(),
+            signal,
+            grace,
+        };
+        self.push(observed_subject(container), action, cause.clone(), after)
+    }
+
+    /// Stops it where it runs, then removes it; returns the removal.
+    pub(super) fn remove_container(
+        &mut self,
+        container: &ObservedContainer,
+        cause: &Cause,
+        mut after: Vec<OpId>,
+    ) -> OpId {
+        if container.is_running() || container.status == Status::Restarting {
+            after = vec![self.stop_container(container, cause, after)];
+        }
+        let action = Action::RemoveContainer {
+            id: container.id.clone(),
+        };
+        self.push(observed_subject(container), action, cause.clone(), after)
+    }
+}
+
+fn subject(spec: &ContainerSpec) -> Subject {
+    Subject::Instance {
+        service: spec.service.clone(),
+        index: spec.index,
+        name: spec.name.clone(),
+    }
+}
+
+pub(super) fn observed_subject(container: &ObservedContainer) -> Subject {
+    Subject::Instance {
+        service: container.service.clone(),
+        index: container.index,
+        name: container.name.clone(),
+    }
+}
+
+/// The engine writes times with and without trailing zeros, so text does not compare.
+fn time(text: &str) -> Option<DateTime<FixedOffset>> {
+    DateTime::parse_from_rfc3339(text).ok()
+}
