@@ -137,27 +137,29 @@ stop_pidfile() {
 
 # --- Built once -----------------------------------------------------------------------------------------------------
 
-# hash_of FILE...: names and contents.
-hash_of() { sha256sum -- "$@" | sha256sum | cut -c 1-16; }
-
-# go_tools FOLDER [BUILD OPTION...]: builds the tools that FOLDER/go.mod names, once per go.sum and options, and prints the
-# folder they are in.
+# go_tools FOLDER [BUILD OPTION...]: builds the tools that FOLDER/go.mod names, once per go.sum, options and target, and prints
+# the folder they are in.
 go_tools() {
-  local module=$1 name out partial
+  local module=$1 name out partial packages
   shift
   name=$(basename "$module")
-  # Names relative to the module, so that every checkout shares the result.
-  out=$cache_dir/go/$name-$(cd "$module" && { sha256sum go.mod go.sum; printf '%s\n' "$@"; } | sha256sum | cut -c 1-16)
+  # File names relative to the module, so that every checkout shares the result.
+  out=$cache_dir/go/$name-$(
+    cd "$module" || exit
+    {
+      sha256sum go.mod go.sum
+      printf '%s\n' "$(uname -m)" "${GOOS:-}" "${GOARCH:-}" "${CGO_ENABLED:-}" "$@"
+    } | sha256sum | cut -c 1-16
+  )
   if [[ ! -d $out ]]; then
-    type go >/dev/null 2>&1 || die 1 "Go 1.26 or newer is needed to build $(cd "$module" && sed -n 's/^\t\(.*\/.*\)/\1/p;/^)/q' go.mod | paste -sd ' ')"
-    say "==> Building $name from Go modules (once; minutes)"
-    partial=$(mktemp -d "$cache_dir/go-partial.XXXXXX")
-    local tools
-    mapfile -t tools < <(cd "$module" && go list tool)
-    with_log "$cache_dir/logs/go-$name.log" go -C "$module" build -trimpath -ldflags='-s -w' "$@" -o "$partial/" "${tools[@]}"
-    # Results of an older go.sum are of no use any more.
-    rm -rf "$cache_dir/go/$name"-*
+    type go >/dev/null 2>&1 || die 1 "$name is built from Go modules, and there is no 'go'" "Go 1.21 or newer will do: https://go.dev/dl/"
+    say "==> Building $name from Go modules (once; a few minutes)"
+    mapfile -t packages < <(go -C "$module" list tool)
     mkdir -p "$cache_dir/go"
+    # Results of an older go.sum, and of a build that was interrupted.
+    rm -rf "$cache_dir/go/$name"-*
+    partial=$(mktemp -d "$cache_dir/go/$name-partial.XXXXXX")
+    with_log "$cache_dir/logs/go-$name.log" go -C "$module" build -trimpath -ldflags='-s -w' "$@" -o "$partial/" "${packages[@]}"
     mv "$partial" "$out"
   fi
   echo "$out"
