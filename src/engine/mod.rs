@@ -2,5 +2,8 @@
 
 mod apply;
 pub mod event;
+pub mod execute;
+pub mod logs;
 pub mod state;
+pub mod store;
 pub mod supervise;

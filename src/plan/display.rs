@@ -57,6 +57,7 @@ impl Action {
             Self::RemoveNetwork { .. }
             | Self::RemoveVolume { .. }
             | Self::RemoveContainer { .. } => "remove",
+            Self::Seed { .. } => "sync",
             Self::StartContainer { .. } => "start",
             Self::StopContainer { .. } => "stop",
             Self::UnpauseContainer { .. } => "unpause",

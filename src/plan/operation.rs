@@ -70,6 +70,11 @@ pub enum Action {
         spec: Box<ContainerSpec>,
         image: Input<String>,
     },
+    /// Copies everything that the service's sync rules cover into a container that has not started yet.
+    Seed {
+        container: Input<String>,
+        service: String,
+    },
     StartContainer {
         container: Input<String>,
     },

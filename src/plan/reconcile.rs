@@ -29,6 +29,10 @@ pub struct Wanted<'a> {
     pub bounce: &'a BTreeSet<Generation>,
     /// Jobs to run although nothing changed.
     pub rerun: &'a BTreeSet<String>,
+    /// Services whose image is older than what their sync rules cover: a new container gets the files before it starts.
+    pub seed: &'a BTreeSet<String>,
+    /// Containers that could not be started because of a host port: made anew with another one.
+    pub discard: &'a BTreeSet<String>,
     /// Which restart policy the containers should have on the engine.
     pub restarts: RestartOwner,
     /// The checkout's own label value; only what carries it is an orphan of ours.

@@ -2,6 +2,7 @@
 //! deadline.
 
 pub mod docker;
+pub mod world;
 
 use crate::engine::event::{Failure, FailureClass};
 

@@ -38,6 +38,8 @@ impl Builder<'_> {
     ) {
         let cause = if container.config.as_deref() != Some(spec.hash.as_str()) {
             Some(Cause::ConfigChanged)
+        } else if self.wanted.discard.contains(&container.id) {
+            Some(Cause::PortTaken)
         } else if container.status == Status::Dead {
             Some(Cause::NotRunning { exit: None })
         } else if matches!(image, Image::Present(id) if *id != container.image_id) {
@@ -181,7 +183,15 @@ impl Builder<'_> {
             image: image.input(),
         };
         let create = self.push(subject(spec), action, cause.clone(), after);
-        self.start(spec, Input::From(create), cause.clone(), vec![create]);
+        let mut ready = create;
+        if self.wanted.seed.contains(&spec.service) {
+            let action = Action::Seed {
+                container: Input::From(create),
+                service: spec.service.clone(),
+            };
+            ready = self.push(subject(spec), action, cause.clone(), vec![create]);
+        }
+        self.start(spec, Input::From(create), cause.clone(), vec![ready]);
         for operation in &mut self.plan.operations[first..] {
             operation.only_if = only_if.cloned();
         }

@@ -1,0 +1,1 @@
+"""Gold prices by day and currency."""

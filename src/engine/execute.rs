@@ -1,0 +1,275 @@
+//! Walks a plan: says which operations may run now, and takes in how they ended. Decides nothing else: a failure goes
+//! back as an event with its class, and planning goes on from there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::plan::hold::Gate;
+use crate::plan::{Action, Input, OpId, Operation, Plan, Subject};
+use crate::runtime::world::Output;
+
+/// A plan, and how far it is.
+#[derive(Debug, Default)]
+pub struct Walk {
+    plan: Plan,
+    progress: Vec<Progress>,
+    /// Operations in flight by ticket, with their place in this plan if they have one.
+    flying: BTreeMap<Ticket, Flight>,
+    next_ticket: Ticket,
+}
+
+/// Names one run of one operation.
+pub type Ticket = u64;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Progress {
+    Waiting,
+    Flying,
+    Done(Output),
+    Skipped,
+    /// Failed itself, or waits for one that failed.
+    Lost,
+}
+
+#[derive(Debug)]
+struct Flight {
+    subject: Subject,
+    action: Action,
+    place: Option<OpId>,
+}
+
+/// An operation that may run now.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    pub ticket: Ticket,
+    pub operation: Operation,
+    /// What its input stands for, where it has one.
+    pub input: Option<String>,
+}
+
+/// How many operations of one kind may be in flight at once.
+const PULLS: usize = 4;
+const BUILDS: usize = 2;
+const CALLS: usize = 10;
+
+impl Walk {
+    /// Goes on with a newer plan. What flies and is wanted by it just so is adopted; returns the tickets of pulls and
+    /// builds that it does not want, for the caller to cancel. Other calls are short: they end, and the next look sees.
+    pub fn replace(&mut self, plan: Plan) -> Vec<Ticket> {
+        self.progress = vec![Progress::Waiting; plan.operations.len()];
+        self.plan = plan;
+        let mut overtaken = Vec::new();
+        for (ticket, flight) in &mut self.flying {
+            let place = self.plan.operations.iter().position(|operation| {
+                operation.subject == flight.subject && operation.action.same_call(&flight.action)
+            });
+            flight.place = place;
+            match place {
+                Some(id) => self.progress[id] = Progress::Flying,
+                None if flight.action.is_long() => overtaken.push(*ticket),
+                None => {}
+            }
+        }
+        overtaken
+    }
+
+    /// The operations that may run now, marked as flying.
+    pub fn launch(&mut self, is_open: impl Fn(&Gate) -> bool) -> Vec<Launch> {
+        let mut launches = Vec::new();
+        loop {
+            let skipped = self.skip();
+            let Some(id) = (0..self.plan.operations.len()).find(|id| self.may_run(*id, &is_open))
+            else {
+                if skipped { continue } else { break }
+            };
+            let operation = self.plan.operations[id].clone();
+            let input = operation.action.input().and_then(|input| self.value(input));
+            let ticket = self.next_ticket;
+            self.next_ticket += 1;
+            self.progress[id] = Progress::Flying;
+            let flight = Flight {
+                subject: operation.subject.clone(),
+                action: operation.action.clone(),
+                place: Some(id),
+            };
+            self.flying.insert(ticket, flight);
+            launches.push(Launch {
+                ticket,
+                operation,
+                input,
+            });
+        }
+        launches
+    }
+
+    /// An operation ended well.
+    pub fn done(&mut self, ticket: Ticket, output: Output) {
+        if let Some(Flight {
+            place: Some(id), ..
+        }) = self.flying.remove(&ticket)
+        {
+            self.progress[id] = Progress::Done(output);
+        }
+    }
+
+    /// An operation failed or was cancelled: what comes after it is lost with it. Returns the services that are hit.
+    pub fn failed(&mut self, ticket: Ticket) -> BTreeSet<String> {
+        let Some(flight) = self.flying.remove(&ticket) else {
+            return BTreeSet::new();
+        };
+        let mut hit: BTreeSet<String> = flight
+            .subject
+            .service()
+            .map(str::to_owned)
+            .into_iter()
+            .collect();
+        let Some(place) = flight.place else {
+            return hit;
+        };
+        self.progress[place] = Progress::Lost;
+        // Operations stand in an order in which they could run, so one pass reaches everything after.
+        for id in place + 1..self.plan.operations.len() {
+            let operation = &self.plan.operations[id];
+            if operation
+                .after
+                .iter()
+                .any(|before| self.progress[*before] == Progress::Lost)
+            {
+                self.progress[id] = Progress::Lost;
+                hit.extend(operation.subject.service().map(str::to_owned));
+            }
+        }
+        hit
+    }
+
+    /// Nothing flies.
+    pub fn is_idle(&self) -> bool {
+        self.flying.is_empty()
+    }
+
+    /// Operations that wait for a gate only, by service.
+    pub fn gated(&self) -> BTreeMap<&str, &[Gate]> {
+        let waiting = self.plan.operations.iter().filter(|operation| {
+            self.progress[operation.id] == Progress::Waiting
+                && !operation.gates.is_empty()
+                && self.is_next(operation)
+        });
+        waiting
+            .filter_map(|operation| {
+                Some((operation.subject.service()?, operation.gates.as_slice()))
+            })
+            .collect()
+    }
+
+    /// Whether an operation on this service flies.
+    pub fn is_flying(&self, service: &str) -> bool {
+        self.flying
+            .values()
+            .any(|flight| flight.subject.service() == Some(service))
+    }
+
+    /// Operations that have not ended.
+    pub fn open_operations(&self) -> usize {
+        self.progress
+            .iter()
+            .filter(|progress| matches!(progress, Progress::Waiting | Progress::Flying))
+            .count()
+    }
+
+    fn is_next(&self, operation: &Operation) -> bool {
+        operation
+            .after
+            .iter()
+            .all(|id| matches!(self.progress[*id], Progress::Done(_) | Progress::Skipped))
+    }
+
+    fn may_run(&self, id: OpId, is_open: &impl Fn(&Gate) -> bool) -> bool {
+        let operation = &self.plan.operations[id];
+        self.progress[id] == Progress::Waiting
+            && self.is_next(operation)
+            && operation.gates.iter().all(is_open)
+            && !self
+                .flying
+                .values()
+                .any(|flight| flight.subject == operation.subject)
+            && self.has_room(&operation.action)
+    }
+
+    fn has_room(&self, action: &Action) -> bool {
+        let class = action.class();
+        let limit = match class {
+            "pull" => PULLS,
+            "build" => BUILDS,
+            _ => CALLS,
+        };
+        self.flying
+            .values()
+            .filter(|flight| flight.action.class() == class)
+            .count()
+            < limit
+    }
+
+    /// Marks operations whose condition does not hold; says whether there were any.
+    fn skip(&mut self) -> bool {
+        let mut any = false;
+        for id in 0..self.plan.operations.len() {
+            let operation = &self.plan.operations[id];
+            let Some(only_if) = &operation.only_if else {
+                continue;
+            };
+            let same = matches!(&self.progress[only_if.image_of],
+                Progress::Done(Output::Image(image)) if *image == only_if.differs_from);
+            if same && self.progress[id] == Progress::Waiting {
+                self.progress[id] = Progress::Skipped;
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn value(&self, input: &Input<String>) -> Option<String> {
+        match input {
+            Input::Known(value) => Some(value.clone()),
+            Input::From(id) => match &self.progress[*id] {
+                Progress::Done(Output::Image(id) | Output::Container(id)) => Some(id.clone()),
+                Progress::Done(Output::Started(container)) => Some(container.id.clone()),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl Action {
+    /// What it takes from an earlier operation, or knows already.
+    pub fn input(&self) -> Option<&Input<String>> {
+        match self {
+            Self::CreateContainer { image, .. } => Some(image),
+            Self::StartContainer { container } | Self::Seed { container, .. } => Some(container),
+            _ => None,
+        }
+    }
+
+    /// May take minutes, and is worth cancelling when nobody wants it any more.
+    fn is_long(&self) -> bool {
+        matches!(self, Self::PullImage { .. } | Self::BuildImage(_))
+    }
+
+    fn class(&self) -> &'static str {
+        match self {
+            Self::PullImage { .. } => "pull",
+            Self::BuildImage(_) => "build",
+            _ => "call",
+        }
+    }
+
+    /// Whether a call in flight is the one that a newer plan wants, whatever stands for its input.
+    fn same_call(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::CreateContainer { spec: a, .. }, Self::CreateContainer { spec: b, .. }) => {
+                a.hash == b.hash
+            }
+            (Self::StartContainer { .. }, Self::StartContainer { .. }) => true,
+            (Self::Seed { .. }, Self::Seed { .. }) => true,
+            (a, b) => a == b,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A bounded log on disk for each service: two files that take turns, so that the newer half always survives. Beside
+//! the state, not through it.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use crate::runtime::world::LogLine;
+
+/// Bytes of one of the two files, unless the stack file says otherwise.
+pub const DEFAULT_LIMIT: u64 = 8 * 1024 * 1024;
+
+/// The log of one service, open for appending.
+#[derive(Debug)]
+pub struct Ring {
+    path: Utf8PathBuf,
+    file: File,
+    size: u64,
+    limit: u64,
+    newest: i128,
+}
+
+/// One line as it is kept: `TIME INDEX STREAM text`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Nanoseconds since 1970.
+    pub at: i128,
+    pub index: u32,
+    pub error: bool,
+    pub line: String,
+}
+
+impl Ring {
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn open(folder: &Utf8Path, service: &str, limit: u64) -> io::Result<Self> {
+        let path = folder.join(format!("{service}.log"));
+        let newest = read(folder, service).last().map_or(0, |kept| kept.at);
+        let file = File::options().create(true).append(true).open(&path)?;
+        let size = file.metadata()?.len();
+        Ok(Self {
+            path,
+            file,
+            size,
+            limit,
+            newest,
+        })
+    }
+
+    /// The time of the newest line: from there on a log is read again after a break.
+    pub fn newest(&self) -> i128 {
+        self.newest
+    }
+
+    /// # Errors
+    /// Whatever the file system says; a full disk among it.
+    pub fn append(&mut self, index: u32, line: &LogLine) -> io::Result<()> {
+        let stream = if line.error { 'e' } else { 'o' };
+        let text = format!("{} {index} {stream} {}\n", line.at, line.line);
+        if self.size + text.len() as u64 > self.limit {
+            fs::rename(&self.path, older(&self.path))?;
+            self.file = File::options().create(true).append(true).open(&self.path)?;
+            self.size = 0;
+        }
+        self.file.write_all(text.as_bytes())?;
+        self.size += text.len() as u64;
+        self.newest = self.newest.max(line.at);
+        Ok(())
+    }
+}
+
+/// All that is kept of a service, oldest first. A line cut short by a crash is left out.
+pub fn read(folder: &Utf8Path, service: &str) -> Vec<Kept> {
+    let path = folder.join(format!("{service}.log"));
+    [older(&path), path]
+        .iter()
+        .filter_map(|path| File::open(path).ok())
+        .flat_map(|file| BufReader::new(file).split(b'\n').map_while(Result::ok))
+        .filter_map(|line| parse(&String::from_utf8_lossy(&line)))
+        .collect()
+}
+
+fn older(path: &Utf8Path) -> Utf8PathBuf {
+    path.with_extension("1.log")
+}
+
+fn parse(line: &str) -> Option<Kept> {
+    let mut parts = line.splitn(4, ' ');
+    let at = parts.next()?.parse().ok()?;
+    let index = parts.next()?.parse().ok()?;
+    let error = parts.next()? == "e";
+    Some(Kept {
+        at,
+        index,
+        error,
+        line: parts.next()?.to_owned(),
+    })
+}

@@ -1,0 +1,205 @@
+//! The state folder: `.dev/` beside the stack file, which ignores itself in git. Everything in it can be made again,
+//! except generated secrets.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::plan::allocate::Allocations;
+use crate::plan::observed::JobRecord;
+
+/// What one stack remembers between two runs of `dev`.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// `.dev`
+    root: Utf8PathBuf,
+    /// `.dev/NAME`
+    dir: Utf8PathBuf,
+    key: [u8; 32],
+    checkout: String,
+}
+
+/// The layers that a running stack was started with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Remembered {
+    pub envs: Vec<String>,
+    /// Services of the last `up`; empty: all.
+    pub scope: Vec<String>,
+}
+
+/// Held as long as an engine runs on the stack.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Store {
+    /// Opens the state folder of the stack `name` in `stack_dir`, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn open(stack_dir: &Utf8Path, name: &str) -> io::Result<Self> {
+        let root = stack_dir.join(".dev");
+        let dir = root.join(name);
+        fs::create_dir_all(dir.join("logs"))?;
+        let ignore = root.join(".gitignore");
+        if !ignore.exists() {
+            write_whole(&ignore, b"*\n", 0o644)?;
+        }
+        let key = random_file(&root.join("key"))?;
+        let checkout = blake3::Hash::from_bytes(random_file(&root.join("checkout"))?).to_hex()
+            [..16]
+            .to_owned();
+        Ok(Self {
+            root,
+            dir,
+            key,
+            checkout,
+        })
+    }
+
+    /// Keys the hashes of secrets; never leaves the machine.
+    pub fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// Names this checkout, the same from the host and from inside a devcontainer.
+    pub fn checkout(&self) -> &str {
+        &self.checkout
+    }
+
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
+    pub fn logs(&self) -> Utf8PathBuf {
+        self.dir.join("logs")
+    }
+
+    /// Generated secrets belong to the checkout, not to one name of it.
+    pub fn secrets(&self) -> Utf8PathBuf {
+        self.root.join("secrets")
+    }
+
+    /// Where the index of file hashes is kept.
+    pub fn index(&self) -> Utf8PathBuf {
+        self.dir.join("index")
+    }
+
+    pub fn engine_log(&self) -> Utf8PathBuf {
+        self.dir.join("engine.log")
+    }
+
+    pub fn ports(&self) -> Allocations {
+        let entries: Vec<(crate::plan::allocate::PortKey, u16)> = self.read("ports.json");
+        entries.into_iter().collect()
+    }
+
+    /// # Errors
+    /// Whatever the file system says; also below.
+    pub fn set_ports(&self, ports: &Allocations) -> io::Result<()> {
+        let entries: Vec<_> = ports.iter().collect();
+        self.write("ports.json", &entries)
+    }
+
+    pub fn jobs(&self) -> BTreeMap<String, JobRecord> {
+        self.read("jobs.json")
+    }
+
+    /// # Errors
+    /// See [`Store::set_ports`].
+    pub fn set_jobs(&self, jobs: &BTreeMap<String, JobRecord>) -> io::Result<()> {
+        self.write("jobs.json", jobs)
+    }
+
+    pub fn remembered(&self) -> Option<Remembered> {
+        self.read("layers.json")
+    }
+
+    /// # Errors
+    /// See [`Store::set_ports`].
+    pub fn remember(&self, layers: Option<&Remembered>) -> io::Result<()> {
+        self.write("layers.json", &layers)
+    }
+
+    /// The lock of the one engine of this stack; `None` while another has it.
+    ///
+    /// # Errors
+    /// Whatever the file system says, but not that it is taken.
+    pub fn lock(&self) -> io::Result<Option<Lock>> {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(self.dir.join("lock"))?;
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Lock { _file: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The engine's socket. In the runtime folder, because the path of a socket may have 107 bytes only.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or belongs to someone else.
+    pub fn socket(&self, runtime_dir: Option<&Utf8Path>) -> io::Result<Utf8PathBuf> {
+        let folder = match runtime_dir {
+            Some(dir) => dir.join("dev"),
+            None => Utf8PathBuf::from(format!("/tmp/dev-{}", rustix::process::getuid().as_raw())),
+        };
+        fs::create_dir_all(&folder)?;
+        let metadata = fs::metadata(&folder)?;
+        if std::os::unix::fs::MetadataExt::uid(&metadata) != rustix::process::getuid().as_raw() {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("{folder} belongs to someone else"),
+            ));
+        }
+        fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))?;
+        let name = blake3::hash(self.dir.as_str().as_bytes()).to_hex();
+        Ok(folder.join(format!("{}.sock", &name[..16])))
+    }
+
+    /// A file that is missing, cut short or from another version reads as its default: all of it can be made again.
+    fn read<T: DeserializeOwned + Default>(&self, name: &str) -> T {
+        let text = fs::read(self.dir.join(name)).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    fn write<T: Serialize>(&self, name: &str, value: &T) -> io::Result<()> {
+        write_whole(&self.dir.join(name), &serde_json::to_vec(value)?, 0o600)
+    }
+}
+
+/// Reads 32 random bytes that are made once.
+fn random_file(path: &Utf8Path) -> io::Result<[u8; 32]> {
+    if let Ok(bytes) = fs::read(path)
+        && let Ok(bytes) = <[u8; 32]>::try_from(bytes)
+    {
+        return Ok(bytes);
+    }
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    write_whole(path, &bytes, 0o600)?;
+    Ok(bytes)
+}
+
+/// Writes beside, then renames: a killed `dev` leaves the old content or the new one.
+fn write_whole(path: &Utf8Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let beside = Utf8PathBuf::from(format!("{path}.{}", std::process::id()));
+    let mut file = File::options()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(mode)
+        .open(&beside)?;
+    file.write_all(bytes)?;
+    fs::rename(&beside, path)
+}

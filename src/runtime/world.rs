@@ -1,0 +1,128 @@
+//! What the engine asks of the outside: one look, one call at a time, and what changes by itself.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+
+use super::{ProgressSender, RuntimeError};
+use crate::plan::Action;
+use crate::plan::observed::{Observed, ObservedContainer};
+
+/// What a look should cover beside everything that carries the project's label.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    pub project: String,
+    /// Image references to inspect.
+    pub images: BTreeSet<String>,
+    /// Networks by the engine's name.
+    pub networks: BTreeSet<String>,
+    /// Volumes by the engine's name.
+    pub volumes: BTreeSet<String>,
+}
+
+/// An operation with everything known that earlier operations yield.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    pub action: Action,
+    /// The image id or container id that the action's input stands for.
+    pub input: Option<String>,
+    /// Labels for what is created: project, checkout.
+    pub labels: Vec<(String, String)>,
+}
+
+/// What an operation yields for those after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    Nothing,
+    /// An image id.
+    Image(String),
+    /// A container id.
+    Container(String),
+    /// A container that runs now.
+    Started(Box<ObservedContainer>),
+}
+
+/// Something that changed by itself; the next look says what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A container of the project began or ended, or was removed, paused or continued. `service` where labelled.
+    Container {
+        id: String,
+        service: Option<String>,
+        began: bool,
+    },
+    /// A network, volume or image of the project came or went.
+    Other,
+    /// The stream ended: the engine went away, or was restarted.
+    Lost(String),
+}
+
+/// A command inside a running container.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExecSpec {
+    pub command: Vec<String>,
+    pub user: Option<String>,
+    pub workdir: Option<String>,
+    pub env: Vec<String>,
+    pub timeout: Option<Duration>,
+}
+
+/// What a command inside a container said; output is bounded, the end of it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExecOutput {
+    pub code: i64,
+    pub output: String,
+}
+
+/// One line of a container's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// Nanoseconds since 1970.
+    pub at: i128,
+    pub error: bool,
+    pub line: String,
+}
+
+/// A change of files inside a container: a tar archive that is unpacked at `/`, and paths that go.
+#[derive(Debug, Clone, Default)]
+pub struct FileChange {
+    pub archive: Option<Utf8PathBuf>,
+    pub bytes: bytes::Bytes,
+    pub remove: Vec<String>,
+}
+
+/// A container engine. Every future may be dropped; what the engine had begun, it may still end.
+pub trait World: Send + Sync + 'static {
+    fn look<'a>(&'a self, ask: &'a Look) -> BoxFuture<'a, Result<Observed, RuntimeError>>;
+    fn perform<'a>(
+        &'a self,
+        call: &'a Call,
+        progress: ProgressSender,
+    ) -> BoxFuture<'a, Result<Output, RuntimeError>>;
+    /// Changes of the project's own things, until the stream is lost.
+    fn changes(&self, project: &str) -> BoxStream<'static, Change>;
+    fn exec<'a>(
+        &'a self,
+        container: &'a str,
+        spec: &'a ExecSpec,
+    ) -> BoxFuture<'a, Result<ExecOutput, RuntimeError>>;
+    fn signal<'a>(
+        &'a self,
+        container: &'a str,
+        signal: &'a str,
+    ) -> BoxFuture<'a, Result<(), RuntimeError>>;
+    fn put_files<'a>(
+        &'a self,
+        container: &'a str,
+        change: FileChange,
+    ) -> BoxFuture<'a, Result<(), RuntimeError>>;
+    /// Lines since `since` (nanoseconds since 1970), and those to come if `follow`.
+    fn logs(&self, container: &str, since: i128, follow: bool) -> BoxStream<'static, LogLine>;
+    /// Whether addresses of the engine's bridge networks can be reached from here.
+    fn bridge_is_routable(&self) -> bool;
+    /// One line for people: kind, version, address.
+    fn describe(&self) -> String;
+}
