@@ -5,8 +5,21 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import CHAR, Column, Date, DateTime, MetaData, Numeric, RowMapping, String, Table, delete, func
-from sqlalchemy import literal_column, select
+from sqlalchemy import (
+    CHAR,
+    Column,
+    Date,
+    DateTime,
+    MetaData,
+    Numeric,
+    RowMapping,
+    String,
+    Table,
+    delete,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
