@@ -105,9 +105,9 @@ find_engine() {
 # reboot, so the number alone says nothing.
 runs_as() {
   local pid
-  [[ -s $1 ]] || return 1
-  pid=$(<"$1")
-  [[ -r /proc/$pid/comm && $(<"/proc/$pid/comm") == "$2" ]]
+  # The file may go away at any moment.
+  pid=$(cat "$1" 2>/dev/null) || return 1
+  [[ -n $pid && -r /proc/$pid/comm && $(<"/proc/$pid/comm") == "$2" ]]
 }
 
 # spawn LOG COMMAND...: starts a program in a session of its own, so that it outlives this script and its terminal. The lock
@@ -123,19 +123,21 @@ spawn() {
   fi
 }
 
-# stop_pidfile PIDFILE NAME SECONDS: asks the process in this file to end and waits for that.
+# stop_pidfile PIDFILE NAME SECONDS: asks the process in this file to end and waits for that. Fails where it does not.
 stop_pidfile() {
-  if ! runs_as "$1" "$2"; then
-    rm -f "$1"
-    return
+  if runs_as "$1" "$2"; then
+    kill -TERM "$(<"$1")"
+    wait_until "$3" has_ended "$1" "$2" || return 1
   fi
-  kill -TERM "$(<"$1")"
-  has_ended() { ! runs_as "$1" "$2"; }
-  wait_until "$3" has_ended "$1" "$2" || die 1 "$2 (process $(<"$1")) did not end within $3 s"
   rm -f "$1"
 }
 
+has_ended() { ! runs_as "$1" "$2"; }
+
 # --- Built once -----------------------------------------------------------------------------------------------------
+
+# go_version FOLDER MODULE: the version of a module that FOLDER/go.mod asks for.
+go_version() { awk -v module="$2" '$1 == module && $2 ~ /^v/ { print $2 }' "$1/go.mod"; }
 
 # go_tools FOLDER [BUILD OPTION...]: builds the tools that FOLDER/go.mod names, once per go.sum, options and target, and prints
 # the folder they are in.

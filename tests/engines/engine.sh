@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # what the scripts say
 # What the tests' own engines share. Sourced by `old` and `current`, which say what is theirs:
 #
 #   engine            its name
@@ -87,7 +87,7 @@ dns_options() {
   local file server
   for file in /etc/resolv.conf /run/systemd/resolve/resolv.conf; do
     [[ -r $file ]] || continue
-    for server in $(sed -n 's/^nameserver[[:space:]]*\([0-9.]*\)$/\1/p' "$file"); do
+    sed -n 's/^nameserver[[:space:]]*\([0-9.]*\)$/\1/p' "$file" | while read -r server; do
       [[ $server == 127.* ]] || printf '%s\n' --dns "$server"
     done | grep . && return
   done
@@ -170,9 +170,28 @@ stop() {
   # So that the engine need not wait for each container to end in its own time.
   if is_running; then clean; fi
   stop_or_kill dockerd
+  stop_containers_without_engine
   stop_or_kill containerd
   network_down
+  unmount_below "$run"
+  unmount_below "$data"
   rm -rf "$run"
+}
+
+# Where the engine was killed, its containers run on.
+stop_containers_without_engine() {
+  runs_as "$run/containerd.pid" containerd || return 0
+  local container
+  for container in $(ctr --address "$run/containerd.sock" --namespace moby tasks ls --quiet); do
+    ctr --address "$run/containerd.sock" --namespace moby tasks rm --force "$container" >/dev/null
+  done
+}
+
+unmount_below() {
+  local mounted
+  # Deepest first.
+  awk -v below="$1/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | sort --reverse |
+    while read -r mounted; do umount "$mounted"; done
 }
 
 stop_or_kill() {
