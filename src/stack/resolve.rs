@@ -5,6 +5,8 @@ mod evaluate;
 mod outputs;
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Images to build.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::hash::Digest;
 use super::{BuildSpec, Desire, ImageSource, LABEL_DIR, LABEL_PROJECT, LABEL_SERVICE};
@@ -66,7 +66,8 @@ impl Desire<'_> {
 
     /// `None` without services, which nobody asks for.
     fn build(&mut self, tag: String, build: &Build, services: &[&Service]) -> Option<BuildSpec> {
-        let first = services.first()?;
+        // In name order, so that nothing depends on what needs what.
+        let first = services.iter().min_by(|a, b| a.name.cmp(&b.name))?;
         let args = build.args.iter().map(|(name, template)| {
             (
                 name.clone(),
@@ -92,6 +93,8 @@ impl Desire<'_> {
             services: services
                 .iter()
                 .map(|service| service.name.clone())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
                 .collect(),
             context: build.context.clone(),
             dockerfile: build.dockerfile.clone(),

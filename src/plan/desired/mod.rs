@@ -26,7 +26,7 @@ pub use spec::{BuildSpec, ContainerSpec, MountSpec, NetworkAttachment, PortSpec}
 /// Everything that should be on the engine for the services of one scope. Host processes have a place in `order` only.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Desired {
-    /// By service and index.
+    /// In `order`, then by index.
     pub containers: Vec<ContainerSpec>,
     /// By tag.
     pub builds: Vec<BuildSpec>,
@@ -124,9 +124,9 @@ pub fn desire(
         .values()
         .filter(|service| scope.contains(&service.name))
         .collect();
-    let on_engine: Vec<&Service> = within
-        .iter()
-        .copied()
+    let order = order::order(&within);
+    let in_order = order.iter().filter_map(|name| stack.services.get(name));
+    let on_engine: Vec<&Service> = in_order
         .filter(|service| !matches!(service.source, Source::Run(_)))
         .collect();
 
@@ -135,7 +135,7 @@ pub fn desire(
         builds: desire.builds(&on_engine, &tags),
         networks: networks(stack, &on_engine),
         volumes: volumes(stack, &on_engine),
-        order: order::order(&within),
+        order,
         ..Desired::default()
     };
     for service in on_engine {

@@ -31,6 +31,8 @@ struct Place<'a> {
     own: Option<&'a Service>,
     /// What `name` of `own` is, when the reference was to one of its databases.
     database: Option<&'a str>,
+    /// The reference that the author wrote, which led here.
+    blame: Option<&'a Reference>,
     depth: u32,
 }
 
@@ -51,6 +53,7 @@ impl<'a> Evaluation<'a> {
             Place {
                 own: self.asking(),
                 database: None,
+                blame: None,
                 depth: 0,
             },
         )
@@ -92,6 +95,11 @@ impl<'a> Evaluation<'a> {
         place: Place<'a>,
         in_url: bool,
     ) -> Result<Value, Unresolved> {
+        let blame = place.blame.unwrap_or(reference);
+        let place = Place {
+            blame: Some(blame),
+            ..place
+        };
         match reference {
             Reference::Service {
                 service: name,
@@ -102,44 +110,42 @@ impl<'a> Evaluation<'a> {
                         .services
                         .get(name)
                         .ok_or_else(|| Unresolved::NoService {
-                            reference: written(reference),
+                            reference: written(blame),
                             service: name.clone(),
                             known: self.stack.services.keys().cloned().collect(),
                         })?;
                 let place = Place {
                     own: Some(service),
                     database: None,
-                    depth: place.depth,
+                    ..place
                 };
                 self.output(
                     Wanted {
                         service,
                         path,
                         in_url,
-                        reference,
+                        reference: blame,
                     },
                     place,
                 )
             }
             Reference::Own { path } => {
                 let service = place.own.ok_or_else(|| Unresolved::NoSelf {
-                    reference: written(reference),
+                    reference: written(blame),
                 })?;
                 self.output(
                     Wanted {
                         service,
                         path,
                         in_url,
-                        reference,
+                        reference: blame,
                     },
                     place,
                 )
             }
-            Reference::Env { name, default } => {
-                self.environment(name, default.as_deref(), reference)
-            }
-            Reference::Secret { name } => self.secret(name, reference),
-            Reference::Git { what } => self.git(what, reference),
+            Reference::Env { name, default } => self.environment(name, default.as_deref(), blame),
+            Reference::Secret { name } => self.secret(name, blame),
+            Reference::Git { what } => self.git(what, blame),
         }
     }
 
