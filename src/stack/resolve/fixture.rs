@@ -1,0 +1,182 @@
+//! Stacks for tests, said briefly.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use crate::stack::presets::{self, PresetUse};
+use crate::stack::{
+    Condition, HostPort, Job, Kubernetes, Limits, Need, Network, Part, Port, Promote, Protocol,
+    Reference, Restart, Role, SecretSource, Service, Source, Stack, StackKubernetes, Stop,
+    Template, Volume,
+};
+
+pub fn stack(services: impl IntoIterator<Item = Service>) -> Stack {
+    let services: BTreeMap<String, Service> = services
+        .into_iter()
+        .map(|service| (service.name.clone(), service))
+        .collect();
+    Stack {
+        name: "gold".to_owned(),
+        named: true,
+        dir: "/src/gold".into(),
+        layers: vec!["/src/gold/dev.toml".into()],
+        services,
+        networks: BTreeMap::from([("default".to_owned(), Network::default())]),
+        volumes: BTreeMap::from([("db-data".to_owned(), Volume::default())]),
+        secrets: BTreeMap::from([("JWT".to_owned(), SecretSource::Generate(32))]),
+        kubernetes: StackKubernetes::default(),
+    }
+}
+
+/// An image and nothing else.
+pub fn service(name: &str) -> Service {
+    Service {
+        name: name.to_owned(),
+        source: Source::Image(format!("{name}:1")),
+        preset: None,
+        role: Role::Service,
+        command: None,
+        entrypoint: None,
+        env: BTreeMap::new(),
+        user: None,
+        workdir: None,
+        ports: BTreeMap::new(),
+        main_port: None,
+        needs: BTreeMap::new(),
+        ready: None,
+        alive: None,
+        provision: Vec::new(),
+        outputs: BTreeMap::new(),
+        databases: Vec::new(),
+        watch: Vec::new(),
+        mounts: Vec::new(),
+        networks: Vec::new(),
+        host_network: false,
+        host_pid: false,
+        restart: Restart::No,
+        stop: Stop {
+            signal: None,
+            grace: Duration::from_secs(10),
+        },
+        limits: Limits::default(),
+        replicas: 1,
+        profiles: Vec::new(),
+        labels: BTreeMap::new(),
+        metrics: None,
+        promote: Promote::default(),
+        kubernetes: Kubernetes::default(),
+    }
+}
+
+/// `postgres` under another name, with these databases.
+pub fn postgres(name: &str, databases: &[&str]) -> Service {
+    let databases: Vec<String> = databases
+        .iter()
+        .map(|&database| database.to_owned())
+        .collect();
+    let options = BTreeMap::new();
+    let usage = PresetUse {
+        name: "postgres",
+        version: Some("14"),
+        project: "gold",
+        service: name,
+        databases: &databases,
+        volume: true,
+        options: &options,
+    };
+    let preset = presets::expand(&usage).expect("the preset is there");
+    Service {
+        source: Source::Image(preset.image),
+        env: preset.env,
+        main_port: preset.ports.first().map(|(name, _)| name.clone()),
+        ports: preset.ports.into_iter().collect(),
+        ready: preset.ready,
+        provision: preset.provision,
+        outputs: preset.outputs,
+        mounts: preset.mounts,
+        databases,
+        ..service(name)
+    }
+}
+
+impl Service {
+    pub fn with_port(mut self, name: &str, port: Port) -> Self {
+        self.main_port.get_or_insert_with(|| name.to_owned());
+        self.ports.insert(name.to_owned(), port);
+        self
+    }
+
+    pub fn with_env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), template(value));
+        self
+    }
+
+    pub fn with_need(mut self, name: &str) -> Self {
+        let need = Need {
+            condition: Condition::Ready,
+            restart: false,
+        };
+        self.needs.insert(name.to_owned(), need);
+        self
+    }
+
+    pub fn as_job(mut self, inputs: Option<&[&str]>) -> Self {
+        let inputs = inputs.map(|globs| globs.iter().map(|&glob| glob.to_owned()).collect());
+        self.role = Role::Job(Job {
+            inputs,
+            schedule: None,
+        });
+        self
+    }
+}
+
+/// An HTTP port, published on loopback.
+pub fn http(container: u16) -> Port {
+    Port {
+        container,
+        protocol: Protocol::Tcp,
+        host: HostPort::Auto,
+        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        publish: true,
+        scheme: "http".to_owned(),
+    }
+}
+
+/// `${…}` for tests: no escapes, nothing nested.
+pub fn template(text: &str) -> Template {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, tail)) = rest.split_once("${") {
+        let (inner, after) = tail.split_once('}').expect("closed");
+        parts.push(Part::Text(before.to_owned()));
+        parts.push(Part::Reference(reference(inner)));
+        rest = after;
+    }
+    parts.push(Part::Text(rest.to_owned()));
+    Template { parts }
+}
+
+fn reference(inner: &str) -> Reference {
+    if let Some((kind, what)) = inner.split_once(':') {
+        let (name, default) = match what.split_once(":-") {
+            Some((name, default)) => (name.to_owned(), Some(default.to_owned())),
+            None => (what.to_owned(), None),
+        };
+        return match kind {
+            "env" => Reference::Env { name, default },
+            "secret" => Reference::Secret { name },
+            _ => Reference::Git { what: name },
+        };
+    }
+    let mut path = inner.split('.').map(str::to_owned);
+    match path.next().expect("a name") {
+        own if own == "self" => Reference::Own {
+            path: path.collect(),
+        },
+        service => Reference::Service {
+            service,
+            path: path.collect(),
+        },
+    }
+}
