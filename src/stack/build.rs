@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Template;
 
 /// How an image is built. Services with equal builds share one image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Build {
     /// Absolute.
     pub context: Utf8PathBuf,
@@ -23,7 +23,7 @@ pub struct Build {
 }
 
 /// A secret served to `RUN --mount=type=secret,id=…`; never an argument.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct BuildSecret {
     pub id: String,
     /// Key of `Stack::secrets`.

@@ -1,10 +1,20 @@
 //! References become text: what they say depends on who asks.
 
+mod error;
+mod evaluate;
+mod outputs;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
 use super::{Stack, Template};
+
+pub use error::Unresolved;
+pub use outputs::known_outputs;
 
 /// From where an address has to work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +40,20 @@ pub struct Facts {
 }
 
 /// A resolved value.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Value {
     pub text: String,
     /// It holds a secret, and is one.
     pub secret: bool,
+}
+
+impl Value {
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            secret: false,
+        }
+    }
 }
 
 impl std::fmt::Debug for Value {
@@ -47,36 +66,42 @@ impl std::fmt::Debug for Value {
     }
 }
 
-/// Why a reference has no value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unresolved {
-    #[error("`{reference}`: service `{service}` has no output of that name")]
-    NoOutput { reference: String, service: String },
-    #[error(
-        "`{reference}`: port `{port}` of `{service}` is not published, so nothing on the host can reach it"
-    )]
-    NotPublished {
-        reference: String,
-        service: String,
-        port: String,
-    },
-    #[error("`{reference}`: the environment variable `{name}` is not set")]
-    NoEnv { reference: String, name: String },
-    #[error("`{reference}`: no secret `{name}`")]
-    NoSecret { reference: String, name: String },
-    #[error("`{reference}`: this folder is no git checkout with a commit")]
-    NoGit { reference: String },
-}
-
 /// Resolves every reference of `template` for `asker`.
+///
+/// - `${db.NAME}`: an output that the preset or the file defines, else one that every service with a port has:
+///   `host`, `port`, `url`, and `public`, the address a browser uses, whoever asks.
+/// - `${db.DATABASE.NAME}`: the same for one of its databases.
+/// - `${api.PORT.NAME}`: `host`, `port`, `url` and `public` of a named port.
+/// - `${db.env.NAME}`: a variable of its environment, as far as the stack file or its preset sets it.
+/// - `${self.…}`: the same of the asker; in an output, of the service that has the output.
 ///
 /// # Errors
 /// The first reference that has no value.
 pub fn resolve(
-    _stack: &Stack,
-    _template: &Template,
-    _asker: Asker<'_>,
-    _facts: &Facts,
+    stack: &Stack,
+    template: &Template,
+    asker: Asker<'_>,
+    facts: &Facts,
 ) -> Result<Value, Unresolved> {
-    todo!("stack room")
+    evaluate::Evaluation {
+        stack,
+        asker,
+        facts: Some(facts),
+    }
+    .template(template)
+}
+
+/// Whether every reference of `template` can have a value at all: for a stack file that was just read, without ports,
+/// environment, secrets or git.
+///
+/// # Errors
+/// The first reference that never has a value.
+pub fn check(stack: &Stack, template: &Template, asker: Asker<'_>) -> Result<(), Unresolved> {
+    evaluate::Evaluation {
+        stack,
+        asker,
+        facts: None,
+    }
+    .template(template)
+    .map(|_| ())
 }

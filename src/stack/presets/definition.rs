@@ -99,13 +99,22 @@ impl Definition {
 
     /// The file with the changes of `[from.N]` for every `N` up to `version`, and of `[ephemeral]` if asked for.
     /// A version without a number counts as newer than all.
-    pub fn of(file: &Table, version: Option<&str>, ephemeral: bool) -> Result<Self, toml::de::Error> {
+    pub fn of(
+        file: &Table,
+        version: Option<&str>,
+        ephemeral: bool,
+    ) -> Result<Self, toml::de::Error> {
         let mut table = file.clone();
         let overlays = table.remove("from");
         let without_volume = table.remove("ephemeral");
-        let version = version.or_else(|| file.get("version").and_then(Value::as_str)).map_or_else(Vec::new, numbers);
+        let version = version
+            .or_else(|| file.get("version").and_then(Value::as_str))
+            .map_or_else(Vec::new, numbers);
         if let Some(Value::Table(overlays)) = overlays {
-            let mut overlays: Vec<_> = overlays.into_iter().map(|(from, change)| (numbers(&from), change)).collect();
+            let mut overlays: Vec<_> = overlays
+                .into_iter()
+                .map(|(from, change)| (numbers(&from), change))
+                .collect();
             overlays.sort_by(|a, b| a.0.cmp(&b.0));
             for (from, change) in overlays {
                 if version.is_empty() || version >= from {
@@ -122,8 +131,13 @@ impl Definition {
 
 /// The numbers that a version starts with: `14.5-alpine` is 14, 5.
 fn numbers(version: &str) -> Vec<u64> {
-    let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
-    version[..end].split('.').map_while(|part| part.parse().ok()).collect()
+    let end = version
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(version.len());
+    version[..end]
+        .split('.')
+        .map_while(|part| part.parse().ok())
+        .collect()
 }
 
 fn merge(table: &mut Table, change: Value) {

@@ -13,9 +13,12 @@ use crate::stack::{HostPort, Mount, Output, Port, Probe, ProbeKind, Protocol, St
 /// # Errors
 /// There is no such preset, or it cannot be used like this.
 pub fn expand(usage: &PresetUse) -> Result<PresetService, PresetError> {
-    let unknown = || PresetError::Unknown { name: usage.name.to_owned() };
+    let unknown = || PresetError::Unknown {
+        name: usage.name.to_owned(),
+    };
     let file = catalog::table(usage.name).ok_or_else(unknown)?;
-    let definition = Definition::of(file, usage.version, !usage.volume).map_err(|error| data(usage, error.message()))?;
+    let definition = Definition::of(file, usage.version, !usage.volume)
+        .map_err(|error| data(usage, error.message()))?;
     check(usage, &definition)?;
     let version = usage.version.unwrap_or(&definition.version);
     let blanks = blanks(usage, version)?;
@@ -27,21 +30,40 @@ pub fn expand(usage: &PresetUse) -> Result<PresetService, PresetError> {
     });
     Ok(PresetService {
         image: image(usage, &definition, version, &blanks)?,
-        command: definition.command.as_deref().map(|command| arguments(command, &blanks)),
-        env: filled(&definition.env, &blanks).map(|(name, value)| (name, template(&value))).collect(),
-        ports: definition.ports.iter().map(|data| (data.name.clone(), port(data))).collect(),
-        ready: definition.ready.as_ref().map(|ready| probe(usage, ready, &blanks)).transpose()?,
+        command: definition
+            .command
+            .as_deref()
+            .map(|command| arguments(command, &blanks)),
+        env: filled(&definition.env, &blanks)
+            .map(|(name, value)| (name, template(&value)))
+            .collect(),
+        ports: definition
+            .ports
+            .iter()
+            .map(|data| (data.name.clone(), port(data)))
+            .collect(),
+        ready: definition
+            .ready
+            .as_ref()
+            .map(|ready| probe(usage, ready, &blanks))
+            .transpose()?,
         provision: provision(&definition.provision, &blanks),
         outputs: outputs(&definition, &blanks),
         volumes: volumes.collect(),
         mounts,
-        stop: definition.stop.as_ref().map(|stop| Stop { signal: stop.signal.clone(), grace: stop.grace() }),
+        stop: definition.stop.as_ref().map(|stop| Stop {
+            signal: stop.signal.clone(),
+            grace: stop.grace(),
+        }),
         user: definition.user,
     })
 }
 
 fn data(usage: &PresetUse, problem: &str) -> PresetError {
-    PresetError::Data { preset: usage.name.to_owned(), problem: problem.to_owned() }
+    PresetError::Data {
+        preset: usage.name.to_owned(),
+        problem: problem.to_owned(),
+    }
 }
 
 fn check(usage: &PresetUse, definition: &Definition) -> Result<(), PresetError> {
@@ -49,7 +71,10 @@ fn check(usage: &PresetUse, definition: &Definition) -> Result<(), PresetError> 
     if let Some(version) = usage.version {
         let is_tag = |c: char| c.is_ascii_alphanumeric() || "._-@:+".contains(c);
         if version.is_empty() || !version.chars().all(is_tag) {
-            return Err(PresetError::Version { preset: preset(), version: version.to_owned() });
+            return Err(PresetError::Version {
+                preset: preset(),
+                version: version.to_owned(),
+            });
         }
     }
     if !usage.databases.is_empty() && !definition.databases {
@@ -57,12 +82,22 @@ fn check(usage: &PresetUse, definition: &Definition) -> Result<(), PresetError> 
     }
     // They end up in SQL, shell arguments and URLs: names that mean the same everywhere are enough.
     let is_name = |name: &&String| {
-        (1..=63).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+        (1..=63).contains(&name.len())
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
     };
     if let Some(name) = usage.databases.iter().find(|name| !is_name(name)) {
-        return Err(PresetError::Name { what: "database", name: name.clone() });
+        return Err(PresetError::Name {
+            what: "database",
+            name: name.clone(),
+        });
     }
-    match usage.options.keys().find(|option| !definition.options.contains(option)) {
+    match usage
+        .options
+        .keys()
+        .find(|option| !definition.options.contains(option))
+    {
         Some(option) => Err(PresetError::UnknownOption {
             preset: preset(),
             option: option.clone(),
@@ -74,7 +109,11 @@ fn check(usage: &PresetUse, definition: &Definition) -> Result<(), PresetError> 
 
 fn blanks(usage: &PresetUse, version: &str) -> Result<Blanks, PresetError> {
     let buckets = buckets(usage)?;
-    let name = usage.databases.first().cloned().unwrap_or_else(|| identifier(usage.service));
+    let name = usage
+        .databases
+        .first()
+        .cloned()
+        .unwrap_or_else(|| identifier(usage.service));
     let one = [
         ("version", Some(version.to_owned())),
         ("project", Some(usage.project.to_owned())),
@@ -82,40 +121,77 @@ fn blanks(usage: &PresetUse, version: &str) -> Result<Blanks, PresetError> {
         ("name", Some(name)),
         ("bucket", buckets.first().cloned()),
     ];
-    let lists = [("databases", usage.databases.iter().skip(1).cloned().collect()), ("buckets", buckets)];
-    Ok(Blanks { one: one.into(), lists: lists.into() })
+    let lists = [
+        (
+            "databases",
+            usage.databases.iter().skip(1).cloned().collect(),
+        ),
+        ("buckets", buckets),
+    ];
+    Ok(Blanks {
+        one: one.into(),
+        lists: lists.into(),
+    })
 }
 
 /// The service's name as a database's: not the project's, so that it is the same in every checkout.
 fn identifier(service: &str) -> String {
-    service.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(63).collect()
+    service
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .take(63)
+        .collect()
 }
 
 fn buckets(usage: &PresetUse) -> Result<Vec<String>, PresetError> {
-    let Some(list) = usage.options.get("buckets") else { return Ok(Vec::new()) };
-    let buckets: Vec<String> = list.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let Some(list) = usage.options.get("buckets") else {
+        return Ok(Vec::new());
+    };
+    let buckets: Vec<String> = list
+        .split([',', ' '])
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
     let is_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let is_bucket = |name: &str| {
         (3..=63).contains(&name.len())
-            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c))
+            && name
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c))
             && is_edge(name.chars().next())
             && is_edge(name.chars().last())
     };
     match buckets.iter().find(|name| !is_bucket(name)) {
-        Some(name) => Err(PresetError::Name { what: "bucket", name: name.clone() }),
+        Some(name) => Err(PresetError::Name {
+            what: "bucket",
+            name: name.clone(),
+        }),
         None => Ok(buckets),
     }
 }
 
-fn image(usage: &PresetUse, definition: &Definition, version: &str, blanks: &Blanks) -> Result<String, PresetError> {
+fn image(
+    usage: &PresetUse,
+    definition: &Definition,
+    version: &str,
+    blanks: &Blanks,
+) -> Result<String, PresetError> {
     let is_number = version.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let pattern = definition.image_variant.as_ref().filter(|_| !is_number).unwrap_or(&definition.image);
+    let pattern = definition
+        .image_variant
+        .as_ref()
+        .filter(|_| !is_number)
+        .unwrap_or(&definition.image);
     blanks.fill(pattern).ok_or_else(|| data(usage, "image"))
 }
 
 fn arguments(command: &[String], blanks: &Blanks) -> Vec<Template> {
-    command.iter().flat_map(|argument| blanks.arguments(argument)).map(|argument| template(&argument)).collect()
+    command
+        .iter()
+        .flat_map(|argument| blanks.arguments(argument))
+        .map(|argument| template(&argument))
+        .collect()
 }
 
 /// Entries whose blanks all have a value.
@@ -123,21 +199,38 @@ fn filled<'a>(
     entries: &'a BTreeMap<String, String>,
     blanks: &'a Blanks,
 ) -> impl Iterator<Item = (String, String)> + 'a {
-    entries.iter().filter_map(|(name, value)| Some((name.clone(), blanks.fill(value)?)))
+    entries
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), blanks.fill(value)?)))
 }
 
 fn outputs(definition: &Definition, blanks: &Blanks) -> BTreeMap<String, Output> {
     let output = |(name, value): (String, String)| {
         let secret = definition.secret.contains(&name);
-        (name, Output { value: template(&value), secret })
+        (
+            name,
+            Output {
+                value: template(&value),
+                secret,
+            },
+        )
     };
     filled(&definition.outputs, blanks).map(output).collect()
 }
 
 fn provision(steps: &[ProvisionData], blanks: &Blanks) -> Vec<Vec<Template>> {
-    let has_items = |list: &String| blanks.lists.get(list.as_str()).is_some_and(|items| !items.is_empty());
-    let wanted = steps.iter().filter(|step| step.when.as_ref().is_none_or(has_items));
-    wanted.map(|step| arguments(&step.command, blanks)).collect()
+    let has_items = |list: &String| {
+        blanks
+            .lists
+            .get(list.as_str())
+            .is_some_and(|items| !items.is_empty())
+    };
+    let wanted = steps
+        .iter()
+        .filter(|step| step.when.as_ref().is_none_or(has_items));
+    wanted
+        .map(|step| arguments(&step.command, blanks))
+        .collect()
 }
 
 fn mounts(usage: &PresetUse, definition: &Definition) -> Vec<Mount> {
@@ -162,11 +255,21 @@ fn port(data: &PortData) -> Port {
 }
 
 fn probe(usage: &PresetUse, ready: &ReadyData, blanks: &Blanks) -> Result<Probe, PresetError> {
-    let fill = |text: &Option<String>| text.as_ref().and_then(|text| blanks.fill(text)).unwrap_or_default();
+    let fill = |text: &Option<String>| {
+        text.as_ref()
+            .and_then(|text| blanks.fill(text))
+            .unwrap_or_default()
+    };
     let kinds = [
-        ready.http.map(|port| ProbeKind::Http { port, path: ready.path.clone().unwrap_or_else(|| "/".to_owned()) }),
+        ready.http.map(|port| ProbeKind::Http {
+            port,
+            path: ready.path.clone().unwrap_or_else(|| "/".to_owned()),
+        }),
         ready.tcp.map(|port| ProbeKind::Tcp { port }),
-        ready.exec.clone().map(|command| ProbeKind::Exec { command }),
+        ready
+            .exec
+            .clone()
+            .map(|command| ProbeKind::Exec { command }),
         ready.log.clone().map(|pattern| ProbeKind::Log { pattern }),
         ready.postgres.map(|port| ProbeKind::Postgres {
             port,

@@ -60,5 +60,8 @@ pub fn names() -> Vec<&'static str> {
 
 /// Settings that `PresetUse::options` may hold for this preset; empty for one that does not exist.
 pub fn options(name: &str) -> Vec<String> {
-    catalog::table(name).and_then(|table| definition::Definition::plain(table).ok()).map(|d| d.options).unwrap_or_default()
+    catalog::table(name)
+        .and_then(|table| definition::Definition::plain(table).ok())
+        .map(|d| d.options)
+        .unwrap_or_default()
 }

@@ -20,7 +20,9 @@ impl Blanks {
         while let Some(open) = rest.find('{') {
             let (before, after) = rest.split_at(open);
             filled.push_str(before);
-            let blank = after[1..].split_once('}').filter(|_| !before.ends_with('$'));
+            let blank = after[1..]
+                .split_once('}')
+                .filter(|_| !before.ends_with('$'));
             match blank.and_then(|(name, tail)| Some((self.one.get(name)?, tail))) {
                 Some((value, tail)) => {
                     filled.push_str(value.as_deref()?);
@@ -38,7 +40,10 @@ impl Blanks {
 
     /// An argument of a command: one for each item if it is a list's blank.
     pub fn arguments(&self, text: &str) -> Vec<String> {
-        let list = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).and_then(|name| self.lists.get(name));
+        let list = text
+            .strip_prefix('{')
+            .and_then(|t| t.strip_suffix('}'))
+            .and_then(|name| self.lists.get(name));
         match list {
             Some(items) => items.clone(),
             None => self.fill(text).into_iter().collect(),
@@ -51,13 +56,16 @@ pub(super) fn template(text: &str) -> Template {
     const OPEN: &str = "${self.";
     let mut parts = Vec::new();
     let mut rest = text;
-    while let Some((before, path, after)) =
-        rest.split_once(OPEN).and_then(|(before, tail)| tail.split_once('}').map(|(path, after)| (before, path, after)))
-    {
+    while let Some((before, path, after)) = rest.split_once(OPEN).and_then(|(before, tail)| {
+        tail.split_once('}')
+            .map(|(path, after)| (before, path, after))
+    }) {
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }
-        parts.push(Part::Reference(Reference::Own { path: path.split('.').map(str::to_owned).collect() }));
+        parts.push(Part::Reference(Reference::Own {
+            path: path.split('.').map(str::to_owned).collect(),
+        }));
         rest = after;
     }
     if !rest.is_empty() || parts.is_empty() {

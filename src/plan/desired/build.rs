@@ -1,0 +1,145 @@
+//! Images to build.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::hash::Digest;
+use super::{BuildSpec, Desire, ImageSource, LABEL_DIR, LABEL_PROJECT, LABEL_SERVICE};
+use crate::stack::resolve::Value;
+use crate::stack::{Build, Part, Reference, Service, Source, Stack, Template};
+
+/// Which image each build makes: services with equal builds share one, named after the first of them.
+pub(super) struct Tags<'a> {
+    project: &'a str,
+    first: HashMap<&'a Build, &'a str>,
+}
+
+impl<'a> Tags<'a> {
+    pub fn new(stack: &'a Stack) -> Self {
+        let mut first = HashMap::new();
+        for service in stack.services.values() {
+            if let Source::Build(build) = &service.source {
+                first.entry(build).or_insert(service.name.as_str());
+            }
+        }
+        Self {
+            project: &stack.name,
+            first,
+        }
+    }
+
+    /// `None` for a host process.
+    pub fn image(&self, service: &Service) -> Option<ImageSource> {
+        match &service.source {
+            Source::Image(reference) => Some(ImageSource::Pull(reference.clone())),
+            Source::Build(build) => Some(ImageSource::Build(self.tag(build, service))),
+            Source::Run(_) => None,
+        }
+    }
+
+    fn tag(&self, build: &Build, service: &Service) -> String {
+        let first = || self.first.get(build).copied().unwrap_or(&service.name);
+        // Image names have no capitals, service names may.
+        build
+            .image
+            .clone()
+            .unwrap_or_else(|| format!("{}-{}", self.project, first()).to_lowercase())
+    }
+}
+
+impl Desire<'_> {
+    pub(super) fn builds(&mut self, services: &[&Service], tags: &Tags<'_>) -> Vec<BuildSpec> {
+        let mut users: BTreeMap<String, (&Build, Vec<&Service>)> = BTreeMap::new();
+        for service in services {
+            if let Source::Build(build) = &service.source {
+                users
+                    .entry(tags.tag(build, service))
+                    .or_insert((build, Vec::new()))
+                    .1
+                    .push(service);
+            }
+        }
+        users
+            .into_iter()
+            .filter_map(|(tag, (build, services))| self.build(tag, build, &services))
+            .collect()
+    }
+
+    /// `None` without services, which nobody asks for.
+    fn build(&mut self, tag: String, build: &Build, services: &[&Service]) -> Option<BuildSpec> {
+        let first = services.first()?;
+        let args = build.args.iter().map(|(name, template)| {
+            (
+                name.clone(),
+                self.value(first, || format!("build.args.{name}"), template),
+            )
+        });
+        let args = args.collect();
+        let secrets = build.secrets.iter().map(|secret| {
+            let reference = Reference::Secret {
+                name: secret.secret.clone(),
+            };
+            let template = Template {
+                parts: vec![Part::Reference(reference)],
+            };
+            (
+                secret.id.clone(),
+                self.value(first, || format!("build.secrets.{}", secret.id), &template),
+            )
+        });
+        let secrets = secrets.collect();
+        let mut spec = BuildSpec {
+            tag,
+            services: services
+                .iter()
+                .map(|service| service.name.clone())
+                .collect(),
+            context: build.context.clone(),
+            dockerfile: build.dockerfile.clone(),
+            target: build.target.clone(),
+            args,
+            secrets,
+            cache_from: build.cache_from.clone(),
+            platforms: build.platforms.clone(),
+            labels: vec![
+                (LABEL_PROJECT.to_owned(), self.stack.name.clone()),
+                (LABEL_SERVICE.to_owned(), first.name.clone()),
+                (LABEL_DIR.to_owned(), self.stack.dir.to_string()),
+            ],
+            hash: String::new(),
+        };
+        spec.hash = self.build_hash(&spec);
+        Some(spec)
+    }
+
+    fn build_hash(&self, spec: &BuildSpec) -> String {
+        let mut digest = Digest::new("build 1", self.key);
+        // Relative, so that a checkout in another place has the same hash.
+        let dockerfile = spec
+            .dockerfile
+            .strip_prefix(&spec.context)
+            .unwrap_or(&spec.dockerfile);
+        let dockerfile = dockerfile
+            .strip_prefix(&self.stack.dir)
+            .unwrap_or(dockerfile);
+        digest.text(dockerfile.as_str());
+        digest.optional_text(spec.target.as_deref());
+        digest.pairs(&spec.args);
+        // Served as secrets, so secrets here, wherever they come from.
+        digest.list(spec.secrets.iter(), |digest, (id, value)| {
+            digest.text(id);
+            digest.value(&Value {
+                secret: true,
+                ..value.clone()
+            });
+        });
+        digest.list(spec.platforms.iter(), |digest, platform| {
+            digest.text(platform)
+        });
+        let context = self
+            .sources
+            .contexts
+            .get(&(spec.context.clone(), spec.dockerfile.clone()));
+        digest.optional_text(context.map(String::as_str));
+        digest.finish()
+    }
+}

@@ -1,0 +1,21 @@
+//! Labels that things of ours carry on the engine.
+
+/// Label of an image: [`super::BuildSpec::hash`] of the build that made it.
+pub const LABEL_BUILD: &str = "dev.build";
+/// Label of a container: [`super::ContainerSpec::hash`].
+pub const LABEL_CONFIG: &str = "dev.config";
+/// Label of everything of ours: the absolute path of the checkout it belongs to.
+pub const LABEL_DIR: &str = "dev.dir";
+/// Label of a volume: a random text given at creation, so that a new one under an old name is seen as new.
+pub const LABEL_CREATED: &str = "dev.created";
+/// Compose's labels, so that other tools group what belongs together.
+pub const LABEL_PROJECT: &str = "com.docker.compose.project";
+pub const LABEL_SERVICE: &str = "com.docker.compose.service";
+pub const LABEL_NUMBER: &str = "com.docker.compose.container-number";
+pub const LABEL_ONEOFF: &str = "com.docker.compose.oneoff";
+pub const LABEL_NETWORK: &str = "com.docker.compose.network";
+pub const LABEL_VOLUME: &str = "com.docker.compose.volume";
+pub const LABEL_WORKING_DIR: &str = "com.docker.compose.project.working_dir";
+pub const LABEL_CONFIG_FILES: &str = "com.docker.compose.project.config_files";
+/// The version of what made it.
+pub const LABEL_VERSION: &str = "com.docker.compose.version";

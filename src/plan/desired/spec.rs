@@ -1,0 +1,95 @@
+//! What there should be on the engine, one type for each kind of thing.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+
+use crate::stack::resolve::Value;
+use crate::stack::{Mount, Protocol, Restart};
+
+/// One container as it should be. Two with the same `hash` are interchangeable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerSpec {
+    pub service: String,
+    /// From 1.
+    pub index: u32,
+    /// `gold-api-1`
+    pub name: String,
+    pub job: bool,
+    pub command: Option<Vec<Value>>,
+    pub entrypoint: Option<Vec<Value>>,
+    pub env: Vec<(String, Value)>,
+    pub user: Option<String>,
+    pub workdir: Option<String>,
+    pub ports: Vec<PortSpec>,
+    pub mounts: Vec<MountSpec>,
+    pub networks: Vec<NetworkAttachment>,
+    pub host_network: bool,
+    pub host_pid: bool,
+    /// All labels, compose's among them, without the hash.
+    pub labels: Vec<(String, String)>,
+    /// What the engine does when `dev` is not there; while it is attached, the policy on the engine is `no`.
+    pub restart: Restart,
+    pub stop_signal: Option<String>,
+    pub stop_grace: Duration,
+    /// Bytes.
+    pub memory: Option<u64>,
+    pub cpu_millis: Option<u64>,
+    pub pids: Option<u64>,
+    /// Hex; of everything above and of the image's reference, but not of what tells instances apart, `restart` and
+    /// labels that are only information; with automatic host ports as `auto` and secret parts keyed.
+    pub hash: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortSpec {
+    /// Name in the stack file.
+    pub name: String,
+    pub container: u16,
+    pub protocol: Protocol,
+    /// `None`: not published.
+    pub host: Option<u16>,
+    /// Chosen by `dev`, so that a conflict leads to another choice instead of an error.
+    pub auto: bool,
+    pub bind: IpAddr,
+}
+
+/// A mount with the engine's own volume name in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountSpec {
+    pub mount: Mount,
+    /// `gold_data`, for a volume.
+    pub volume: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkAttachment {
+    /// The engine's name: `gold_default`.
+    pub network: String,
+    pub aliases: Vec<String>,
+}
+
+/// One image to build as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildSpec {
+    /// Tag that it gets: `gold-api`.
+    pub tag: String,
+    /// The services of the scope that use it. The tag comes from the first of the whole stack, so that a narrower scope
+    /// does not build it again under another name.
+    pub services: Vec<String>,
+    /// Absolute.
+    pub context: Utf8PathBuf,
+    /// Absolute.
+    pub dockerfile: Utf8PathBuf,
+    pub target: Option<String>,
+    pub args: Vec<(String, Value)>,
+    /// Served to the build through its session; never an argument, never in the image.
+    pub secrets: Vec<(String, Value)>,
+    pub cache_from: Vec<String>,
+    pub platforms: Vec<String>,
+    /// Label values that the image gets beside [`super::LABEL_BUILD`].
+    pub labels: Vec<(String, String)>,
+    /// Hex; of the definition and the context's content. The image carries it as [`super::LABEL_BUILD`].
+    pub hash: String,
+}
