@@ -1,6 +1,7 @@
 //! The stack as its author means it. Pure: no tokio, no engine, no clock.
 
 pub mod file;
+pub mod graph;
 pub mod presets;
 
 mod build;
@@ -27,7 +28,7 @@ pub use port::{HostPort, Port, Protocol};
 pub use probe::{Probe, ProbeKind};
 pub use promote::Promote;
 pub use service::{Condition, Job, Limits, Need, Restart, Role, Service, Source, Stop};
-pub use template::{Output, Part, Reference, Template};
+pub use template::{Output, Part, Reference, Template, TemplateError};
 pub use watch_rule::{AfterSync, WatchAction, WatchRule};
 
 /// A whole stack, layers merged, presets expanded, references parsed but not resolved.

@@ -1,1 +1,77 @@
+//! `dev.toml`: found, read in layers, checked as a whole, with every error where it stands.
 //!
+//! [`load`] touches files and nothing else; [`parse`] is pure. What tables may hold is said once, as shapes beside
+//! the readers, from which the checks and the JSON Schema follow.
+
+mod assemble;
+mod build;
+mod check;
+mod code;
+mod diagnostic;
+mod dotenv;
+mod env;
+mod find;
+mod formats;
+mod kubernetes;
+mod needs;
+mod parse;
+mod ports;
+mod preset;
+mod probe;
+mod process;
+mod promote;
+mod reader;
+mod references;
+mod schema;
+mod secrets;
+mod service;
+mod service_shape;
+mod shape;
+mod sink;
+mod stack_shape;
+mod tree;
+mod volumes;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use camino::Utf8PathBuf;
+
+use super::Stack;
+
+pub use code::{CODES, Code};
+pub use diagnostic::{Diagnostic, LoadError, Location, render};
+pub use parse::{Layer, parse};
+pub use reader::ReadText;
+pub use schema::schema;
+
+/// Which stack to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadRequest {
+    /// Where to look for `dev.toml`, here and above. Absolute.
+    pub start_dir: Utf8PathBuf,
+    /// `--file`: this file instead, from `start_dir`.
+    pub file: Option<Utf8PathBuf>,
+    /// `--env`: layers to lay on top, in this order.
+    pub envs: Vec<String>,
+    /// `--name`: wins over the file's.
+    pub name: Option<String>,
+}
+
+/// A stack, and what is odd about its file.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub stack: Stack,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Finds the stack file and reads it in its layers: itself, `dev.ENV.toml` for each environment, and `dev.local.toml`
+/// if there is one. Reads files, also those of `env_file`, and changes nothing.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub fn load(request: &LoadRequest) -> Result<Loaded, LoadError> {
+    let (dir, layers) = find::layers(request)?;
+    parse(&dir, layers, request.name.as_deref(), &find::env_text)
+}

@@ -1,0 +1,189 @@
+//! Holds a tree against its shape and reports everything that does not fit.
+
+use super::Code;
+use super::shape::{Key, Kind, Shape};
+use super::sink::{Finding, Sink, nearest};
+use super::tree::{Entry, Node, Table, Value};
+
+/// Takes out what a layer removed with `false`, so that later steps see only what is there. In the first layer `false`
+/// has nothing to remove and is left for [`check`] to refuse, except in maps, where it can take away what a preset gave.
+pub(super) fn prune(table: &mut Table, shape: &Shape) {
+    table.entries.retain_mut(|entry| {
+        let Some(key) = shape.key(&entry.key) else { return true };
+        if entry.node.is_false() && !key.kind.takes_false() && entry.node.span.layer > 0 {
+            return false;
+        }
+        prune_kind(&mut entry.node, &key.kind);
+        true
+    });
+}
+
+fn prune_kind(node: &mut Node, kind: &Kind) {
+    match (kind, &mut node.value) {
+        (Kind::Table(shape), Value::Table(table)) => prune(table, shape),
+        (Kind::Map { value, .. }, Value::Table(table)) => {
+            if matches!(value, Kind::Table(_)) {
+                table.entries.retain(|entry| !entry.node.is_false());
+            }
+            table.entries.iter_mut().for_each(|entry| prune_kind(&mut entry.node, value));
+        }
+        (Kind::List(item), Value::Array(items)) => items.iter_mut().for_each(|node| prune_kind(node, item)),
+        (Kind::Either(kinds), value) => {
+            if let Some(kind) = kinds.iter().find(|kind| fits(kind, value)) {
+                prune_kind(node, kind);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `what` is how errors call the table: "service `api`".
+pub(super) fn table(table: &Table, shape: &Shape, what: &str, sink: &mut Sink) {
+    for entry in &table.entries {
+        match shape.key(&entry.key) {
+            Some(key) => value(&entry.node, &key.kind, &entry.key, sink),
+            None => unknown_key(entry, shape, what, sink),
+        }
+    }
+}
+
+/// Reports what `shape` requires and `node` does not have.
+fn required(node: &Node, shape: &Shape, what: &str, sink: &mut Sink) {
+    for Key { name, doc, .. } in shape.keys.iter().filter(|key| key.required) {
+        if node.get(name).is_none() {
+            let message = format!("`{name}` is missing in {what}");
+            sink.push(Finding::new(Code::MissingKey, message).at(node.span, "here").help(format!("`{name}`: {doc}")));
+        }
+    }
+}
+
+fn unknown_key(entry: &Entry, shape: &Shape, what: &str, sink: &mut Sink) {
+    let finding = Finding::new(Code::UnknownKey, format!("{what} has no key `{}`", entry.key));
+    let finding = finding.at(entry.key_span, "unknown key");
+    if sink.is_full() {
+        sink.push(finding);
+        return;
+    }
+    let alias = shape.keys.iter().find(|key| key.aliases.contains(&entry.key.as_str())).map(|key| key.name);
+    let names = || shape.keys.iter().map(|key| key.name);
+    let help = match alias.or_else(|| nearest(&entry.key, names())) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("it knows {}", names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+    };
+    sink.push(finding.help(help));
+}
+
+/// Whether a value has the TOML type that `kind` is about.
+fn fits(kind: &Kind, value: &Value) -> bool {
+    match (kind, value) {
+        (Kind::Text(_) | Kind::OneOf(_), Value::Text(_)) => true,
+        (Kind::Template, Value::Text(_) | Value::Integer(_) | Value::Float(_)) => true,
+        (Kind::Boolean, Value::Boolean(_)) => true,
+        (Kind::True, Value::Boolean(truth)) => *truth,
+        (Kind::False, Value::Boolean(truth)) => !*truth,
+        (Kind::Integer { .. }, Value::Integer(_)) => true,
+        (Kind::Number { .. }, Value::Integer(_) | Value::Float(_)) => true,
+        (Kind::List(_), Value::Array(_)) => true,
+        (Kind::Table(_) | Kind::Map { .. }, Value::Table(_)) => true,
+        (Kind::Either(kinds), value) => kinds.iter().any(|kind| fits(kind, value)),
+        _ => false,
+    }
+}
+
+/// `name` is the key that the value belongs to.
+pub(super) fn value(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
+    if !fits(kind, &node.value) {
+        return wrong_type(node, kind, name, sink);
+    }
+    match (kind, &node.value) {
+        (Kind::Either(kinds), found) => {
+            if let Some(kind) = kinds.iter().find(|kind| fits(kind, found)) {
+                value(node, kind, name, sink);
+            }
+        }
+        (Kind::Text(format), Value::Text(text)) => {
+            if let Err(help) = (format.check)(text) {
+                let message = format!("`{name}` cannot be {}", shown(text));
+                let expected = format!("expected {}", format.expected);
+                sink.push(Finding::new(format.code, message).at(node.span, expected).help(help));
+            }
+        }
+        (Kind::OneOf(words), Value::Text(text)) if !words.contains(&text.as_str()) => {
+            let help = match nearest(text, words.iter().copied()) {
+                Some(meant) => format!("did you mean \"{meant}\"?"),
+                None => format!("write {}", kind.expected()),
+            };
+            let message = format!("`{name}` cannot be {}", shown(text));
+            sink.push(Finding::new(Code::BadValue, message).at(node.span, "no such value").help(help));
+        }
+        (Kind::Integer { min, max }, Value::Integer(number)) if number < min || number > max => {
+            out_of_range(node, kind, name, *max == 65_535, sink);
+        }
+        (Kind::Number { max }, found) => {
+            let number = match found {
+                Value::Integer(number) => *number as f64,
+                Value::Float(number) => *number,
+                _ => f64::NAN,
+            };
+            if !(number > 0.0 && number <= *max) {
+                out_of_range(node, kind, name, false, sink);
+            }
+        }
+        (Kind::List(item), Value::Array(items)) => items.iter().for_each(|node| value(node, item, name, sink)),
+        (Kind::Table(shape), Value::Table(found)) => {
+            let what = format!("`{name}`");
+            table(found, shape, &what, sink);
+            required(node, shape, &what, sink);
+        }
+        (Kind::Map { keys, noun, value }, Value::Table(found)) => {
+            for entry in &found.entries {
+                map_entry(entry, keys, noun, value, sink);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn map_entry(entry: &Entry, keys: &super::formats::Format, noun: &str, kind: &Kind, sink: &mut Sink) {
+    if let Err(help) = (keys.check)(&entry.key) {
+        let message = format!("a {noun} cannot be called {}", shown(&entry.key));
+        sink.push(Finding::new(keys.code, message).at(entry.key_span, "bad name").help(help));
+    }
+    match kind {
+        _ if entry.node.is_false() && !kind.takes_false() => {}
+        Kind::Table(shape) => match &entry.node.value {
+            Value::Table(found) => {
+                let what = format!("{noun} `{}`", entry.key);
+                table(found, shape, &what, sink);
+                required(&entry.node, shape, &what, sink);
+            }
+            _ => wrong_type(&entry.node, kind, &entry.key, sink),
+        },
+        _ => value(&entry.node, kind, &entry.key, sink),
+    }
+}
+
+fn out_of_range(node: &Node, kind: &Kind, name: &str, port: bool, sink: &mut Sink) {
+    let code = if port { Code::BadPort } else { Code::BadValue };
+    let help = match kind {
+        Kind::Number { max } => format!("write a number above 0, at most {max}"),
+        _ => format!("write {}", kind.expected()),
+    };
+    sink.push(Finding::new(code, format!("`{name}` is out of range")).at(node.span, "out of range").help(help));
+}
+
+fn wrong_type(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
+    let message = format!("`{name}` cannot be {}", node.type_name());
+    let help = match (kind, &node.value) {
+        (Kind::Template | Kind::Text(_), Value::Boolean(truth)) => format!("write it in quotes: \"{truth}\""),
+        (Kind::Text(_), Value::Integer(number)) => format!("write {}, in quotes; not {number}", kind.expected()),
+        _ => format!("write {}", kind.expected()),
+    };
+    sink.push(Finding::new(Code::WrongType, message).at(node.span, node.type_name()).help(help));
+}
+
+/// A text as errors quote it, not longer than a line.
+fn shown(text: &str) -> String {
+    let short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
+    if text.chars().count() > 40 { format!("`{short}…`") } else { format!("`{short}`") }
+}

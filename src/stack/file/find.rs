@@ -1,0 +1,164 @@
+//! Finds and reads the layers of a stack.
+
+use std::io::{self, Read};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::diagnostic::Diagnostic;
+use super::sink::nearest;
+use super::{Code, Layer, LoadError, LoadRequest};
+
+const FILE: &str = "dev.toml";
+/// Names that `docker compose` looks for.
+const COMPOSE: &[&str] = &["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+/// A thousand services take a third of a megabyte.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// The folder of the stack and its layers, the lowest first.
+///
+/// # Errors
+/// No file, or files that cannot be read; each once.
+pub(super) fn layers(request: &LoadRequest) -> Result<(Utf8PathBuf, Vec<Layer>), LoadError> {
+    let file = match &request.file {
+        Some(file) => named(&request.start_dir.join(file))?,
+        None => search(&request.start_dir)?,
+    };
+    let file = canonical(&file)?;
+    let dir = file.parent().map_or_else(|| Utf8PathBuf::from("/"), Utf8Path::to_owned);
+    let stem = file.file_name().map_or("dev", |name| name.strip_suffix(".toml").unwrap_or(name)).to_owned();
+
+    let mut paths = vec![file];
+    let mut problems = Vec::new();
+    for env in &request.envs {
+        match overlay(&dir, &stem, env) {
+            Ok(path) if paths.contains(&path) => {}
+            Ok(path) => paths.push(path),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let local = dir.join(format!("{stem}.local.toml"));
+    if local.exists() && !paths.contains(&local) {
+        paths.push(local);
+    }
+    let mut layers = Vec::new();
+    for path in paths {
+        match read_text(&path) {
+            Ok(text) => layers.push(Layer { path, text }),
+            Err(problem) => problems.push(*problem),
+        }
+    }
+    match problems.is_empty() {
+        true => Ok((dir, layers)),
+        false => Err(LoadError { diagnostics: problems, hidden: 0 }),
+    }
+}
+
+/// What `--file` names.
+fn named(path: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
+    let name = path.file_name().unwrap_or_default();
+    if !path.exists() {
+        let diagnostic = Diagnostic::error(Code::NotFound, format!("there is no file {path}"));
+        return Err(LoadError::one(diagnostic.with_help("`--file` takes the path of a stack file such as dev.toml")));
+    }
+    if name.ends_with(".yaml") || name.ends_with(".yml") {
+        return Err(LoadError::one(compose(path)));
+    }
+    Ok(path.to_owned())
+}
+
+/// `dev.toml` in `start` or above.
+fn search(start: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
+    if let Some(found) = start.ancestors().map(|dir| dir.join(FILE)).find(|path| path.exists()) {
+        return Ok(found);
+    }
+    let compose_file = start.ancestors().flat_map(|dir| COMPOSE.iter().map(move |name| dir.join(name))).find(|path| path.is_file());
+    Err(LoadError::one(match compose_file {
+        Some(path) => compose(&path),
+        None => Diagnostic::error(Code::NotFound, format!("there is no {FILE} in {start} or above it"))
+            .with_help("change to the folder of a stack, name one with `-C DIR` or `--file PATH`, or write a dev.toml"),
+    }))
+}
+
+fn compose(path: &Utf8Path) -> Diagnostic {
+    Diagnostic::error(Code::ComposeUnsupported, format!("{path} is a Compose file, which this version of dev does not read"))
+        .with_help("write its services into a dev.toml beside it, as `[services.NAME]` tables")
+}
+
+/// With links followed: one checkout is one stack, by whatever path one comes to it.
+fn canonical(path: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
+    path.canonicalize_utf8().map_err(|error| LoadError::one(unreadable(path, &error)))
+}
+
+fn overlay(dir: &Utf8Path, stem: &str, env: &str) -> Result<Utf8PathBuf, Diagnostic> {
+    let path = dir.join(format!("{stem}.{env}.toml"));
+    let is_name = !env.is_empty() && env.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if is_name && path.exists() {
+        return Ok(path);
+    }
+    let known = environments(dir, stem);
+    let help = match nearest(env, known.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean `--env {meant}`?"),
+        None if known.is_empty() => format!("write it beside {stem}.toml, or leave `--env` out"),
+        None => format!("there are: {}", known.join(", ")),
+    };
+    let shown: String = env.chars().take(60).flat_map(char::escape_debug).collect();
+    Err(Diagnostic::error(Code::MissingLayer, format!("there is no {stem}.{shown}.toml for `--env {shown}`")).with_help(help))
+}
+
+/// Names of the layers that lie in `dir`.
+fn environments(dir: &Utf8Path, stem: &str) -> Vec<String> {
+    let Ok(entries) = dir.read_dir_utf8() else { return Vec::new() };
+    let names = entries.filter_map(Result::ok).filter_map(|entry| {
+        let middle = entry.file_name().strip_prefix(stem)?.strip_prefix('.')?.strip_suffix(".toml")?;
+        (!middle.is_empty() && middle != "local").then(|| middle.to_owned())
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+fn read_text(path: &Utf8Path) -> Result<String, Box<Diagnostic>> {
+    let bytes = read(path)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let message = format!("{path} is not UTF-8 text (line {line})");
+        Box::new(Diagnostic::error(Code::NotUtf8, message).with_help("save it as UTF-8"))
+    })
+}
+
+fn read(path: &Utf8Path) -> Result<Vec<u8>, Box<Diagnostic>> {
+    let failed = |error: io::Error| Box::new(unreadable(path, &error));
+    let kind = path.metadata().map_err(failed)?;
+    if !kind.is_file() {
+        let what = if kind.is_dir() { "a folder" } else { "no file" };
+        let diagnostic = Diagnostic::error(Code::NotAFile, format!("{path} is {what}"));
+        return Err(Box::new(diagnostic.with_help("a stack file is a text file; `-C DIR` changes the folder")));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    // One byte more than allowed: the file may have grown since the look at it.
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let size = kind.len().max(MAX_BYTES + 1);
+        let message = format!("{path} has {size} bytes; a stack file has at most {MAX_BYTES} (4 MiB)");
+        return Err(Box::new(Diagnostic::error(Code::TooLarge, message).with_help("is it the right file?")));
+    }
+    Ok(bytes)
+}
+
+fn unreadable(path: &Utf8Path, error: &io::Error) -> Diagnostic {
+    Diagnostic::error(Code::Unreadable, format!("{path} cannot be read: {error}"))
+        .with_help("look at the permissions of the file and of the folders above it")
+}
+
+/// The text of an `env_file`.
+pub(super) fn env_text(path: &Utf8Path) -> io::Result<String> {
+    let kind = path.metadata()?;
+    if !kind.is_file() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(MAX_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}

@@ -1,0 +1,82 @@
+//! Layers of text to a stack: no file is touched here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use toml::de::DeTable;
+
+use super::reader::{ReadText, Reader};
+use super::sink::{Finding, Sink};
+use super::stack_shape::STACK;
+use super::tree::{Source, Span, Table};
+use super::{Code, LoadError, Loaded, assemble, check};
+
+/// Beyond this the errors of one broken file only repeat each other.
+const MAX_SYNTAX_ERRORS: usize = 20;
+
+/// One file of a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Absolute.
+    pub path: Utf8PathBuf,
+    pub text: String,
+}
+
+/// Reads a stack from its layers, the lowest first. `dir` is the absolute folder that relative paths start from; `name`
+/// wins over what the layers say; `read_text` gives the text of an `env_file` by its absolute path.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub fn parse(dir: &Utf8Path, layers: Vec<Layer>, name: Option<&str>, read_text: ReadText<'_>) -> Result<Loaded, LoadError> {
+    let paths: Vec<Utf8PathBuf> = layers.iter().map(|layer| layer.path.clone()).collect();
+    let sources: Vec<Source> = layers.into_iter().map(|layer| source(dir, layer)).collect();
+    let mut sink = Sink::new(&sources);
+    let mut root = Table::default();
+    for (index, source) in sources.iter().enumerate() {
+        if let Some(table) = read_layer(index, &source.text, &mut sink) {
+            root.merge(table);
+        }
+    }
+    if sink.has_errors() {
+        return Err(failed(sink));
+    }
+    check::prune(&mut root, &STACK);
+    check::table(&root, &STACK, "a stack file", &mut sink);
+    let mut reader = Reader {
+        dir,
+        read_text,
+        sink,
+        mentions: Vec::new(),
+        services: BTreeSet::new(),
+        service: String::new(),
+        gates: true,
+    };
+    let mut stack = assemble::assemble(&mut reader, &root, name);
+    stack.layers = paths;
+    if reader.sink.has_errors() {
+        return Err(failed(reader.sink));
+    }
+    Ok(Loaded { stack, warnings: reader.sink.finish().0 })
+}
+
+fn source(dir: &Utf8Path, layer: Layer) -> Source {
+    let name = layer.path.strip_prefix(dir).unwrap_or(&layer.path).to_string();
+    Source { name, text: Arc::from(layer.text) }
+}
+
+fn failed(sink: Sink) -> LoadError {
+    let (diagnostics, hidden) = sink.finish();
+    LoadError { diagnostics, hidden }
+}
+
+fn read_layer(layer: usize, text: &str, sink: &mut Sink) -> Option<Table> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
+        let range = error.span().unwrap_or(0..0);
+        let span = Span { layer, start: range.start, end: range.end };
+        let help = "see https://toml.io for how TOML is written";
+        sink.push(Finding::new(Code::Syntax, format!("this is not TOML: {}", error.message())).at(span, "here").help(help));
+    }
+    errors.is_empty().then(|| Table::from_toml(table.get_ref(), layer))
+}

@@ -1,0 +1,186 @@
+//! What the readers of all tables share: where they are, what they found, and who mentioned what.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Code;
+use super::sink::{Finding, Sink};
+use super::tree::{Node, Span, Value};
+use crate::stack::{Part, Reference, Template};
+
+/// How `parse` gets the text of an `env_file`: the outside stays outside.
+pub type ReadText<'a> = &'a dyn Fn(&Utf8Path) -> io::Result<String>;
+
+pub(super) struct Reader<'a> {
+    /// Absolute.
+    pub dir: &'a Utf8Path,
+    pub read_text: ReadText<'a>,
+    pub sink: Sink,
+    pub mentions: Vec<Mention>,
+    /// Every service of the file, whether it can be read or not.
+    pub services: BTreeSet<String>,
+    /// Whose table is being read.
+    pub service: String,
+    /// What is being read keeps the service from starting.
+    pub gates: bool,
+}
+
+/// Something that has to exist elsewhere in the stack.
+#[derive(Debug)]
+pub(super) struct Mention {
+    pub from: String,
+    pub span: Span,
+    /// The service waits for it.
+    pub gates: bool,
+    pub what: Mentioned,
+}
+
+#[derive(Debug)]
+pub(super) enum Mentioned {
+    /// By `needs`.
+    Service(String),
+    /// By a reference; `None`: the service's own.
+    Output { service: Option<String>, path: Vec<String>, reference: String },
+    Secret(String),
+    Network(String),
+}
+
+impl Reader<'_> {
+    pub fn report(&mut self, finding: Finding) {
+        self.sink.push(finding);
+    }
+
+    pub fn mention(&mut self, span: Span, what: Mentioned) {
+        self.mentions.push(Mention { from: self.service.clone(), span, gates: self.gates, what });
+    }
+
+    /// An absolute path without `.` and `..`, from one that starts at the stack's folder.
+    pub fn path(&self, text: &str) -> Utf8PathBuf {
+        normal(&self.dir.join(text))
+    }
+
+    /// A text with references, which it takes note of.
+    pub fn template(&mut self, node: &Node) -> Template {
+        let Some(text) = plain(node) else { return Template::default() };
+        match Template::parse_spans(&text) {
+            Ok(mut parts) => {
+                for (range, part) in &mut parts {
+                    if let Part::Reference(reference) = part {
+                        self.replica(reference);
+                        let span = self.inside(node, range.start, range.end, text.len());
+                        self.reference(span, reference);
+                    }
+                }
+                Template { parts: parts.into_iter().map(|(_, part)| part).collect() }
+            }
+            Err(error) => {
+                let span = self.inside(node, error.offset, error.offset + error.len, text.len());
+                let help = "`${service.output}`, `${self.output}`, `${env:NAME:-default}`, `${secret:NAME}` and \
+                            `${git:sha}` are references; `$$` is a literal `$`";
+                self.report(Finding::new(Code::BadTemplate, error.message).at(span, "in this reference").help(help));
+                Template::default()
+            }
+        }
+    }
+
+    pub fn templates(&mut self, node: &Node) -> Vec<Template> {
+        node.items().iter().map(|item| self.template(item)).collect()
+    }
+
+    /// A list of words as it is; one text is run by a shell, as people mean it when they write pipes and variables.
+    pub fn command(&mut self, node: &Node) -> Vec<Template> {
+        match node.value {
+            Value::Array(_) => self.templates(node),
+            _ => vec![Template::text("sh"), Template::text("-c"), self.template(node)],
+        }
+    }
+
+    /// As [`Reader::command`], without references.
+    pub fn plain_command(&mut self, node: &Node) -> Vec<String> {
+        match &node.value {
+            Value::Text(text) => vec!["sh".to_owned(), "-c".to_owned(), text.clone()],
+            _ => node.items().iter().filter_map(plain).collect(),
+        }
+    }
+
+    /// Values by name, and the names that `false` takes away from what lies below.
+    pub fn variables(&mut self, node: Option<&Node>) -> BTreeMap<String, Option<Template>> {
+        let entries = node.map(Node::entries).unwrap_or_default();
+        let read = entries.iter().map(|entry| {
+            let value = (!entry.node.is_false()).then(|| self.template(&entry.node));
+            (entry.key.clone(), value)
+        });
+        read.collect()
+    }
+
+    /// As [`Reader::variables`], where there is nothing below.
+    pub fn map(&mut self, node: Option<&Node>) -> BTreeMap<String, Template> {
+        self.variables(node).into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
+    /// `${db.replica.url}` is `${db-replica.url}`, where there is such a service.
+    fn replica(&self, reference: &mut Reference) {
+        if let Reference::Service { service, path } = reference
+            && path.len() > 1
+            && path[0] == "replica"
+            && self.services.contains(&format!("{service}-replica"))
+        {
+            service.push_str("-replica");
+            path.remove(0);
+        }
+    }
+
+    fn reference(&mut self, span: Span, reference: &Reference) {
+        let whole = Template { parts: vec![Part::Reference(reference.clone())] };
+        for reference in whole.all_references() {
+            let text = reference.to_string();
+            match reference {
+                Reference::Service { service, path } => {
+                    self.mention(span, Mentioned::Output { service: Some(service), path, reference: text });
+                }
+                Reference::Own { path } => {
+                    self.mention(span, Mentioned::Output { service: None, path, reference: text });
+                }
+                Reference::Secret { name } => self.mention(span, Mentioned::Secret(name)),
+                Reference::Env { .. } | Reference::Git { .. } => {}
+            }
+        }
+    }
+
+    /// Where bytes of a text's value lie in the file: exact if the text is written as it is, between single quotes.
+    fn inside(&self, node: &Node, start: usize, end: usize, len: usize) -> Span {
+        let written = node.span.end.saturating_sub(node.span.start);
+        match written == len + 2 {
+            true => Span { start: node.span.start + 1 + start, end: node.span.start + 1 + end, ..node.span },
+            false => node.span,
+        }
+    }
+}
+
+/// A text, or a number as text.
+fn plain(node: &Node) -> Option<String> {
+    match &node.value {
+        Value::Text(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Float(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Without `.` and `..`, by the text alone.
+pub(super) fn normal(path: &Utf8Path) -> Utf8PathBuf {
+    use camino::Utf8Component;
+    let mut clean = Utf8PathBuf::new();
+    for component in path.components() {
+        match component {
+            Utf8Component::CurDir => {}
+            Utf8Component::ParentDir => {
+                clean.pop();
+            }
+            other => clean.push(other.as_str()),
+        }
+    }
+    clean
+}

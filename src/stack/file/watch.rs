@@ -1,0 +1,108 @@
+//! `watch = [{ paths = ["app"], sync = "/app/app" }]`
+
+use super::Code;
+use super::formats::{ABSOLUTE, SIGNAL, signal};
+use super::reader::Reader;
+use super::shape::{COMMAND, Kind, ONE_OR_MORE, Shape, key};
+use super::sink::Finding;
+use super::tree::{Node, Value};
+use crate::stack::{AfterSync, Source, WatchAction, WatchRule};
+
+static AFTER: Shape = Shape {
+    name: "after_sync",
+    keys: &[
+        key("signal", Kind::Text(&SIGNAL), "To the container's first process."),
+        key("exec", COMMAND, "Inside the container; one text is run by a shell."),
+    ],
+};
+
+static RULE: Shape = Shape {
+    name: "watch",
+    keys: &[
+        key("paths", ONE_OR_MORE, "Files, folders or globs, from the stack's folder.").or(&["path", "files"]).required(),
+        key("ignore", ONE_OR_MORE, "Globs that do not count, beside .gitignore and .dockerignore.").or(&["exclude"]),
+        key("sync", Kind::Text(&ABSOLUTE), "Where the content of each path appears in the container.").or(&["target"]),
+        key(
+            "then",
+            Kind::Either(&[Kind::OneOf(&["restart", "rebuild"]), Kind::Table(&AFTER)]),
+            "\"restart\", \"rebuild\", or after a sync { signal = \"HUP\" } or { exec = [\"…\"] }.",
+        )
+        .or(&["action"]),
+    ],
+};
+
+pub(super) const KIND: Kind = Kind::List(&Kind::Table(&RULE));
+
+pub(super) fn watch(reader: &mut Reader<'_>, node: Option<&Node>, source: &Source) -> Vec<WatchRule> {
+    let Some(Value::Array(items)) = node.map(|node| &node.value) else { return Vec::new() };
+    items.iter().filter_map(|item| rule(reader, item, source)).collect()
+}
+
+fn rule(reader: &mut Reader<'_>, node: &Node, source: &Source) -> Option<WatchRule> {
+    let action = match node.text_of("sync") {
+        Some(target) => WatchAction::Sync { target, then: after(reader, node)? },
+        None => without_sync(reader, node)?,
+    };
+    effect(reader, node, &action, source);
+    Some(WatchRule { paths: node.texts_of("paths"), ignore: node.texts_of("ignore"), action })
+}
+
+fn after(reader: &mut Reader<'_>, node: &Node) -> Option<AfterSync> {
+    let Some(then) = node.get("then") else { return Some(AfterSync::Nothing) };
+    if let Some(word) = then.text() {
+        if word == "rebuild" {
+            let finding = Finding::new(Code::Conflict, "a rebuild replaces what `sync` brought").at(then.span, "conflicts with `sync`");
+            reader.report(finding.help("leave out `sync`, or make it a rule of its own for other paths"));
+            return None;
+        }
+        return Some(AfterSync::Restart);
+    }
+    match (then.get("signal").and_then(Node::text), then.get("exec")) {
+        (Some(name), None) => Some(AfterSync::Signal(signal(name).ok()?)),
+        (None, Some(command)) => Some(AfterSync::Exec(reader.plain_command(command))),
+        _ => {
+            then.table()?;
+            let finding = Finding::new(Code::Conflict, "`then` is one of `signal` and `exec`").at(then.span, "one is needed");
+            reader.report(finding.help("write { signal = \"HUP\" } or { exec = [\"…\"] }"));
+            None
+        }
+    }
+}
+
+fn without_sync(reader: &mut Reader<'_>, node: &Node) -> Option<WatchAction> {
+    node.table()?;
+    match node.get("then").map(|then| (then, then.text())) {
+        Some((_, Some("restart"))) => Some(WatchAction::Restart),
+        Some((_, Some("rebuild"))) => Some(WatchAction::Rebuild),
+        Some((_, Some(_))) => None,
+        Some((then, None)) => {
+            let finding = Finding::new(Code::MissingKey, "`then` has nothing to come after").at(then.span, "needs `sync`");
+            reader.report(finding.help("add `sync = \"/path/in/container\"`, or write then = \"restart\""));
+            None
+        }
+        None => {
+            let finding = Finding::new(Code::MissingKey, "this rule does nothing").at(node.span, "what then?");
+            reader.report(finding.help("add `sync = \"/path/in/container\"`, then = \"restart\" or then = \"rebuild\""));
+            None
+        }
+    }
+}
+
+/// What a rule asks for that its service cannot do.
+fn effect(reader: &mut Reader<'_>, node: &Node, action: &WatchAction, source: &Source) {
+    let service = reader.service.clone();
+    match (action, source) {
+        (WatchAction::Sync { .. }, Source::Run(_)) => {
+            let span = node.get("sync").unwrap_or(node).span;
+            let message = format!("`{service}` runs on the host and reads the files themselves");
+            let finding = Finding::new(Code::Conflict, message).at(span, "nothing to sync");
+            reader.report(finding.help("leave out `sync`, or write then = \"restart\""));
+        }
+        (WatchAction::Rebuild, Source::Image(_) | Source::Run(_)) => {
+            let message = format!("`{service}` is not built, so \"rebuild\" does nothing");
+            let finding = Finding::new(Code::NoEffect, message).at(node.span, "no effect").warning();
+            reader.report(finding.help("write then = \"restart\", or give the service a `build`"));
+        }
+        _ => {}
+    }
+}
