@@ -3,6 +3,10 @@
 
 pub mod docker;
 
+mod environment;
+
+pub use environment::Environment;
+
 use crate::engine::event::{Failure, FailureClass};
 
 /// Why a call to the outside failed: the class for planning and exit codes, the rest for people.
