@@ -176,6 +176,8 @@ pub struct Failure {
 pub enum FailureClass {
     /// The engine did not answer, or not in time: try again.
     Engine,
+    /// There is no engine to talk to: nothing answers at any address, or it is too old.
+    NoEngine,
     /// Someone else has the host port.
     PortTaken,
     ImageMissing,

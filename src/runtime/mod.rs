@@ -4,6 +4,10 @@
 pub mod docker;
 pub mod world;
 
+mod environment;
+
+pub use environment::Environment;
+
 use crate::engine::event::{Failure, FailureClass};
 
 /// Why a call to the outside failed: the class for planning and exit codes, the rest for people.

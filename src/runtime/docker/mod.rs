@@ -1,1 +1,90 @@
-//! Docker Engine through its API.
+//! Docker Engine through its API (Podman's too, as far as it speaks the same).
+
+mod address;
+mod archive;
+mod call;
+mod classify;
+mod config_file;
+mod connect;
+mod container;
+mod context;
+mod create;
+mod credentials;
+mod demultiplex;
+mod events;
+mod exec;
+mod exec_interactive;
+mod fault;
+mod info;
+mod logs;
+mod network;
+mod observe;
+mod port_owner;
+mod pull;
+mod terminal;
+mod translate;
+mod transport;
+mod version;
+mod volume;
+
+pub use address::{Address, TlsFiles};
+pub use demultiplex::Stream;
+pub use events::{Change, ChangeKind, ContainerAction};
+pub use exec::{Attached, ExecInput, ExecOutput, ExecReader, ExecSpec};
+pub use info::Info;
+pub use logs::{LogChunk, LogOptions, LogStream};
+pub use observe::{Look, Seen};
+pub use version::ApiVersion;
+
+use std::sync::Arc;
+
+use crate::runtime::Environment;
+use transport::Transport;
+
+/// A connection to one engine. Cloning is cheap, and clones share their connections.
+#[derive(Clone)]
+pub struct Docker {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    address: Address,
+    version: ApiVersion,
+    podman: bool,
+    client: bollard::Docker,
+    transport: Transport,
+    /// For the credentials of registries.
+    environment: Environment,
+}
+
+impl Docker {
+    /// Where the engine is.
+    pub fn address(&self) -> &Address {
+        &self.inner.address
+    }
+
+    /// The version that every call speaks.
+    pub fn version(&self) -> ApiVersion {
+        self.inner.version
+    }
+
+    /// It is Podman, which differs in places.
+    pub fn is_podman(&self) -> bool {
+        self.inner.podman
+    }
+
+    /// The client library on the same connections and with the same version. It has no deadline of its own to speak
+    /// of: give each call one.
+    pub fn client(&self) -> &bollard::Docker {
+        &self.inner.client
+    }
+}
+
+impl std::fmt::Debug for Docker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Docker")
+            .field("address", &self.inner.address)
+            .field("version", &self.inner.version)
+            .finish_non_exhaustive()
+    }
+}

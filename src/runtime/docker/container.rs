@@ -1,0 +1,266 @@
+//! Containers: each operation of a plan as one call.
+
+use std::time::Duration;
+
+use bollard::models::{ContainerUpdateBody, NetworkConnectRequest};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, RemoveContainerOptionsBuilder,
+    StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
+};
+use futures_util::StreamExt;
+
+use super::call::{CHANGE, QUICK, call, within};
+use super::classify::{class_of, failure};
+use super::create::{self, Engine, seconds};
+use super::fault::Fault;
+use super::version::ApiVersion;
+use super::{Address, Docker};
+use crate::engine::event::FailureClass;
+use crate::plan::desired::{ContainerSpec, LABEL_PROJECT};
+use crate::runtime::RuntimeError;
+use crate::stack::{Mount, Restart};
+
+/// What an engine may take beyond the grace of a stop.
+const STOP_MARGIN: Duration = Duration::from_secs(10);
+/// From here on, a stop takes its signal along.
+const STOP_SIGNAL: ApiVersion = ApiVersion::new(1, 42);
+/// Pause between looks while somebody else's removal goes on.
+const POLL: Duration = Duration::from_millis(50);
+
+impl Docker {
+    /// Creates a container, on all its networks, with restart policy `no`. Returns its id. Nothing stays behind when
+    /// it fails halfway.
+    ///
+    /// # Errors
+    /// `NameTaken`, which names whose it is; `ImageMissing`; `DiskFull`; `Other`.
+    pub async fn create_container(
+        &self,
+        spec: &ContainerSpec,
+        image: &str,
+    ) -> Result<String, RuntimeError> {
+        let what = format!("create container {}", spec.name);
+        self.make_bind_sources(spec);
+        let engine = Engine {
+            version: self.version(),
+            podman: self.is_podman(),
+        };
+        let (body, later) = create::body(spec, image, engine);
+        let options = CreateContainerOptionsBuilder::new()
+            .name(&spec.name)
+            .build();
+        let created = self.client().create_container(Some(options), body);
+        let id = match within(CHANGE, created).await {
+            Ok(created) => created.id,
+            Err(fault) => return Err(self.explain_create(&what, &spec.name, &fault).await),
+        };
+        for network in later {
+            let request = NetworkConnectRequest {
+                container: id.clone(),
+                endpoint_config: Some(create::endpoint(network)),
+            };
+            let connect = self.client().connect_network(&network.network, request);
+            if let Err(fault) = within(CHANGE, connect).await {
+                let _ = self.remove(&id, true, true).await;
+                let what = format!("{what}: attach it to network {}", network.network);
+                return Err(failure(&what, &fault));
+            }
+        }
+        Ok(id)
+    }
+
+    /// A folder that is mounted and not there is made, as the person who runs `dev`: the engine would refuse it, and
+    /// Compose would make one that belongs to root. Not for an engine elsewhere, whose folders are not ours.
+    fn make_bind_sources(&self, spec: &ContainerSpec) {
+        if !matches!(self.address(), Address::Unix(_)) {
+            return;
+        }
+        for mount in &spec.mounts {
+            if let Mount::Bind { source, .. } = &mount.mount
+                && !source.exists()
+            {
+                // The engine says best what is wrong with a place where this fails.
+                let _ = fs_err::create_dir_all(source);
+            }
+        }
+    }
+
+    async fn explain_create(&self, what: &str, name: &str, fault: &Fault) -> RuntimeError {
+        let mut error = failure(what, fault);
+        if error.0.class == FailureClass::NameTaken {
+            let owner = within(QUICK, self.client().inspect_container(name, None)).await;
+            let labels = owner.ok().and_then(|found| found.config?.labels);
+            let project = labels.as_ref().and_then(|labels| labels.get(LABEL_PROJECT));
+            error.0.message = match project {
+                Some(project) => format!("cannot {what}: project {project} has one of that name"),
+                None => format!("cannot {what}: there is one of that name, of no project"),
+            };
+        }
+        error
+    }
+
+    /// Starts a container; one that runs already is started.
+    ///
+    /// # Errors
+    /// `PortTaken`, which names who has the port; the container stays created then. `Other` when its program cannot
+    /// be run.
+    pub async fn start(&self, id: &str) -> Result<(), RuntimeError> {
+        match within(CHANGE, self.client().start_container(id, None)).await {
+            Ok(()) => Ok(()),
+            Err(fault) => {
+                let error = failure(&format!("start container {}", short(id)), &fault);
+                if error.0.class == FailureClass::PortTaken {
+                    return Err(self.name_port_owner(id, error, &fault).await);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks a container to end, and ends it after `grace`. One that does not run, or is gone, is stopped already.
+    /// `signal`: instead of the container's own.
+    ///
+    /// # Errors
+    /// `Engine` when it still runs 10 seconds after the grace.
+    pub async fn stop(
+        &self,
+        id: &str,
+        signal: Option<&str>,
+        grace: Duration,
+    ) -> Result<(), RuntimeError> {
+        let limit = grace + STOP_MARGIN;
+        let what = format!("stop container {}", short(id));
+        let stopping = async {
+            let mut options = StopContainerOptionsBuilder::new();
+            match signal {
+                Some(signal) if self.version() >= STOP_SIGNAL => {
+                    options = options.signal(signal).t(seconds(grace));
+                }
+                Some(signal) => {
+                    self.signal_and_wait(id, signal, grace).await?;
+                    options = options.t(0);
+                }
+                None => options = options.t(seconds(grace)),
+            }
+            within(
+                limit,
+                self.client().stop_container(id, Some(options.build())),
+            )
+            .await
+        };
+        let stopped = tokio::time::timeout(limit + STOP_MARGIN, stopping);
+        gone_is_done(stopped.await.unwrap_or(Err(Fault::Late)))
+            .map_err(|fault| failure(&what, &fault))
+    }
+
+    /// For engines whose stop call takes no signal.
+    async fn signal_and_wait(&self, id: &str, signal: &str, grace: Duration) -> Result<(), Fault> {
+        match within(QUICK, self.kill_call(id, signal)).await {
+            Ok(()) => {}
+            // It does not run: there is nothing to wait for.
+            Err(Fault::Answer { status: 409, .. }) => return Ok(()),
+            Err(fault) => return Err(fault),
+        }
+        let options = WaitContainerOptionsBuilder::new()
+            .condition("not-running")
+            .build();
+        let mut ended = self.client().wait_container(id, Some(options));
+        // However it ends: what follows looks again.
+        let _ = tokio::time::timeout(grace, ended.next()).await;
+        Ok(())
+    }
+
+    async fn kill_call(&self, id: &str, signal: &str) -> Result<(), bollard::errors::Error> {
+        let options = KillContainerOptionsBuilder::new().signal(signal).build();
+        self.client().kill_container(id, Some(options)).await
+    }
+
+    /// Sends a signal (`HUP`, `SIGHUP`) to a container's first process.
+    ///
+    /// # Errors
+    /// `Other` when it does not run or is gone.
+    pub async fn kill(&self, id: &str, signal: &str) -> Result<(), RuntimeError> {
+        let what = format!("send {signal} to container {}", short(id));
+        call(&what, CHANGE, self.kill_call(id, signal)).await
+    }
+
+    /// Removes a container; one that is gone, or being removed by someone else, is removed when this ends.
+    /// `force`: even while it runs. Volumes with a name always stay; those without one stay unless
+    /// `with_anonymous_volumes`.
+    ///
+    /// # Errors
+    /// `Other` when it runs and `force` is not given.
+    pub async fn remove(
+        &self,
+        id: &str,
+        force: bool,
+        with_anonymous_volumes: bool,
+    ) -> Result<(), RuntimeError> {
+        let what = format!("remove container {}", short(id));
+        let options = RemoveContainerOptionsBuilder::new()
+            .force(force)
+            .v(with_anonymous_volumes)
+            .build();
+        let removed = within(CHANGE, self.client().remove_container(id, Some(options))).await;
+        let outcome = match removed {
+            Err(Fault::Answer { status: 409, words }) if words.contains("already in progress") => {
+                self.until_gone(id).await
+            }
+            other => other,
+        };
+        gone_is_done(outcome).map_err(|fault| failure(&what, &fault))
+    }
+
+    async fn until_gone(&self, id: &str) -> Result<(), Fault> {
+        let looking = async {
+            loop {
+                within(QUICK, self.client().inspect_container(id, None)).await?;
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        tokio::time::timeout(CHANGE, looking)
+            .await
+            .unwrap_or(Err(Fault::Late))
+    }
+
+    /// Lets a paused container go on.
+    ///
+    /// # Errors
+    /// `Other` when it is not paused.
+    pub async fn unpause(&self, id: &str) -> Result<(), RuntimeError> {
+        let what = format!("unpause container {}", short(id));
+        call(&what, CHANGE, self.client().unpause_container(id)).await
+    }
+
+    /// Changes what the engine does when the container ends; live, without a restart. One that is gone needs none.
+    ///
+    /// # Errors
+    /// `Engine`, `Other`.
+    pub async fn set_restart_policy(&self, id: &str, policy: Restart) -> Result<(), RuntimeError> {
+        let body = ContainerUpdateBody {
+            restart_policy: Some(create::restart_policy(policy)),
+            ..ContainerUpdateBody::default()
+        };
+        let updated = within(CHANGE, self.client().update_container(id, body)).await;
+        gone_is_done(updated)
+            .map_err(|fault| failure(&format!("change container {}", short(id)), &fault))
+    }
+}
+
+fn gone_is_done(outcome: Result<(), Fault>) -> Result<(), Fault> {
+    match outcome {
+        Err(Fault::Answer { status: 404, words })
+            if class_of(404, &words) == FailureClass::Other =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// An id as people read it; a name stays whole.
+pub(super) fn short(id: &str) -> &str {
+    match id.get(..12) {
+        Some(start) if id.len() == 64 => start,
+        _ => id,
+    }
+}

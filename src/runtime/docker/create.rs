@@ -1,0 +1,194 @@
+//! A container as it should be, in the engine's terms. Pure.
+
+use std::collections::HashMap;
+
+use bollard::models::{
+    ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountType, NetworkingConfig,
+    PortBinding, PortMap, RestartPolicy, RestartPolicyNameEnum,
+};
+
+use super::version::ApiVersion;
+use crate::plan::desired::{ContainerSpec, LABEL_CONFIG, MountSpec, NetworkAttachment, PortSpec};
+use crate::stack::{self, Protocol, Restart};
+
+/// Label of a container: the engine's names of its networks, with commas between. See `translate::is_attached`.
+pub(super) const LABEL_NETWORKS: &str = "dev.networks";
+/// From here on, a container can be created on several networks at once.
+const MANY_NETWORKS: ApiVersion = ApiVersion::new(1, 44);
+/// From here on, the engine knows the host's address.
+const HOST_GATEWAY: ApiVersion = ApiVersion::new(1, 41);
+
+/// For whom the body is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Engine {
+    pub version: ApiVersion,
+    pub podman: bool,
+}
+
+/// The body of the create call, and the networks that have to be attached after it.
+pub(super) fn body<'a>(
+    spec: &'a ContainerSpec,
+    image: &str,
+    engine: Engine,
+) -> (ContainerCreateBody, &'a [NetworkAttachment]) {
+    let networks: &[NetworkAttachment] = if spec.host_network {
+        &[]
+    } else {
+        &spec.networks
+    };
+    let at_once = if engine.version >= MANY_NETWORKS {
+        networks.len()
+    } else {
+        networks.len().min(1)
+    };
+    let (now, later) = networks.split_at(at_once);
+    let body = ContainerCreateBody {
+        image: Some(image.to_owned()),
+        cmd: texts(spec.command.as_deref()),
+        entrypoint: texts(spec.entrypoint.as_deref()),
+        env: Some(
+            spec.env
+                .iter()
+                .map(|(name, value)| format!("{name}={}", value.text))
+                .collect(),
+        ),
+        user: spec.user.clone(),
+        working_dir: spec.workdir.clone(),
+        labels: Some(labels(spec, networks)),
+        exposed_ports: Some(spec.ports.iter().map(port_key).collect()),
+        stop_signal: spec.stop_signal.clone(),
+        stop_timeout: Some(seconds(spec.stop_grace).into()),
+        host_config: Some(host_config(spec, networks, engine)),
+        networking_config: (!now.is_empty()).then(|| NetworkingConfig {
+            endpoints_config: Some(
+                now.iter()
+                    .map(|network| (network.network.clone(), endpoint(network)))
+                    .collect(),
+            ),
+        }),
+        ..ContainerCreateBody::default()
+    };
+    (body, later)
+}
+
+fn texts(values: Option<&[stack::resolve::Value]>) -> Option<Vec<String>> {
+    Some(values?.iter().map(|value| value.text.clone()).collect())
+}
+
+fn labels(spec: &ContainerSpec, networks: &[NetworkAttachment]) -> HashMap<String, String> {
+    let mut labels: HashMap<String, String> = spec.labels.iter().cloned().collect();
+    labels.insert(LABEL_CONFIG.to_owned(), spec.hash.clone());
+    let names: Vec<&str> = networks.iter().map(|n| n.network.as_str()).collect();
+    labels.insert(LABEL_NETWORKS.to_owned(), names.join(","));
+    labels
+}
+
+fn host_config(spec: &ContainerSpec, networks: &[NetworkAttachment], engine: Engine) -> HostConfig {
+    HostConfig {
+        network_mode: if spec.host_network {
+            Some("host".to_owned())
+        } else {
+            networks.first().map(|network| network.network.clone())
+        },
+        pid_mode: spec.host_pid.then(|| "host".to_owned()),
+        port_bindings: (!spec.host_network).then(|| port_bindings(&spec.ports)),
+        mounts: Some(spec.mounts.iter().map(mount).collect()),
+        // Restarts are gated, so they are not the engine's while `dev` is there.
+        restart_policy: Some(restart_policy(Restart::No)),
+        extra_hosts: extra_hosts(spec, engine),
+        memory: spec.memory.map(signed),
+        nano_cpus: spec
+            .cpu_millis
+            .map(|millis| signed(millis.saturating_mul(1_000_000))),
+        pids_limit: spec.pids.map(signed),
+        ..HostConfig::default()
+    }
+}
+
+/// A container reaches the host as `host.docker.internal` everywhere, as it does under Docker Desktop. Podman has
+/// that name by itself.
+fn extra_hosts(spec: &ContainerSpec, engine: Engine) -> Option<Vec<String>> {
+    let address = if spec.host_network {
+        "127.0.0.1"
+    } else {
+        "host-gateway"
+    };
+    (!engine.podman && engine.version >= HOST_GATEWAY)
+        .then(|| vec![format!("host.docker.internal:{address}")])
+}
+
+fn port_key(port: &PortSpec) -> String {
+    let protocol = match port.protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+    };
+    format!("{}/{protocol}", port.container)
+}
+
+fn port_bindings(ports: &[PortSpec]) -> PortMap {
+    let mut map = PortMap::new();
+    for port in ports {
+        if let Some(host) = port.host {
+            let bindings = map.entry(port_key(port)).or_default();
+            bindings.get_or_insert_default().push(PortBinding {
+                host_ip: Some(port.bind.to_string()),
+                host_port: Some(host.to_string()),
+            });
+        }
+    }
+    map
+}
+
+fn mount(spec: &MountSpec) -> Mount {
+    let (typ, source, read_only) = match &spec.mount {
+        stack::Mount::Volume { key, read_only, .. } => (
+            MountType::VOLUME,
+            Some(spec.volume.clone().unwrap_or_else(|| key.clone())),
+            *read_only,
+        ),
+        stack::Mount::Bind {
+            source, read_only, ..
+        } => (MountType::BIND, Some(source.to_string()), *read_only),
+        stack::Mount::Tmpfs { .. } => (MountType::TMPFS, None, false),
+    };
+    Mount {
+        target: Some(spec.mount.target().to_owned()),
+        source,
+        typ: Some(typ),
+        read_only: Some(read_only),
+        ..Mount::default()
+    }
+}
+
+pub(super) fn endpoint(network: &NetworkAttachment) -> EndpointSettings {
+    EndpointSettings {
+        aliases: Some(network.aliases.clone()),
+        ..EndpointSettings::default()
+    }
+}
+
+pub(super) fn restart_policy(restart: Restart) -> RestartPolicy {
+    let (name, maximum) = match restart {
+        Restart::Auto | Restart::No => (RestartPolicyNameEnum::NO, None),
+        Restart::OnFailure { max } => (RestartPolicyNameEnum::ON_FAILURE, max.map(i64::from)),
+        Restart::Always => (RestartPolicyNameEnum::ALWAYS, None),
+        Restart::UnlessStopped => (RestartPolicyNameEnum::UNLESS_STOPPED, None),
+    };
+    RestartPolicy {
+        name: Some(name),
+        maximum_retry_count: maximum,
+    }
+}
+
+/// Whole seconds, which is all the engine takes; never less than asked.
+pub(super) fn seconds(time: std::time::Duration) -> i32 {
+    let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    i32::try_from(whole).unwrap_or(i32::MAX)
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+use std::net::{IpAddr, UdpSocket};
+
+use super::address::Address;
+use super::call::{QUICK, call};
+use super::{ApiVersion, Docker};
+use crate::runtime::RuntimeError;
+
+/// What is worth knowing about an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// `20.10.24`
+    pub engine_version: String,
+    pub api_version: ApiVersion,
+    /// `Debian GNU/Linux 12 (bookworm)`, `Docker Desktop`
+    pub operating_system: String,
+    /// `x86_64`
+    pub architecture: String,
+    pub rootless: bool,
+    pub podman: bool,
+    /// The addresses of containers on bridge networks can be reached from this process.
+    pub routable: bool,
+}
+
+impl Docker {
+    /// Asks the engine about itself.
+    ///
+    /// # Errors
+    /// `Engine` when it does not answer.
+    pub async fn info(&self) -> Result<Info, RuntimeError> {
+        let system = call("ask the engine about itself", QUICK, self.client().info()).await?;
+        let operating_system = system.operating_system.unwrap_or_default();
+        let rootless = system
+            .security_options
+            .unwrap_or_default()
+            .iter()
+            .any(|option| option.contains("name=rootless"));
+        let elsewhere = rootless || operating_system.contains("Docker Desktop");
+        Ok(Info {
+            engine_version: system.server_version.unwrap_or_default(),
+            api_version: self.version(),
+            architecture: system.architecture.unwrap_or_default(),
+            rootless,
+            podman: self.is_podman(),
+            routable: !elsewhere && self.is_here() && self.bridge_is_here().await,
+            operating_system,
+        })
+    }
+
+    fn is_here(&self) -> bool {
+        cfg!(target_os = "linux") && matches!(self.address(), Address::Unix(_))
+    }
+
+    /// Whether the bridge's own address belongs to this machine. A local socket alone does not say so: it may lead
+    /// out of a devcontainer or a virtual machine. Only a local address can be bound.
+    async fn bridge_is_here(&self) -> bool {
+        let bridge = self.client().inspect_network("bridge", None);
+        let Ok(bridge) = call("look at the default bridge", QUICK, bridge).await else {
+            // Without the default bridge there is nothing to compare with.
+            return true;
+        };
+        let gateways = bridge.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+        gateways
+            .iter()
+            .filter_map(|config| match &config.gateway {
+                Some(gateway) => gateway.parse::<IpAddr>().ok(),
+                None => first_address(config.subnet.as_deref()?),
+            })
+            .any(|gateway| UdpSocket::bind((gateway, 0)).is_ok())
+    }
+}
+
+/// The bridge's address in `172.17.0.0/16`, where the engine does not say it: the first one.
+fn first_address(subnet: &str) -> Option<IpAddr> {
+    let network: std::net::Ipv4Addr = subnet.split_once('/')?.0.parse().ok()?;
+    Some(std::net::Ipv4Addr::from(u32::from(network).checked_add(1)?).into())
+}

@@ -1,0 +1,173 @@
+//! One look at the engine.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bollard::models::{ImageInspect, Network, Volume};
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::Docker;
+use super::call::{QUICK, within};
+use super::classify::failure;
+use super::fault::Fault;
+use super::translate;
+use crate::plan::desired::{LABEL_ONEOFF, LABEL_PROJECT};
+use crate::plan::observed::{
+    Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume,
+};
+use crate::runtime::RuntimeError;
+
+/// Calls at once. More do not end sooner on two cores, and an engine has other clients.
+const AT_ONCE: usize = 8;
+
+/// What to look at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Everything with this project's label.
+    pub project: String,
+    /// References or ids of images.
+    pub images: Vec<String>,
+    /// Networks beside the project's own, by name: external ones.
+    pub networks: Vec<String>,
+    /// Volumes beside the project's own, by name.
+    pub volumes: Vec<String>,
+}
+
+/// What a look found, without the parts of [`Observed`] that are not the engine's.
+pub type Seen = Observed;
+
+impl Docker {
+    /// Looks at the project's containers, networks and volumes and at what else was asked for. What is not there is
+    /// left out, and so is a container that goes away meanwhile. `inputs` and `jobs` stay empty.
+    ///
+    /// # Errors
+    /// `Engine` when it does not answer within 10 seconds per call.
+    pub async fn look(&self, ask: &Look) -> Result<Seen, RuntimeError> {
+        let looked = tokio::try_join!(
+            self.look_at_containers(&ask.project),
+            self.look_at_networks(ask),
+            self.look_at_volumes(ask),
+            self.look_at_images(&ask.images),
+        );
+        let (containers, networks, volumes, images) =
+            looked.map_err(|fault| failure("look at the engine", &fault))?;
+        Ok(Observed {
+            containers,
+            networks,
+            volumes,
+            images,
+            ..Observed::default()
+        })
+    }
+
+    async fn look_at_containers(&self, project: &str) -> Result<Vec<ObservedContainer>, Fault> {
+        let options = ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&of_project(project))
+            .build();
+        let list = within(QUICK, self.client().list_containers(Some(options))).await?;
+        let ids = list.into_iter().filter_map(|container| {
+            let one_off = container
+                .labels
+                .as_ref()
+                .and_then(|labels| labels.get(LABEL_ONEOFF))
+                .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+            container.id.filter(|_| !one_off)
+        });
+        let mut found: Vec<ObservedContainer> = stream::iter(ids)
+            .map(|id| async move {
+                let inspected = within(QUICK, self.client().inspect_container(&id, None)).await;
+                Ok::<_, Fault>(there(inspected)?.and_then(translate::container))
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_filter_map(|container| async move { Ok(container) })
+            .try_collect()
+            .await?;
+        found.sort_by(|a, b| (&a.service, a.index, &a.id).cmp(&(&b.service, b.index, &b.id)));
+        Ok(found)
+    }
+
+    async fn look_at_networks(
+        &self,
+        ask: &Look,
+    ) -> Result<BTreeMap<String, ObservedNetwork>, Fault> {
+        let options = ListNetworksOptionsBuilder::new()
+            .filters(&of_project(&ask.project))
+            .build();
+        let list = within(QUICK, self.client().list_networks(Some(options))).await?;
+        let named = self.named(&ask.networks, async |name: String| {
+            let network = within(QUICK, self.client().inspect_network(&name, None)).await;
+            Ok(there(network)?.map(|network| Network {
+                name: network.name,
+                id: network.id,
+                labels: network.labels,
+                ..Network::default()
+            }))
+        });
+        let all = list.into_iter().chain(named.await?);
+        Ok(all
+            .filter_map(|network| translate::network(network, &ask.project))
+            .collect())
+    }
+
+    async fn look_at_volumes(&self, ask: &Look) -> Result<BTreeMap<String, ObservedVolume>, Fault> {
+        let options = ListVolumesOptionsBuilder::new()
+            .filters(&of_project(&ask.project))
+            .build();
+        let list = within(QUICK, self.client().list_volumes(Some(options))).await?;
+        let named = self.named(&ask.volumes, async |name: String| {
+            there::<Volume>(within(QUICK, self.client().inspect_volume(&name)).await)
+        });
+        let all = list
+            .volumes
+            .unwrap_or_default()
+            .into_iter()
+            .chain(named.await?);
+        Ok(all
+            .map(|volume| translate::volume(volume, &ask.project))
+            .collect())
+    }
+
+    async fn look_at_images(
+        &self,
+        references: &[String],
+    ) -> Result<BTreeMap<String, ObservedImage>, Fault> {
+        let found = self.named(references, async |reference: String| {
+            let image = within(QUICK, self.client().inspect_image(&reference)).await;
+            Ok(there::<ImageInspect>(image)?
+                .and_then(translate::image)
+                .map(|image| (reference, image)))
+        });
+        Ok(found.await?.into_iter().collect())
+    }
+
+    /// Asks for each of `names` once, several at a time.
+    async fn named<T>(
+        &self,
+        names: &[String],
+        ask: impl AsyncFn(String) -> Result<Option<T>, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let names: BTreeSet<&String> = names.iter().collect();
+        stream::iter(names)
+            .map(|name| ask(name.clone()))
+            .buffer_unordered(AT_ONCE)
+            .try_filter_map(|found| async move { Ok(found) })
+            .try_collect()
+            .await
+    }
+}
+
+fn of_project(project: &str) -> HashMap<&'static str, Vec<String>> {
+    HashMap::from([("label", vec![format!("{LABEL_PROJECT}={project}")])])
+}
+
+/// What is gone is no error of a look.
+fn there<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(fault) if fault.is_gone() => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
