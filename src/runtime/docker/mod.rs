@@ -1,1 +1,3 @@
 //! Docker Engine through its API.
+
+pub mod build;
