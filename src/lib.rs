@@ -4,3 +4,4 @@ pub mod engine;
 pub mod plan;
 pub mod runtime;
 pub mod stack;
+pub mod watch;

@@ -2,6 +2,7 @@
 
 mod address;
 mod archive;
+pub mod build;
 mod call;
 mod classify;
 mod config_file;

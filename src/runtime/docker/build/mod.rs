@@ -1,0 +1,273 @@
+//! Image builds: by BuildKit through a session of our own that serves files and secrets, or by the classic builder
+//! where an engine has nothing else.
+
+mod buildkit;
+mod classic;
+mod dockerfile;
+mod failure;
+mod mask;
+mod session;
+mod stream;
+mod tar;
+mod trace;
+mod transport;
+
+use std::collections::BTreeMap;
+use std::io;
+
+use http::{Method, Request, StatusCode};
+
+use self::dockerfile::Dockerfile;
+use self::failure::Report;
+use self::mask::Mask;
+use self::stream::{Messages, error_text, ping};
+use self::trace::FailedStep;
+use self::transport::{Body, gone};
+use crate::engine::event::FailureClass;
+use crate::plan::desired::{BuildSpec, LABEL_BUILD};
+use crate::runtime::{Progress, ProgressSender, RuntimeError};
+
+pub use stream::Deadlines;
+pub use transport::Transport;
+
+/// An image that was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltImage {
+    /// `sha256:…`
+    pub id: String,
+    /// Files of the context that the engine did not have yet; 0 with the classic builder, which is always sent all.
+    pub files_sent: u64,
+    pub bytes_sent: u64,
+}
+
+/// How to build.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BuildOptions {
+    pub builder: Builder,
+    pub deadlines: Deadlines,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Builder {
+    /// BuildKit where the engine has it.
+    #[default]
+    Best,
+    Classic,
+}
+
+impl BuildOptions {
+    /// As `DOCKER_BUILDKIT` of the environment says: `0` asks for the classic builder.
+    pub fn from_environment(docker_buildkit: Option<&str>) -> Self {
+        let classic = docker_buildkit
+            .is_some_and(|v| matches!(v, "0" | "f" | "false" | "F" | "FALSE" | "False"));
+        let builder = if classic {
+            Builder::Classic
+        } else {
+            Builder::Best
+        };
+        Self {
+            builder,
+            ..Self::default()
+        }
+    }
+}
+
+/// Builds an image, tags it, and labels it with the hash of what it was made from. Lines of log go to `progress`,
+/// without the secrets. Dropping the future cancels the build on the engine. Of several platforms, the engine builds its
+/// own.
+///
+/// # Errors
+/// `Build`: a step failed (the end of its log is the detail), the Dockerfile is wrong or needs BuildKit.
+/// `ImageMissing`: a base image cannot be had. `DiskFull`. `Unresolved`: a secret that the Dockerfile asks for is not in
+/// the spec, or an argument holds a secret. `Engine`: it does not answer, or went away.
+pub async fn build_image(
+    transport: &Transport,
+    spec: &BuildSpec,
+    options: BuildOptions,
+    progress: &ProgressSender,
+) -> Result<BuiltImage, RuntimeError> {
+    let source = tokio::fs::read(&spec.dockerfile)
+        .await
+        .map_err(|error| no_dockerfile(spec, &error))?;
+    let source = String::from_utf8_lossy(&source).into_owned();
+    let job = Job {
+        transport,
+        spec,
+        dockerfile: Dockerfile::parse(&source),
+        source,
+        deadlines: options.deadlines,
+        mask: Mask::new(spec.secrets.iter().map(|(_, value)| value.text.as_str())),
+        progress,
+    };
+    job.check()?;
+    let engine = ping(transport, options.deadlines.answer).await?;
+    let classic = options.builder == Builder::Classic
+        || engine.get("Builder-Version").is_some_and(|v| v == "1");
+    if !classic && let Some(image) = buildkit::build(&job).await? {
+        return Ok(image);
+    }
+    classic::check(&job, &engine)?;
+    classic::build(&job).await
+}
+
+/// One build, and what both builders need for it.
+struct Job<'a> {
+    transport: &'a Transport,
+    spec: &'a BuildSpec,
+    dockerfile: Dockerfile,
+    source: String,
+    deadlines: Deadlines,
+    mask: Mask,
+    progress: &'a ProgressSender,
+}
+
+impl Job<'_> {
+    /// What would go wrong silently.
+    fn check(&self) -> Result<(), RuntimeError> {
+        if !self.spec.context.is_dir() {
+            let message = format!("there is no folder {} to build from", self.spec.context);
+            return Err(RuntimeError::new(FailureClass::Build, message));
+        }
+        // Arguments stay in the image's history, readable for everyone.
+        if let Some((name, _)) = self.spec.args.iter().find(|(_, value)| value.secret) {
+            let message = format!(
+                "the build argument `{name}` holds a secret, and would stay readable in the image"
+            );
+            return Err(RuntimeError::new(FailureClass::Unresolved, message).help(format!(
+                "give it under `secrets` of the build, and read it with `RUN --mount=type=secret,id={name}`"
+            )));
+        }
+        // Without an error here, BuildKit would run the step without the secret.
+        let known = |id: &str| self.spec.secrets.iter().any(|(known, _)| known == id);
+        let asked = self.dockerfile.secrets(self.spec.target.as_deref());
+        match asked.iter().find(|mount| !known(&mount.id)) {
+            None => Ok(()),
+            Some(mount) => Err(RuntimeError::new(
+                FailureClass::Unresolved,
+                format!("{}:{} asks for the secret `{}`, which this build is not given", self.dockerfile_name(), mount.line, mount.id),
+            )
+            .help(format!(
+                "add `{}` to `secrets` of the build; if the step does well without it, let the mount say `required=false`",
+                mount.id
+            ))),
+        }
+    }
+
+    /// The Dockerfile as people know it: relative to the context where it is in it.
+    fn dockerfile_name(&self) -> &str {
+        let path = &self.spec.dockerfile;
+        path.strip_prefix(&self.spec.context)
+            .unwrap_or(path)
+            .as_str()
+    }
+
+    fn show(&self, text: String, done: u64, total: u64) {
+        // A full queue drops the line: nobody waits for views.
+        let _ = self.progress.try_send(Progress {
+            text: self.mask.apply(text),
+            done,
+            total,
+        });
+    }
+
+    /// Starts the build's own call.
+    async fn post(&self, uri: &str, body: Body) -> Result<Messages, RuntimeError> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(uri)
+            .header("Host", "docker")
+            .header("Content-Type", "application/x-tar")
+            .body(body)
+            .map_err(|error| gone(&error))?;
+        let answer = self.answer(request).await?;
+        if answer.response.status() != StatusCode::OK {
+            let text = error_text(answer.response.into_body(), self.deadlines.answer).await;
+            return Err(self.failed(&text, None));
+        }
+        Ok(Messages::new(
+            answer,
+            self.transport.clone(),
+            self.deadlines,
+        ))
+    }
+
+    /// The engine's first word comes when the first step begins, or, from the classic builder, after the whole context.
+    async fn answer(&self, request: Request<Body>) -> Result<transport::Answer, RuntimeError> {
+        let mut answer = std::pin::pin!(self.transport.send(request, self.deadlines.answer));
+        loop {
+            match tokio::time::timeout(self.deadlines.silence, &mut answer).await {
+                Ok(answer) => return answer,
+                Err(_) => drop(ping(self.transport, self.deadlines.answer).await?),
+            }
+        }
+    }
+
+    fn failed(&self, message: &str, step: Option<FailedStep>) -> RuntimeError {
+        let report = Report {
+            message,
+            step,
+            dockerfile: self.dockerfile_name(),
+            source: &self.source,
+        };
+        let RuntimeError(mut failure) = report.failure();
+        failure.message = self.mask.apply(failure.message);
+        failure.detail = failure
+            .detail
+            .into_iter()
+            .map(|line| self.mask.apply(line))
+            .collect();
+        RuntimeError(failure)
+    }
+}
+
+/// What both builders are asked for.
+fn pairs(spec: &BuildSpec, dockerfile: &str) -> Vec<(&'static str, String)> {
+    let json = |map: BTreeMap<&str, &str>| serde_json::to_string(&map).unwrap_or_default();
+    let args = spec
+        .args
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.text.as_str()))
+        .collect();
+    let mut labels: BTreeMap<&str, &str> = spec
+        .labels
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect();
+    labels.insert(LABEL_BUILD, &spec.hash);
+    let mut pairs = vec![
+        ("t", spec.tag.clone()),
+        ("dockerfile", dockerfile.to_owned()),
+        ("buildargs", json(args)),
+        ("labels", json(labels)),
+    ];
+    if let Some(target) = &spec.target {
+        pairs.push(("target", target.clone()));
+    }
+    if !spec.cache_from.is_empty() {
+        pairs.push((
+            "cachefrom",
+            serde_json::to_string(&spec.cache_from).unwrap_or_default(),
+        ));
+    }
+    if let [platform] = spec.platforms.as_slice() {
+        pairs.push(("platform", platform.clone()));
+    }
+    pairs
+}
+
+fn no_dockerfile(spec: &BuildSpec, error: &io::Error) -> RuntimeError {
+    let message = match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no Dockerfile at {}", spec.dockerfile),
+        _ => format!("{} cannot be read: {error}", spec.dockerfile),
+    };
+    RuntimeError::new(FailureClass::Build, message)
+        .help("`build = { context, dockerfile }` says where it is")
+}
+
+/// Something of the context that cannot be read.
+fn unreadable(error: &io::Error) -> RuntimeError {
+    RuntimeError::new(FailureClass::Build, format!("the build context: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

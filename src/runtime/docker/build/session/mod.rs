@@ -1,0 +1,217 @@
+//! A BuildKit session of our own: a connection on which the roles turn round, and the engine asks for files and
+//! secrets by gRPC. Protocol: <https://github.com/moby/buildkit/tree/master/session>, over `POST /session` of the
+//! Docker Engine, upgraded to h2c.
+
+mod files;
+mod follow;
+mod health;
+mod secrets;
+mod sender;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard_buildkit_proto::health::health_server::HealthServer;
+use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
+use bollard_buildkit_proto::moby::filesync::v1::file_sync_server::FileSyncServer;
+use camino::Utf8PathBuf;
+use http::{Method, Request, StatusCode};
+use hyper_util::service::TowerToHyperService;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tonic::service::Routes;
+
+use super::transport::{Transport, empty, gone};
+use crate::engine::event::FailureClass;
+use crate::runtime::RuntimeError;
+
+pub(super) use files::Sent;
+
+/// The methods that the engine may call; it asks for no others.
+const METHODS: [&str; 3] = [
+    "/moby.filesync.v1.FileSync/DiffCopy",
+    "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+    "/grpc.health.v1.Health/Check",
+];
+/// Include and exclude patterns come as headers.
+const HEADERS_LIMIT: u32 = 4 << 20;
+
+/// What a session serves.
+pub(super) struct Offer {
+    /// Absolute.
+    pub context: Utf8PathBuf,
+    /// Absolute: where the Dockerfile lies.
+    pub dockerfile_folder: Utf8PathBuf,
+    pub secrets: Vec<(String, Vec<u8>)>,
+}
+
+/// A served session. Dropping it ends it and everything that works for it.
+pub(super) struct Session {
+    pub id: String,
+    pub sent: Arc<Sent>,
+    tasks: TaskTracker,
+    stop: DropGuard,
+}
+
+/// Why there is no session.
+pub(super) enum NoSession {
+    /// The engine knows no sessions: it has no BuildKit.
+    Unknown,
+    Failed(RuntimeError),
+}
+
+impl Session {
+    /// Opens a session and serves `offer` on it.
+    pub(super) async fn open(
+        transport: &Transport,
+        offer: Offer,
+        within: Duration,
+    ) -> Result<Self, NoSession> {
+        let id = random_id();
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri("/session")
+            .header("Host", "docker")
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "h2c")
+            .header("X-Docker-Expose-Session-Uuid", &id)
+            .header("X-Docker-Expose-Session-Name", "dev")
+            .header(
+                "X-Docker-Expose-Session-Sharedkey",
+                shared_key(&offer.context),
+            );
+        for method in METHODS {
+            request = request.header("X-Docker-Expose-Session-Grpc-Method", method);
+        }
+        let request = request
+            .body(empty())
+            .map_err(|error| NoSession::Failed(gone(&error)))?;
+        let answer = tokio::time::timeout(within, transport.send(request, within))
+            .await
+            .map_err(|_| NoSession::Failed(gone(&"no answer in time")))?
+            .map_err(NoSession::Failed)?;
+        match answer.response.status() {
+            StatusCode::SWITCHING_PROTOCOLS => {}
+            StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::NOT_IMPLEMENTED => {
+                return Err(NoSession::Unknown);
+            }
+            status => {
+                let message = format!("the engine refused a build session: {status}");
+                return Err(NoSession::Failed(RuntimeError::new(
+                    FailureClass::Engine,
+                    message,
+                )));
+            }
+        }
+        let upgraded = hyper::upgrade::on(answer.response)
+            .await
+            .map_err(|error| NoSession::Failed(gone(&error)))?;
+
+        let tasks = TaskTracker::new();
+        let stop = CancellationToken::new();
+        let sent = Arc::new(Sent::default());
+        let work = Work {
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        };
+        let connection = hyper::server::conn::http2::Builder::new(work.clone())
+            .max_header_list_size(HEADERS_LIMIT)
+            .serve_connection(upgraded, services(offer, &sent, &work));
+        work.run(async move {
+            // It ends when the engine is done with the build, or gone, which the build's own stream tells.
+            let _ = connection.await;
+        });
+        Ok(Self {
+            id,
+            sent,
+            tasks,
+            stop: stop.drop_guard(),
+        })
+    }
+
+    /// Ends the session and waits for what works for it.
+    pub(super) async fn close(self) {
+        drop(self.stop);
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+type Services = TowerToHyperService<Routes>;
+
+fn services(offer: Offer, sent: &Arc<Sent>, work: &Work) -> Services {
+    let files = files::Files {
+        context: offer.context,
+        dockerfile_folder: offer.dockerfile_folder,
+        sent: Arc::clone(sent),
+        work: work.clone(),
+    };
+    let secrets = secrets::Secrets {
+        values: offer.secrets,
+    };
+    let routes = Routes::new(FileSyncServer::new(files))
+        .add_service(SecretsServer::new(secrets))
+        .add_service(HealthServer::new(health::Alive));
+    TowerToHyperService::new(routes)
+}
+
+/// Runs the session's tasks; all of them end with it.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Work {
+    fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(task).await;
+        });
+    }
+
+    /// For work that reads files: it has to end by itself when nobody takes its output.
+    fn run_blocking(&self, task: impl FnOnce() + Send + 'static) {
+        self.tasks.spawn_blocking(task);
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for Work
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn execute(&self, task: F) {
+        self.run(async move {
+            task.await;
+        });
+    }
+}
+
+/// 32 hex characters that nobody guesses: who knows a session's id can use it.
+pub(super) fn random_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let half = || RandomState::new().hash_one(std::time::SystemTime::now());
+    format!("{:016x}{:016x}", half(), half())
+}
+
+/// Under this key BuildKit keeps a copy of the context, and asks next time only for what differs by size, time or mode.
+/// So it names one folder on one machine.
+fn shared_key(context: &Utf8PathBuf) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let machine = fs_err::read("/etc/machine-id").unwrap_or_default();
+    let host = fs_err::read("/proc/sys/kernel/hostname").unwrap_or_default();
+    let folder = fs_err::metadata(context).map_or((0, 0), |m| (m.dev(), m.ino()));
+    let mut hasher = blake3::Hasher::new();
+    for part in [
+        machine.as_slice(),
+        &host,
+        context.as_str().as_bytes(),
+        format!("{folder:?}").as_bytes(),
+    ] {
+        hasher.update(part).update(&[0]);
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}

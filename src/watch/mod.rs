@@ -1,0 +1,3 @@
+//! File events → settled batches; what is ignored; hashes of build contexts and job inputs.
+
+pub mod context;
