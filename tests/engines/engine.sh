@@ -189,8 +189,8 @@ stop_containers_without_engine() {
 
 unmount_below() {
   local mounted
-  # Deepest first.
-  awk -v below="$1/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | sort --reverse |
+  # Deepest first. The list writes a space as \040.
+  awk -v below="$1/" '{ gsub(/\\040/, " ", $5) } index($5, below) == 1 { print $5 }' /proc/self/mountinfo | sort --reverse |
     while read -r mounted; do umount "$mounted"; done
 }
 
