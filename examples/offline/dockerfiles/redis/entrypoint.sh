@@ -12,6 +12,7 @@ if [ "${1:-}" = redis-server ]; then
   # The official server is built to answer other machines without a password; Debian's wants to be told. Options that
   # follow overrule this one.
   case ${1:-} in
+    -h | --help | -v | --version | --check-system | --test-memory) set -- redis-server "$@" ;;
     "" | -*) set -- redis-server --protected-mode no "$@" ;;
     *)
       file=$1
