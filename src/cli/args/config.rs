@@ -17,6 +17,10 @@ pub enum ConfigFormat {
 impl ConfigArgs {
     /// `--format`, else what `--json` implies.
     pub fn format(&self, json: bool) -> ConfigFormat {
-        self.format.unwrap_or(if json { ConfigFormat::Json } else { ConfigFormat::Toml })
+        self.format.unwrap_or(if json {
+            ConfigFormat::Json
+        } else {
+            ConfigFormat::Toml
+        })
     }
 }

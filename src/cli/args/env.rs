@@ -2,8 +2,10 @@ use clap::{Args, ValueEnum};
 
 /// Print the settings that reach services from this machine
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = "Secrets are printed, too: this is the one command that does.\n\n\
-    In a shell:  eval \"$(dev env)\"\nInto a file: dev env --format dotenv > .env")]
+#[command(
+    after_help = "Secrets are printed, too: this is the one command that does.\n\n\
+    In a shell:  eval \"$(dev env)\"\nInto a file: dev env --format dotenv > .env"
+)]
 pub struct EnvArgs {
     /// Services whose settings to print; all without
     #[arg(value_name = "SERVICE")]
@@ -27,6 +29,10 @@ pub enum EnvFormat {
 impl EnvArgs {
     /// `--format`, else what `--json` implies.
     pub fn format(&self, json: bool) -> EnvFormat {
-        self.format.unwrap_or(if json { EnvFormat::Json } else { EnvFormat::Shell })
+        self.format.unwrap_or(if json {
+            EnvFormat::Json
+        } else {
+            EnvFormat::Shell
+        })
     }
 }

@@ -33,9 +33,15 @@ pub(super) fn with_groups(command: Command) -> Command {
             let Some(found) = command.find_subcommand(name) else {
                 continue;
             };
-            let about = found.get_about().map(ToString::to_string).unwrap_or_default();
-            let shown =
-                found.get_visible_aliases().fold((*name).to_owned(), |shown, alias| format!("{shown}, {alias}"));
+            let about = found
+                .get_about()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let shown = found
+                .get_visible_aliases()
+                .fold((*name).to_owned(), |shown, alias| {
+                    format!("{shown}, {alias}")
+                });
             let _ = writeln!(template, "  {literal}{shown:<12}{literal:#} {about}");
         }
     }

@@ -96,7 +96,9 @@ impl Cli {
     /// # Errors
     /// Wrong usage, and also `--help` and `--version`: `clap::Error::exit_code` tells them apart (2 and 0), and
     /// `clap::Error::print` prints each where it belongs.
-    pub fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+    pub fn read(
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
         let mut matches = command().try_get_matches_from(arguments)?;
         let mut cli = Self::from_arg_matches_mut(&mut matches)?;
         if let Some(file) = cli.short_file.take() {

@@ -24,7 +24,9 @@ impl Since {
     /// Milliseconds since 1970, given those of now.
     pub fn from(self, now: u64) -> u64 {
         match self {
-            Self::Ago(ago) => now.saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)),
+            Self::Ago(ago) => {
+                now.saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX))
+            }
             Self::At(at) => u64::try_from(at.timestamp_millis()).unwrap_or(0),
         }
     }
@@ -44,7 +46,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
         let (number, tail) = rest.split_at(digits);
-        let end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let end = tail
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(tail.len());
         let (unit, next) = tail.split_at(end);
         let millis = match unit {
             "ms" => 1,
@@ -54,8 +58,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
             "d" => 86_400_000,
             _ => return Err(wrong()),
         };
-        let part = number.parse::<u64>().ok().and_then(|n| n.checked_mul(millis)).ok_or_else(wrong)?;
-        total = total.checked_add(Duration::from_millis(part)).ok_or_else(wrong)?;
+        let part = number
+            .parse::<u64>()
+            .ok()
+            .and_then(|n| n.checked_mul(millis))
+            .ok_or_else(wrong)?;
+        total = total
+            .checked_add(Duration::from_millis(part))
+            .ok_or_else(wrong)?;
         rest = next;
     }
     Ok(total)
@@ -69,13 +79,20 @@ pub(super) fn since(text: &str) -> Result<Since, String> {
     }
     DateTime::parse_from_rfc3339(text)
         .map(|at| Since::At(at.with_timezone(&Utc)))
-        .map_err(|_| format!("`{text}` is neither a length of time like 10m nor a time like 2026-01-31T08:00:00Z"))
+        .map_err(|_| {
+            format!(
+                "`{text}` is neither a length of time like 10m nor a time like 2026-01-31T08:00:00Z"
+            )
+        })
 }
 
 pub(super) fn tail(text: &str) -> Result<Tail, String> {
     match text {
         "all" => Ok(Tail::All),
-        _ => text.parse().map(Tail::Last).map_err(|_| format!("`{text}` is neither a number of lines nor `all`")),
+        _ => text
+            .parse()
+            .map(Tail::Last)
+            .map_err(|_| format!("`{text}` is neither a number of lines nor `all`")),
     }
 }
 
@@ -106,7 +123,10 @@ mod tests {
     fn since_is_an_age_or_a_time() {
         assert_eq!(since("10m").map(|s| s.from(1_000_000)), Ok(400_000));
         assert_eq!(since("10m ago").map(|s| s.from(100)), Ok(0));
-        assert_eq!(since("1970-01-01T01:00:01+01:00").map(|s| s.from(5)), Ok(1_000));
+        assert_eq!(
+            since("1970-01-01T01:00:01+01:00").map(|s| s.from(5)),
+            Ok(1_000)
+        );
         assert!(since("yesterday").is_err());
     }
 
