@@ -1,7 +1,9 @@
 //! `dev`: local development stacks, in order, gated on real readiness.
 
+pub mod cli;
 pub mod engine;
 pub mod plan;
 pub mod runtime;
 pub mod stack;
+pub mod view;
 pub mod watch;

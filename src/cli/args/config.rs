@@ -1,0 +1,26 @@
+use clap::{Args, ValueEnum};
+
+/// Print the stack as it is understood, secrets as ***
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ConfigArgs {
+    /// How to write it [default: toml, or json with --json]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ConfigFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ConfigFormat {
+    Toml,
+    Json,
+}
+
+impl ConfigArgs {
+    /// `--format`, else what `--json` implies.
+    pub fn format(&self, json: bool) -> ConfigFormat {
+        self.format.unwrap_or(if json {
+            ConfigFormat::Json
+        } else {
+            ConfigFormat::Toml
+        })
+    }
+}

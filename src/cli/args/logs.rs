@@ -1,0 +1,28 @@
+use clap::Args;
+use regex::Regex;
+
+use super::value::{Since, Tail};
+
+/// Show what services have printed
+#[derive(Debug, Clone, Args)]
+pub struct LogsArgs {
+    /// Services to show; all without
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+
+    /// Keep printing new lines
+    #[arg(short, long)]
+    pub follow: bool,
+
+    /// Only lines since then: 10m ago, or 2026-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = super::value::since)]
+    pub since: Option<Since>,
+
+    /// Only lines that match this regular expression
+    #[arg(long, value_name = "REGEX", value_parser = super::value::regex)]
+    pub grep: Option<Regex>,
+
+    /// Only the last N lines of each service, or all
+    #[arg(long, value_name = "N", default_value = "all", value_parser = super::value::tail)]
+    pub tail: Tail,
+}

@@ -1,0 +1,118 @@
+//! The shapes of the command line. Only shapes: nothing here opens a file or calls anything.
+
+mod completions;
+mod config;
+mod down;
+mod env;
+mod exec;
+mod global;
+mod help;
+mod logs;
+mod open;
+mod plan;
+mod restart;
+mod schema;
+mod start;
+mod status;
+mod stop;
+mod up;
+mod value;
+mod wait;
+mod why;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use completions::CompletionsArgs;
+pub use config::{ConfigArgs, ConfigFormat};
+pub use down::DownArgs;
+pub use env::{EnvArgs, EnvFormat};
+pub use exec::ExecArgs;
+pub use global::GlobalArgs;
+pub use logs::LogsArgs;
+pub use open::OpenArgs;
+pub use plan::PlanArgs;
+pub use restart::RestartArgs;
+pub use schema::{SchemaArgs, SchemaKind};
+pub use start::StartArgs;
+pub use status::StatusArgs;
+pub use stop::StopArgs;
+pub use up::UpArgs;
+pub use value::{Since, Tail};
+pub use wait::WaitArgs;
+pub use why::WhyArgs;
+
+/// Local development stacks, in order, gated on real readiness.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "dev",
+    version,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    styles = help::STYLES,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: GlobalArgs,
+
+    /// `-f` before the command; after `logs` it means `--follow`.
+    #[arg(short = 'f', id = "stack_file", value_name = "FILE", hide = true)]
+    short_file: Option<camino::Utf8PathBuf>,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    Up(UpArgs),
+    Down(DownArgs),
+    Stop(StopArgs),
+    Start(StartArgs),
+    Restart(RestartArgs),
+    #[command(visible_alias = "ps")]
+    Status(StatusArgs),
+    Logs(LogsArgs),
+    Why(WhyArgs),
+    Wait(WaitArgs),
+    Plan(PlanArgs),
+    Exec(ExecArgs),
+    Env(EnvArgs),
+    Open(OpenArgs),
+    Config(ConfigArgs),
+    Schema(SchemaArgs),
+    Completions(CompletionsArgs),
+}
+
+impl Cli {
+    /// Reads the arguments, the program's name first.
+    ///
+    /// # Errors
+    /// Wrong usage, and also `--help` and `--version`: `clap::Error::exit_code` tells them apart (2 and 0), and
+    /// `clap::Error::print` prints each where it belongs.
+    pub fn read(
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut matches = command().try_get_matches_from(arguments)?;
+        let mut cli = Self::from_arg_matches_mut(&mut matches)?;
+        if let Some(file) = cli.short_file.take() {
+            if cli.global.file.is_some() {
+                let message = "`-f` and `--file` name the stack file twice; give one of them";
+                return Err(command().error(clap::error::ErrorKind::ArgumentConflict, message));
+            }
+            cli.global.file = Some(file);
+        }
+        Ok(cli)
+    }
+}
+
+/// The whole command line as clap's builder: for parsing, help and completions.
+pub fn command() -> clap::Command {
+    help::with_groups(Cli::command())
+}

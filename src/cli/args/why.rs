@@ -1,0 +1,9 @@
+use clap::Args;
+
+/// Say why a service waits, down to the failing probe's last answer
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct WhyArgs {
+    /// Services to explain; without, all that are not ready
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+}

@@ -1,0 +1,435 @@
+//! What happens, told in lines: each change once, and nothing for what stays as it was.
+
+mod memory;
+mod operation;
+mod remind;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use self::memory::Seen;
+use super::Look;
+use super::line::{Line, Paint, service_paint};
+use super::logs::Gutter;
+use super::sanitise::{self, Keep, cell};
+use super::time::took;
+use super::words;
+use crate::engine::event::{Event, Failure, Level, Stamped, WatchOutcome};
+use crate::engine::state::{Phase, ServiceState, State};
+
+/// A line to print.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    pub line: Line,
+    /// Worth a line even where a live table shows the state: it would be gone from there a moment later.
+    pub loud: bool,
+}
+
+/// Turns events into lines. Holds what it has told already.
+#[derive(Debug)]
+pub(super) struct Narrator {
+    look: Look,
+    gutter: Gutter,
+    seen: BTreeMap<String, Seen>,
+    /// The last failure told of each service or subject, so that every try does not tell it again.
+    failures: BTreeMap<String, Failure>,
+    stack: Option<(String, Vec<String>, usize)>,
+    rejected: Option<String>,
+    runtime_down: bool,
+    /// Something was told since everything was said to be ready.
+    news: bool,
+    out: Vec<Told>,
+}
+
+impl Narrator {
+    pub fn new(look: Look) -> Self {
+        Self {
+            look,
+            gutter: Gutter::new([], look),
+            seen: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            stack: None,
+            rejected: None,
+            runtime_down: false,
+            news: true,
+            out: Vec::new(),
+        }
+    }
+
+    pub const fn gutter(&self) -> Gutter {
+        self.gutter
+    }
+
+    /// `state`: with the event applied.
+    pub fn event(&mut self, stamped: &Stamped, state: &State) -> Vec<Told> {
+        let names = state
+            .services
+            .iter()
+            .map(|service| service.info.name.as_str());
+        self.gutter = self.gutter.widened(names);
+        self.happened(&stamped.event, state, stamped.at);
+        if !matches!(stamped.event, Event::LastLine { .. }) {
+            for service in &state.services {
+                self.changed(service, stamped.at);
+            }
+            let known = |name: &String| {
+                state
+                    .services
+                    .iter()
+                    .any(|service| service.info.name == *name)
+            };
+            self.seen.retain(|name, _| known(name));
+        }
+        if let Event::Settled { ready: true, .. } = stamped.event {
+            self.all_ready(state);
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn happened(&mut self, event: &Event, state: &State, at: u64) {
+        match event {
+            Event::Stack {
+                name,
+                layers,
+                services,
+            } => self.stack(name, layers, services.len(), state),
+            Event::StackRejected { error } => self.rejected(error, state),
+            Event::Operation {
+                service,
+                subject,
+                verb,
+                step,
+                ..
+            } => {
+                self.operation(service.as_deref(), subject, *verb, step);
+            }
+            Event::NotAlive {
+                service, answer, ..
+            } => {
+                self.say(
+                    service,
+                    Paint::Warn,
+                    "!",
+                    true,
+                    format!("not alive: {}; restarts", cell(answer)),
+                );
+            }
+            Event::GaveUp { service, why } => self.failed(service, "failed", why),
+            Event::Restarting {
+                service,
+                failure,
+                attempt,
+                until,
+            } => {
+                let wait = took(until.saturating_sub(at));
+                let then = format!("; starts again in {wait}, try {attempt}");
+                self.crashed(service, failure, &then);
+            }
+            Event::Retry { service } => {
+                self.failures.remove(service);
+            }
+            Event::Watched {
+                service,
+                action,
+                files,
+                first,
+                millis,
+            } => {
+                self.watched(service, *action, *files, first, *millis);
+            }
+            Event::Notice { level, text } => {
+                let (paint, mark) = match level {
+                    Level::Info => (Paint::Dim, self.look.dot()),
+                    Level::Warning => (Paint::Warn, "!"),
+                    Level::Error => (Paint::Bad, self.look.cross()),
+                };
+                self.say(&state.name, paint, mark, true, cell(text));
+            }
+            Event::Runtime { up, text } => self.runtime(*up, text, state),
+            Event::Bye { removed } => {
+                let what = if *removed {
+                    "is down"
+                } else {
+                    "stops being watched"
+                };
+                self.say(
+                    &state.name,
+                    Paint::Dim,
+                    self.look.dot(),
+                    false,
+                    what.to_owned(),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// Compares a service with what was told of it.
+    fn changed(&mut self, service: &ServiceState, at: u64) {
+        let name = &service.info.name;
+        let mut seen = self.seen.remove(name).unwrap_or_default();
+        if seen.phase != Some(service.phase) {
+            self.entered(service, &seen, at);
+            seen.enter(service.phase, service.since);
+        }
+        let holds: Vec<String> = words::held_by(service);
+        if service.phase == Phase::Waiting && holds.iter().any(|on| !seen.held_by.contains(on)) {
+            if let Some(waits) = words::waits(&service.holds) {
+                self.say(
+                    name,
+                    Paint::Dim,
+                    self.look.dot(),
+                    false,
+                    format!("waits {waits}"),
+                );
+            }
+            seen.held_by = holds;
+        }
+        let degraded: &[String] = if service.phase == Phase::Ready {
+            &service.degraded_by
+        } else {
+            &[]
+        };
+        if seen.degraded_by != degraded && service.phase == Phase::Ready {
+            match words::reason(service, at).filter(|_| words::is_degraded(service)) {
+                Some(reason) => {
+                    self.say(name, Paint::Warn, "!", true, format!("degraded: {reason}"))
+                }
+                None => self.say(
+                    name,
+                    Paint::Good,
+                    self.look.tick(),
+                    true,
+                    "no longer degraded".to_owned(),
+                ),
+            }
+            seen.degraded_by = degraded.to_vec();
+        }
+        self.seen.insert(name.clone(), seen);
+    }
+
+    fn entered(&mut self, service: &ServiceState, seen: &Seen, at: u64) {
+        let name = &service.info.name;
+        let (tick, dot) = (self.look.tick(), self.look.dot());
+        match service.phase {
+            Phase::Ready => {
+                self.failures.remove(name);
+                let text = format!("ready{}{}", seen.took(at), addresses(service));
+                self.say(name, Paint::Good, tick, false, text);
+            }
+            Phase::Done if seen.phase == Some(Phase::Running) => {
+                self.failures.remove(name);
+                self.say(
+                    name,
+                    Paint::Good,
+                    tick,
+                    false,
+                    format!("done{}", seen.took(at)),
+                );
+            }
+            Phase::Done => self.say(
+                name,
+                Paint::Good,
+                tick,
+                false,
+                "done before, from the same inputs".to_owned(),
+            ),
+            Phase::Running => self.say(name, Paint::Busy, dot, false, "running".to_owned()),
+            Phase::Unready => {
+                let answer = words::answer(service)
+                    .map(|answer| format!(": {answer}"))
+                    .unwrap_or_default();
+                self.say(
+                    name,
+                    Paint::Warn,
+                    "!",
+                    true,
+                    format!("not ready any more{answer}"),
+                );
+            }
+            Phase::Paused => self.say(
+                name,
+                Paint::Warn,
+                "!",
+                true,
+                "paused by somebody else".to_owned(),
+            ),
+            // What has never run here needs no word.
+            Phase::Stopped if seen.phase.is_some() => {
+                self.say(name, Paint::Dim, "-", false, "stopped".to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    fn stack(&mut self, name: &str, layers: &[String], count: usize, state: &State) {
+        let now = (name.to_owned(), layers.to_vec(), count);
+        if self.rejected.take().is_none() && self.stack.as_ref() == Some(&now) {
+            return;
+        }
+        let with = words::overlays(state);
+        let with = if with.is_empty() {
+            String::new()
+        } else {
+            format!(" with {}", with.join(", "))
+        };
+        let noun = if count == 1 { "service" } else { "services" };
+        self.say(
+            name,
+            Paint::Dim,
+            self.look.dot(),
+            false,
+            format!("{count} {noun}{with}"),
+        );
+        self.stack = Some(now);
+    }
+
+    fn rejected(&mut self, error: &str, state: &State) {
+        if self.rejected.as_deref() == Some(error) {
+            return;
+        }
+        self.rejected = Some(error.to_owned());
+        let text = "the stack file has errors; what runs stays as it is".to_owned();
+        self.say(&state.name, Paint::Bad, self.look.cross(), false, text);
+        for line in error.lines() {
+            self.beneath(Paint::Plain, self.look.bar(), Paint::Bad, line, false);
+        }
+    }
+
+    fn runtime(&mut self, up: bool, text: &str, state: &State) {
+        let text = cell(text);
+        if up && std::mem::take(&mut self.runtime_down) {
+            self.say(&state.name, Paint::Good, self.look.tick(), true, text);
+        } else if !up && !std::mem::replace(&mut self.runtime_down, true) {
+            self.say(&state.name, Paint::Bad, self.look.cross(), true, text);
+        }
+    }
+
+    fn watched(
+        &mut self,
+        service: &str,
+        action: WatchOutcome,
+        files: usize,
+        first: &str,
+        millis: u64,
+    ) {
+        let first = cell(first);
+        let what = match files {
+            0 | 1 => first,
+            n => format!("{first} and {} more", n - 1),
+        };
+        let took = took(millis);
+        let (paint, mark, text) = match action {
+            WatchOutcome::Synced => (
+                Paint::Good,
+                self.look.tick(),
+                format!("synced {what} in {took}"),
+            ),
+            WatchOutcome::Restarted => (
+                Paint::Busy,
+                self.look.dot(),
+                format!("restarts: {what} changed"),
+            ),
+            WatchOutcome::Rebuilding => (
+                Paint::Busy,
+                self.look.dot(),
+                format!("rebuilds: {what} changed"),
+            ),
+            WatchOutcome::Rerun => (
+                Paint::Busy,
+                self.look.dot(),
+                format!("runs again: {what} changed"),
+            ),
+            WatchOutcome::Failed => (
+                Paint::Bad,
+                self.look.cross(),
+                format!("could not take in {what}"),
+            ),
+        };
+        self.say(service, paint, mark, true, text);
+    }
+
+    fn failed(&mut self, name: &str, word: &str, failure: &Failure) {
+        if self.failures.get(name) == Some(failure) {
+            return;
+        }
+        self.failures.insert(name.to_owned(), failure.clone());
+        self.say(
+            name,
+            Paint::Bad,
+            self.look.cross(),
+            true,
+            format!("{word}: {}", cell(&failure.message)),
+        );
+        self.details(failure);
+    }
+
+    fn crashed(&mut self, name: &str, failure: &Failure, then: &str) {
+        let text = format!("crashed: {}{then}", cell(&failure.message));
+        self.say(name, Paint::Bad, "!", true, text);
+        if self.failures.get(name) != Some(failure) {
+            self.failures.insert(name.to_owned(), failure.clone());
+            self.details(failure);
+        }
+    }
+
+    fn details(&mut self, failure: &Failure) {
+        for line in &failure.detail {
+            self.beneath(Paint::Plain, self.look.bar(), Paint::Bad, line, true);
+        }
+        if let Some(help) = &failure.help {
+            self.beneath(Paint::Plain, self.look.arrow(), Paint::Good, help, true);
+        }
+    }
+
+    fn all_ready(&mut self, state: &State) {
+        let (ready, all) = words::tally(state);
+        if std::mem::take(&mut self.news) && ready == all && all > 0 {
+            self.say(
+                &state.name,
+                Paint::Good,
+                self.look.tick(),
+                false,
+                format!("all {all} ready"),
+            );
+            self.news = false;
+        }
+    }
+
+    /// `api      ✓ ready in 1.9s`; without colours the mark is left out, the words say it.
+    fn say(&mut self, name: &str, paint: Paint, mark: &str, loud: bool, text: String) {
+        self.news = true;
+        let mark = if self.look.color { mark } else { " " };
+        let line = self.gutter.name(name, service_paint(name), mark, paint);
+        let body = if paint == Paint::Good {
+            Paint::Plain
+        } else {
+            paint
+        };
+        self.out.push(Told {
+            line: line.with(body, format!(" {text}")),
+            loud,
+        });
+    }
+
+    fn beneath(&mut self, paint: Paint, mark: &str, mark_paint: Paint, text: &str, loud: bool) {
+        let text = sanitise::line(text, Keep::Nothing);
+        let line = self.gutter.name("", Paint::Plain, mark, mark_paint);
+        self.out.push(Told {
+            line: line.with(paint, format!(" {}", text.trim_end())),
+            loud,
+        });
+    }
+}
+
+/// `  http://127.0.0.1:8000`
+fn addresses(service: &ServiceState) -> String {
+    service
+        .info
+        .addresses
+        .iter()
+        .map(|address| format!("  {}", cell(address)))
+        .collect()
+}

@@ -1,0 +1,73 @@
+//! Operations of a plan that a person wants to read of: those that take long, fail, or make or remove something that
+//! is no service.
+
+use super::Narrator;
+use crate::engine::event::{Step, Verb};
+use crate::view::line::Paint;
+use crate::view::sanitise::cell;
+use crate::view::time::took;
+
+impl Narrator {
+    pub(super) fn operation(
+        &mut self,
+        service: Option<&str>,
+        subject: &str,
+        verb: Verb,
+        step: &Step,
+    ) {
+        let dot = self.look.dot();
+        let what = cell(subject);
+        // Without a service the subject is the name: `volume gold_data`.
+        let (name, about) = match service {
+            Some(service) => (service, format!(" {what}")),
+            None => (subject, String::new()),
+        };
+        match (verb, step) {
+            (Verb::Pull | Verb::Build, Step::Started) => {
+                let word = if verb == Verb::Pull {
+                    "pulls"
+                } else {
+                    "builds"
+                };
+                self.say(name, Paint::Busy, dot, false, format!("{word}{about}"));
+            }
+            (Verb::Pull | Verb::Build, Step::Done { millis }) => {
+                self.failures.remove(name);
+                let word = if verb == Verb::Pull {
+                    "pulled"
+                } else {
+                    "built"
+                };
+                self.say(
+                    name,
+                    Paint::Good,
+                    self.look.tick(),
+                    false,
+                    format!("{word}{about} in {}", took(*millis)),
+                );
+            }
+            (Verb::Create, Step::Done { .. }) if service.is_none() => {
+                self.say(name, Paint::Dim, dot, false, "created".to_owned());
+            }
+            (Verb::Remove, Step::Done { .. }) => {
+                self.say(name, Paint::Dim, dot, false, "removed".to_owned())
+            }
+            (_, Step::Failed { failure }) => self.failed(name, failing(verb), failure),
+            _ => {}
+        }
+    }
+}
+
+const fn failing(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Pull => "pull failed",
+        Verb::Build => "build failed",
+        Verb::Create => "could not be created",
+        Verb::Start => "could not be started",
+        Verb::Stop => "could not be stopped",
+        Verb::Remove => "could not be removed",
+        Verb::Update => "could not be updated",
+        Verb::Provision => "could not be set up",
+        Verb::Run => "failed",
+    }
+}

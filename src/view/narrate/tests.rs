@@ -1,0 +1,390 @@
+use super::*;
+use crate::engine::event::{FailureClass, Found, ServiceInfo, Step, VERSION, Verb};
+use crate::plan::hold::Hold;
+use crate::plan::observed::Status;
+use crate::stack::Condition;
+use crate::view::samples::{self, NOW, generation};
+
+/// Applies events and gathers what is told.
+struct Story {
+    state: State,
+    narrator: Narrator,
+    now: u64,
+    text: String,
+}
+
+impl Story {
+    fn begin(color: bool) -> Self {
+        let look = Look {
+            color,
+            unicode: true,
+        };
+        let state = State::default();
+        let mut story = Self {
+            state,
+            narrator: Narrator::new(look),
+            now: NOW,
+            text: String::new(),
+        };
+        let services: Vec<ServiceInfo> = samples::waiting()
+            .services
+            .into_iter()
+            .map(|s| s.info)
+            .collect();
+        let layers = samples::waiting().layers;
+        story.then(
+            0,
+            Event::Stack {
+                name: "gold".to_owned(),
+                layers,
+                services,
+            },
+        );
+        story.then(
+            1,
+            Event::Runtime {
+                up: true,
+                text: "Docker 27".to_owned(),
+            },
+        );
+        story
+    }
+
+    fn then(&mut self, after: u64, event: Event) -> &mut Self {
+        self.now += after;
+        let stamped = Stamped {
+            v: VERSION,
+            at: self.now,
+            event,
+        };
+        self.state.apply(&stamped);
+        let told = self.narrator.event(&stamped, &self.state);
+        self.tell(told)
+    }
+
+    fn idle(&mut self, millis: u64) -> &mut Self {
+        self.now += millis;
+        let told = self.narrator.remind(&self.state, self.now);
+        self.tell(told)
+    }
+
+    fn tell(&mut self, told: Vec<Told>) -> &mut Self {
+        for told in told {
+            let mark = if told.loud { "# " } else { "  " };
+            let line = told.line.render(self.narrator.look);
+            self.text += &format!("{mark}{}\n", console::strip_ansi_codes(&line));
+        }
+        self
+    }
+
+    fn runs(&mut self, service: &str, after: u64) -> &mut Self {
+        let found = Some(Found {
+            generation: generation(),
+            status: Status::Running,
+        });
+        self.then(
+            after,
+            Event::Instance {
+                service: service.to_owned(),
+                index: 1,
+                found,
+            },
+        )
+    }
+
+    fn probe(&mut self, service: &str, after: u64, passed: bool, answer: &str) -> &mut Self {
+        let (service, answer) = (service.to_owned(), answer.to_owned());
+        self.then(
+            after,
+            Event::Probe {
+                service,
+                index: 1,
+                generation: generation(),
+                passed,
+                answer,
+            },
+        )
+    }
+
+    fn held(&mut self, service: &str, on: &[(&str, &str)]) -> &mut Self {
+        let mut state = samples::waiting();
+        samples::hold(&mut state, service, on);
+        let holds: Vec<Hold> = state
+            .service(service)
+            .map(|s| s.holds.clone())
+            .unwrap_or_default();
+        self.then(
+            1,
+            Event::Held {
+                service: service.to_owned(),
+                holds,
+            },
+        )
+    }
+
+    fn works(
+        &mut self,
+        service: Option<&str>,
+        subject: &str,
+        verb: Verb,
+        step: Step,
+        after: u64,
+    ) -> &mut Self {
+        let (service, subject) = (service.map(str::to_owned), subject.to_owned());
+        self.then(
+            after,
+            Event::Operation {
+                service,
+                subject,
+                verb,
+                cause: "missing".to_owned(),
+                step,
+            },
+        )
+    }
+}
+
+fn up(color: bool) -> Story {
+    let mut story = Story::begin(color);
+    story.works(
+        None,
+        "volume gold_data",
+        Verb::Create,
+        Step::Done { millis: 4 },
+        5,
+    );
+    story
+        .held("migrate", &[("db", "waiting")])
+        .held("api", &[("cache", "waiting"), ("migrate", "waiting")]);
+    story.works(Some("api"), "gold-api", Verb::Build, Step::Started, 10);
+    story.works(Some("db"), "postgres:14", Verb::Pull, Step::Started, 10);
+    story.works(
+        Some("db"),
+        "postgres:14",
+        Verb::Pull,
+        Step::Done { millis: 12_400 },
+        12_400,
+    );
+    story.runs("db", 300).runs("cache", 40);
+    story
+        .probe("db", 60, false, "connection refused")
+        .probe("db", 100, false, "starting up");
+    story.held("migrate", &[("db", "starting")]);
+    story
+        .probe("cache", 20, true, "PONG")
+        .probe("db", 1_700, true, "asks for a password");
+    story.held("migrate", &[]).runs("migrate", 250);
+    story.works(
+        Some("api"),
+        "gold-api",
+        Verb::Build,
+        Step::Done { millis: 14_900 },
+        10,
+    );
+    story.then(
+        900,
+        Event::Job {
+            service: "migrate".to_owned(),
+            current: true,
+        },
+    );
+    story
+        .held("api", &[])
+        .runs("api", 200)
+        .probe("api", 400, true, "200 OK");
+    story.runs("web", 200).probe("web", 400, true, "200 OK");
+    story.then(
+        5,
+        Event::Settled {
+            ready: true,
+            operations: 0,
+        },
+    );
+    story.then(
+        5,
+        Event::Settled {
+            ready: true,
+            operations: 0,
+        },
+    );
+    story
+}
+
+#[test]
+fn from_nothing_to_ready() {
+    insta::assert_snapshot!("up", up(false).text);
+    insta::assert_snapshot!("up_on_a_terminal", up(true).text);
+}
+
+#[test]
+fn a_day_at_work() {
+    let mut story = up(false);
+    story.text.clear();
+    let api = || "api".to_owned();
+    let watched = |action, files| Event::Watched {
+        service: api(),
+        action,
+        files,
+        first: "app/main.py".to_owned(),
+        millis: 9,
+    };
+    story
+        .then(50_000, watched(WatchOutcome::Synced, 1))
+        .then(9, watched(WatchOutcome::Synced, 3));
+    story.then(5, watched(WatchOutcome::Rebuilding, 1));
+    let failure = samples::failure();
+    story.works(
+        Some("api"),
+        "gold-api",
+        Verb::Build,
+        Step::Failed { failure },
+        900,
+    );
+    story.then(
+        1,
+        Event::GaveUp {
+            service: api(),
+            why: samples::failure(),
+        },
+    );
+    story.then(1, Event::Retry { service: api() });
+    story.probe("cache", 4_000, false, "connection refused");
+    story
+        .probe("cache", 4_000, false, "connection refused")
+        .probe("cache", 100, true, "PONG");
+    let crash = crate::engine::event::Failure {
+        class: FailureClass::Exited,
+        message: "exited with code 137".to_owned(),
+        detail: vec!["out of tea".to_owned()],
+        help: None,
+    };
+    for attempt in 1..3 {
+        let (failure, until) = (crash.clone(), story.now + 1_000 * u64::from(attempt));
+        story.then(
+            10,
+            Event::Restarting {
+                service: "cache".to_owned(),
+                failure,
+                attempt,
+                until,
+            },
+        );
+    }
+    story.then(
+        5,
+        Event::Runtime {
+            up: false,
+            text: "the engine went away".to_owned(),
+        },
+    );
+    story.then(
+        5,
+        Event::Runtime {
+            up: false,
+            text: "the engine went away".to_owned(),
+        },
+    );
+    story.then(
+        5,
+        Event::Runtime {
+            up: true,
+            text: "the engine is back".to_owned(),
+        },
+    );
+    story.then(
+        5,
+        Event::StackRejected {
+            error: "dev.toml:1:1: expected a table\n  1 | x\n".to_owned(),
+        },
+    );
+    story.then(
+        5,
+        Event::NotAlive {
+            service: api(),
+            index: 1,
+            answer: "GET /health/live: 500".to_owned(),
+        },
+    );
+    let text = "watching by polling: too many folders".to_owned();
+    story.then(
+        5,
+        Event::Notice {
+            level: Level::Warning,
+            text,
+        },
+    );
+    story.works(
+        Some("web"),
+        "gold-web-1",
+        Verb::Remove,
+        Step::Done { millis: 4 },
+        5,
+    );
+    story.then(5, Event::Bye { removed: true });
+    insta::assert_snapshot!("day", story.text);
+}
+
+#[test]
+fn silence_is_broken_ever_less_often() {
+    let mut story = Story::begin(false);
+    story
+        .runs("db", 10)
+        .probe("db", 10, false, "connection refused");
+    story.text.clear();
+    for _ in 0..200 {
+        story.idle(1_000);
+    }
+    insta::assert_snapshot!("silence", story.text);
+}
+
+#[test]
+fn what_was_told_is_not_told_again() {
+    let mut story = up(false);
+    story.text.clear();
+    let state = story.state.clone();
+    story.then(
+        5,
+        Event::LastLine {
+            service: "api".to_owned(),
+            line: "GET /".to_owned(),
+        },
+    );
+    story
+        .probe("api", 10_000, true, "200 OK")
+        .runs("api", 5)
+        .held("web", &[]);
+    let services = state
+        .services
+        .iter()
+        .map(|service| service.info.clone())
+        .collect();
+    story.then(
+        5,
+        Event::Stack {
+            name: state.name.clone(),
+            layers: state.layers,
+            services,
+        },
+    );
+    story.then(
+        5,
+        Event::Settled {
+            ready: true,
+            operations: 0,
+        },
+    );
+    assert_eq!(story.text, "");
+    let holds = vec![Hold::Needs {
+        on: "db".to_owned(),
+        condition: Condition::Ready,
+        phase: String::new(),
+    }];
+    story.then(
+        5,
+        Event::Held {
+            service: "api".to_owned(),
+            holds,
+        },
+    );
+    assert_eq!(story.text, "", "what runs is not said to wait");
+}

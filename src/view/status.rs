@@ -1,0 +1,149 @@
+//! `dev status`: the table once, or as JSON.
+
+use serde::Serialize;
+
+use super::Look;
+use super::line::Line;
+use super::table::{Canvas, Kind, frame};
+use super::words;
+use crate::engine::event::Failure;
+use crate::engine::state::{Phase, State};
+use crate::plan::hold::Hold;
+
+/// Version of the `--json` form.
+const VERSION: u32 = 1;
+/// Columns of the table where nothing limits them.
+const PIPED: usize = 240;
+
+/// The whole table. `columns`: width of the terminal; without one nothing is cut short.
+pub fn table(state: &State, now: u64, columns: Option<usize>, look: Look) -> Vec<Line> {
+    let kind = if columns.is_some() {
+        Kind::Once
+    } else {
+        Kind::Piped
+    };
+    let canvas = Canvas {
+        now,
+        width: columns.unwrap_or(PIPED),
+        height: usize::from(u16::MAX),
+        look,
+        footer: None,
+        kind,
+    };
+    frame(state, &canvas)
+}
+
+/// The same state with only `services`, or all where none is named.
+#[must_use]
+pub fn only(mut state: State, services: &[String]) -> State {
+    if !services.is_empty() {
+        state
+            .services
+            .retain(|service| services.contains(&service.info.name));
+    }
+    state
+}
+
+/// What `dev status --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report<'a> {
+    pub v: u32,
+    pub name: &'a str,
+    pub layers: &'a [String],
+    /// Everything asked for is ready.
+    pub ready: bool,
+    pub runtime_up: bool,
+    /// The error of a stack file that was edited to nonsense.
+    pub rejected: Option<&'a str>,
+    pub services: Vec<ServiceReport<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ServiceReport<'a> {
+    pub name: &'a str,
+    pub state: Phase,
+    pub ready: bool,
+    /// When `state` was entered, milliseconds since 1970.
+    pub since: u64,
+    /// One line, where there is a reason.
+    pub why: Option<String>,
+    pub holds: &'a [Hold],
+    pub degraded_by: &'a [String],
+    pub failure: Option<&'a Failure>,
+    pub restarts: u32,
+    pub job: bool,
+    pub wanted: bool,
+    pub source: &'a str,
+    pub needs: &'a [String],
+    pub replicas: u32,
+    pub addresses: &'a [String],
+    pub last_line: &'a str,
+}
+
+/// The state for programs.
+pub fn report(state: &State, now: u64) -> Report<'_> {
+    let (ready, all) = words::tally(state);
+    let services = state.services.iter().map(|service| ServiceReport {
+        name: &service.info.name,
+        state: service.phase,
+        ready: words::is_settled(service),
+        since: service.since,
+        why: words::reason(service, now),
+        holds: &service.holds,
+        degraded_by: &service.degraded_by,
+        failure: service.failure.as_ref(),
+        restarts: service.restarts,
+        job: service.info.job,
+        wanted: service.info.wanted,
+        source: &service.info.source,
+        needs: &service.info.needs,
+        replicas: service.info.replicas,
+        addresses: &service.info.addresses,
+        last_line: &service.last_line,
+    });
+    Report {
+        v: VERSION,
+        name: &state.name,
+        layers: &state.layers,
+        ready: ready == all,
+        runtime_up: state.runtime_up,
+        rejected: state.rejected.as_deref(),
+        services: services.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::samples::{self, NOW};
+
+    const LOOK: Look = Look {
+        color: false,
+        unicode: true,
+    };
+
+    fn text(state: &State, columns: Option<usize>) -> String {
+        table(state, NOW, columns, LOOK)
+            .iter()
+            .map(|line| format!("{}\n", line.render(LOOK)))
+            .collect()
+    }
+
+    #[test]
+    fn on_a_terminal_and_in_a_pipe() {
+        let mut state = samples::degraded();
+        samples::enter(&mut state, "web", Phase::Idle, 9_000);
+        let once = text(&state, Some(80));
+        let piped = text(&only(state, &["db".to_owned(), "cache".to_owned()]), None);
+        insta::assert_snapshot!("status", format!("{once}\n{piped}"));
+    }
+
+    #[test]
+    fn for_programs() {
+        let state = only(samples::failed(), &["migrate".to_owned()]);
+        insta::assert_snapshot!(
+            "status_json",
+            serde_json::to_string_pretty(&report(&state, NOW)).unwrap()
+        );
+    }
+}

@@ -1,0 +1,68 @@
+//! The last line of a command that brought something up.
+
+use super::Look;
+use super::line::{Line, Paint};
+use super::sanitise::cell;
+use super::time::took;
+use super::words;
+use crate::engine::state::{Phase, ServiceState, State};
+
+/// `✓ gold is up in 2.1s`, or what is not and why that matters. `millis`: since the command began.
+pub fn closing(state: &State, millis: u64, look: Look) -> Line {
+    let name = cell(&state.name);
+    let (ready, all) = words::tally(state);
+    if ready == all {
+        let line = Line::new().with(Paint::Good, format!("{} ", look.tick()));
+        return line
+            .with(Paint::Bold, name)
+            .with(Paint::Plain, format!(" is up in {}", took(millis)));
+    }
+    let wanted = || state.services.iter().filter(|service| service.info.wanted);
+    let names = |which: fn(&ServiceState) -> bool| {
+        let names: Vec<String> = wanted()
+            .filter(|s| which(s))
+            .map(|s| cell(&s.info.name))
+            .collect();
+        names.join(", ")
+    };
+    let failed = names(|service| service.phase == Phase::Failed);
+    let rest = names(|service| !words::is_settled(service) && service.phase != Phase::Failed);
+    let mut parts = Vec::new();
+    if !failed.is_empty() {
+        parts.push(format!("failed: {failed}"));
+    }
+    if !rest.is_empty() {
+        parts.push(format!("not ready: {rest}"));
+    }
+    Line::new()
+        .with(Paint::Bad, format!("{} ", look.cross()))
+        .with(Paint::Bold, name)
+        .with(
+            Paint::Plain,
+            format!(
+                ": {ready} of {all} ready after {}; {}",
+                took(millis),
+                parts.join("; ")
+            ),
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::samples;
+
+    #[test]
+    fn says_what_came_of_it() {
+        let look = Look {
+            color: false,
+            unicode: true,
+        };
+        let text = |state: &State| closing(state, 2_140, look).render(look);
+        assert_eq!(text(&samples::ready()), "✓ gold is up in 2.1s");
+        assert_eq!(
+            text(&samples::failed()),
+            "✗ gold: 2 of 5 ready after 2.1s; failed: migrate; not ready: api, web"
+        );
+    }
+}

@@ -1,0 +1,341 @@
+//! Why a service is not ready, followed down to the probe that fails.
+
+use std::collections::BTreeSet;
+
+use super::Look;
+use super::line::{Line, Paint, service_paint};
+use super::progress::{Amount, figures};
+use super::sanitise::{self, Keep, cell};
+use super::time::{age, took};
+use super::words;
+use crate::engine::event::{Failure, Step};
+use crate::engine::state::{Phase, ProbeState, ServiceState, State};
+use crate::plan::hold::Hold;
+
+/// Explains `service`: a sentence, and indented beneath it the same for what it waits for. `None`: no such service.
+pub fn why(state: &State, service: &str, now: u64, look: Look) -> Option<Vec<Line>> {
+    state.service(service)?;
+    let mut teller = Teller {
+        state,
+        now,
+        look,
+        told: BTreeSet::new(),
+        lines: Vec::new(),
+    };
+    teller.tell(service, &Indent::default());
+    Some(teller.lines)
+}
+
+/// The services that `dev why` without names explains: those asked for that are not, or not quite, ready.
+pub fn unsettled(state: &State) -> Vec<&str> {
+    let open = state.services.iter().filter(|service| {
+        service.info.wanted && (!words::is_settled(service) || words::is_degraded(service))
+    });
+    open.map(|service| service.info.name.as_str()).collect()
+}
+
+/// What stands left of a node's first line and of the lines beneath it.
+#[derive(Default)]
+struct Indent {
+    first: String,
+    rest: String,
+}
+
+struct Teller<'a> {
+    state: &'a State,
+    now: u64,
+    look: Look,
+    told: BTreeSet<String>,
+    lines: Vec<Line>,
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, name: &str, indent: &Indent) {
+        let mut line = Line::new()
+            .with(Paint::Dim, indent.first.clone())
+            .with(service_paint(name), cell(name));
+        let Some(service) = self.state.service(name) else {
+            line.push(Paint::Plain, " is not in the stack");
+            self.lines.push(line);
+            return;
+        };
+        if !self.told.insert(name.to_owned()) {
+            line.push(
+                Paint::Dim,
+                format!(" is {}, see above", words::word(service)),
+            );
+            self.lines.push(line);
+            return;
+        }
+        let blockers = blockers(self.state, service);
+        let (paint, text) = self.sentence(service, &blockers);
+        line.push(paint, format!(" {text}"));
+        self.lines.push(line);
+        self.beneath(service, indent, !blockers.is_empty());
+        let last = blockers.len().saturating_sub(1);
+        for (index, blocker) in blockers.iter().enumerate() {
+            self.tell(blocker, &self.branch(indent, index == last));
+        }
+    }
+
+    fn branch(&self, indent: &Indent, last: bool) -> Indent {
+        let (corner, stem) = match (self.look.unicode, last) {
+            (true, true) => ("└─ ", "   "),
+            (true, false) => ("├─ ", "│  "),
+            (false, true) => ("`- ", "   "),
+            (false, false) => ("|- ", "|  "),
+        };
+        Indent {
+            first: format!("{}{corner}", indent.rest),
+            rest: format!("{}{stem}", indent.rest),
+        }
+    }
+
+    fn sentence(&self, service: &ServiceState, blockers: &[String]) -> (Paint, String) {
+        let since = self.now.saturating_sub(service.since);
+        let (since, ago) = (age(since), format!("{} ago", took(since)));
+        let failure = service
+            .failure
+            .as_ref()
+            .map(|failure| cell(&failure.message))
+            .unwrap_or_default();
+        match service.phase {
+            Phase::Ready if words::is_degraded(service) => (
+                Paint::Warn,
+                format!(
+                    "is ready for {since}, but degraded: {} not ready",
+                    cell(&blockers.join(", "))
+                ),
+            ),
+            Phase::Ready => (Paint::Good, format!("is ready for {since}{}", by(service))),
+            Phase::Done => (Paint::Good, format!("is done for {since}")),
+            Phase::Failed => (Paint::Bad, colon("failed", &failure, &ago)),
+            Phase::Crashed => {
+                let then = words::backoff(service, self.now);
+                let then = then.map(|then| format!("; {then}")).unwrap_or_default();
+                (
+                    Paint::Bad,
+                    format!("{}{then}", colon("crashed", &failure, &ago)),
+                )
+            }
+            Phase::Waiting if !blockers.is_empty() => (
+                Paint::Plain,
+                format!("waits for {} ({since})", cell(&blockers.join(", "))),
+            ),
+            Phase::Waiting => (Paint::Plain, self.waiting(service, &since)),
+            Phase::Idle => (
+                Paint::Dim,
+                format!(
+                    "was not asked for; `dev up {}` starts it",
+                    cell(&service.info.name)
+                ),
+            ),
+            Phase::Stopped => (
+                Paint::Dim,
+                format!(
+                    "is stopped for {since}; `dev start {}` starts it",
+                    cell(&service.info.name)
+                ),
+            ),
+            Phase::Unready => (
+                Paint::Warn,
+                self.probed(service, &format!("was ready, and is not for {since}")),
+            ),
+            Phase::Starting => (
+                Paint::Plain,
+                self.probed(service, &format!("is starting for {since}")),
+            ),
+            Phase::Paused => (
+                Paint::Warn,
+                format!("is paused for {since}, by somebody else"),
+            ),
+            phase => (Paint::Plain, at_work(service, words::phase(phase), &since)),
+        }
+    }
+
+    fn waiting(&self, service: &ServiceState, since: &str) -> String {
+        let holds = words::waits(&service.holds).or_else(|| words::backoff(service, self.now));
+        match holds {
+            Some(holds) => format!("waits {holds}"),
+            None => format!("has waited for its turn for {since}; nothing holds it"),
+        }
+    }
+
+    /// Nothing but the probe is missing: what it said, how often it was asked, and when.
+    fn probed(&self, service: &ServiceState, text: &str) -> String {
+        let failing = |probe: &&ProbeState| !probe.passed;
+        let probes = || {
+            service
+                .instances
+                .values()
+                .filter_map(|instance| instance.probe.as_ref())
+        };
+        if let Some(probe) = probes().find(failing) {
+            let ago = took(self.now.saturating_sub(probe.at));
+            let times = match probe.failures {
+                0 | 1 => "asked once".to_owned(),
+                n => format!("asked {n} times"),
+            };
+            return format!("{text}: {} ({times}, last {ago} ago)", cell(&probe.answer));
+        }
+        if service.info.provisions && probes().next().is_some() {
+            return format!("{text}: its probe passes, and its databases are being set up");
+        }
+        match words::answer(service) {
+            Some(answer) => format!("{text}: {answer}"),
+            None => format!("{text}: its probe has not answered yet"),
+        }
+    }
+
+    fn beneath(&mut self, service: &ServiceState, indent: &Indent, has_branches: bool) {
+        if !matches!(service.phase, Phase::Failed | Phase::Crashed) {
+            return;
+        }
+        let Some(failure) = &service.failure else {
+            return;
+        };
+        let stem = if has_branches { self.look.bar() } else { " " };
+        let start = Line::new().with(Paint::Dim, format!("{}{stem} ", indent.rest));
+        let Failure { detail, help, .. } = failure;
+        for text in detail {
+            let text = sanitise::line(text, Keep::Nothing);
+            let line = start.clone().with(Paint::Bad, self.look.bar());
+            self.lines
+                .push(line.with(Paint::Plain, format!(" {}", text.trim_end())));
+        }
+        if let Some(help) = help {
+            let line = start.with(Paint::Good, self.look.arrow());
+            self.lines
+                .push(line.with(Paint::Plain, format!(" {}", cell(help))));
+        }
+    }
+}
+
+/// The services that stand between this one and being ready.
+fn blockers(state: &State, service: &ServiceState) -> Vec<String> {
+    match service.phase {
+        Phase::Waiting => {
+            let held = service.holds.iter().filter_map(|hold| match hold {
+                Hold::Needs { on, .. } => Some(on.clone()),
+                _ => None,
+            });
+            let held: Vec<String> = held.collect();
+            if !held.is_empty() || !service.holds.is_empty() {
+                return held;
+            }
+            let unready = |need: &&String| {
+                state
+                    .service(need)
+                    .is_some_and(|other| !words::is_settled(other))
+            };
+            service.info.needs.iter().filter(unready).cloned().collect()
+        }
+        Phase::Ready | Phase::Unready | Phase::Starting | Phase::Crashed => {
+            service.degraded_by.clone()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `, its probe said: 200 OK`
+fn by(service: &ServiceState) -> String {
+    if !service.info.probed {
+        return "; nothing probes it: running counts".to_owned();
+    }
+    let probe = service
+        .instances
+        .values()
+        .find_map(|instance| instance.probe.as_ref());
+    let answer = probe
+        .map(|probe| cell(&probe.answer))
+        .filter(|answer| !answer.is_empty());
+    answer
+        .map(|answer| format!(", its probe said: {answer}"))
+        .unwrap_or_default()
+}
+
+fn at_work(service: &ServiceState, word: &str, since: &str) -> String {
+    let step = match service.work.as_ref().map(|work| &work.step) {
+        Some(Step::Progress { text, done, total }) if *total > 0 => {
+            let bytes = service.phase == Phase::Pulling;
+            let amount = Amount {
+                done: *done,
+                total: *total,
+                bytes,
+            };
+            format!(": {} {}", figures(amount), cell(text))
+        }
+        Some(Step::Progress { text, .. }) => format!(": {}", cell(text)),
+        _ if !service.last_line.is_empty() => format!("; it printed: {}", cell(&service.last_line)),
+        _ => String::new(),
+    };
+    format!("is {word} for {since}{step}")
+}
+
+fn colon(word: &str, message: &str, ago: &str) -> String {
+    if message.is_empty() {
+        format!("{word} {ago}")
+    } else {
+        format!("{word} {ago}: {message}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::samples::{self, NOW};
+
+    const LOOK: Look = Look {
+        color: false,
+        unicode: true,
+    };
+
+    fn text(state: &State, service: &str) -> String {
+        let lines = why(state, service, NOW, LOOK).expect("a service of the sample");
+        lines
+            .iter()
+            .map(|line| format!("{}\n", line.render(LOOK)))
+            .collect()
+    }
+
+    #[test]
+    fn down_to_the_last_answer() {
+        let mut state = samples::starting();
+        samples::enter(&mut state, "api", Phase::Waiting, 4_000);
+        samples::hold(&mut state, "api", &[("migrate", "waiting")]);
+        assert_eq!(
+            text(&state, "api"),
+            "api waits for migrate (4s)\n\
+             └─ migrate waits for db (4s)\n   \
+                └─ db is starting for 1s: postgres 127.0.0.1:5432: the database system is starting up (asked 12 times, \
+             last 20ms ago)\n"
+        );
+    }
+
+    #[test]
+    fn every_sample() {
+        let mut all = String::new();
+        for state in [
+            samples::waiting(),
+            samples::pulling(),
+            samples::ready(),
+            samples::failed(),
+            samples::degraded(),
+        ] {
+            for service in ["web", "api", "db"] {
+                all += &text(&state, service);
+                all.push('\n');
+            }
+            all += &format!("unsettled: {}\n\n", unsettled(&state).join(", "));
+        }
+        insta::assert_snapshot!("why", all);
+    }
+
+    #[test]
+    fn a_circle_ends_and_an_unknown_service_is_none() {
+        let mut state = samples::waiting();
+        samples::hold(&mut state, "db", &[("web", "waiting")]);
+        assert!(text(&state, "web").contains("see above"));
+        assert!(why(&state, "nope", NOW, LOOK).is_none());
+    }
+}

@@ -1,0 +1,209 @@
+//! The words for how a service is: shared by every view, so that all say the same.
+
+use super::sanitise::cell;
+use super::time::age;
+use crate::engine::state::{Phase, ServiceState, State};
+use crate::plan::hold::Hold;
+
+/// How a state looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Good,
+    /// At work: it turns.
+    Busy,
+    Wait,
+    Warn,
+    /// Failed, and is tried again.
+    Alarm,
+    /// Failed for good.
+    Bad,
+    Off,
+}
+
+pub(super) fn tone(service: &ServiceState) -> Tone {
+    match service.phase {
+        Phase::Ready if is_degraded(service) => Tone::Warn,
+        Phase::Ready | Phase::Done => Tone::Good,
+        Phase::Pulling | Phase::Building | Phase::Creating | Phase::Starting | Phase::Running => {
+            Tone::Busy
+        }
+        Phase::Stopping => Tone::Busy,
+        Phase::Waiting => Tone::Wait,
+        Phase::Unready | Phase::Paused => Tone::Warn,
+        Phase::Crashed => Tone::Alarm,
+        Phase::Failed => Tone::Bad,
+        Phase::Stopped | Phase::Idle => Tone::Off,
+    }
+}
+
+pub(super) fn word(service: &ServiceState) -> &'static str {
+    if service.phase == Phase::Ready && is_degraded(service) {
+        "degraded"
+    } else {
+        phase(service.phase)
+    }
+}
+
+pub(super) const fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Idle => "idle",
+        Phase::Waiting => "waiting",
+        Phase::Pulling => "pulling",
+        Phase::Building => "building",
+        Phase::Creating => "creating",
+        Phase::Starting => "starting",
+        Phase::Running => "running",
+        Phase::Ready => "ready",
+        Phase::Done => "done",
+        Phase::Unready => "unready",
+        Phase::Crashed => "crashed",
+        Phase::Failed => "failed",
+        Phase::Paused => "paused",
+        Phase::Stopping => "stopping",
+        Phase::Stopped => "stopped",
+    }
+}
+
+/// What matters most comes first when there is no room for all.
+pub(super) fn urgency(service: &ServiceState) -> u8 {
+    match service.phase {
+        Phase::Failed => 0,
+        Phase::Crashed => 1,
+        Phase::Unready | Phase::Paused => 2,
+        Phase::Pulling | Phase::Building | Phase::Creating => 3,
+        Phase::Starting | Phase::Running | Phase::Stopping => 3,
+        Phase::Ready if is_degraded(service) => 4,
+        Phase::Waiting => 5,
+        Phase::Stopped => 6,
+        Phase::Ready => 7,
+        Phase::Done => 8,
+        Phase::Idle => 9,
+    }
+}
+
+pub(super) fn is_degraded(service: &ServiceState) -> bool {
+    !service.degraded_by.is_empty()
+}
+
+/// Good as it is: ready, or a job that is done.
+pub(super) fn is_settled(service: &ServiceState) -> bool {
+    matches!(service.phase, Phase::Ready | Phase::Done)
+}
+
+/// Why it is not (quite) ready, in a few words that can follow its state; nothing where the state says it all.
+pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
+    match service.phase {
+        Phase::Failed => failure(service),
+        Phase::Crashed => match (failure(service), backoff(service, now)) {
+            (Some(what), Some(then)) => Some(format!("{what}; {then}")),
+            (what, then) => what.or(then),
+        },
+        Phase::Waiting => waits(&service.holds).or_else(|| backoff(service, now)),
+        Phase::Starting | Phase::Running | Phase::Unready => answer(service),
+        Phase::Ready if is_degraded(service) => {
+            Some(format!("{} not ready", are(&service.degraded_by)))
+        }
+        _ => None,
+    }
+    .filter(|reason| !reason.is_empty())
+}
+
+/// `for db (starting), migrate (waiting)`
+pub(super) fn waits(holds: &[Hold]) -> Option<String> {
+    let on: Vec<String> = holds
+        .iter()
+        .filter_map(|hold| match hold {
+            Hold::Needs { on, phase, .. } if phase.is_empty() => Some(cell(on)),
+            Hold::Needs { on, phase, .. } => Some(cell(&format!("{on} ({phase})"))),
+            Hold::Image { reference } => Some(cell(&format!("image {reference}"))),
+            Hold::Backoff { .. } | Hold::Probe { .. } => None,
+        })
+        .collect();
+    (!on.is_empty()).then(|| format!("for {}", on.join(", ")))
+}
+
+/// The services and images that it waits for.
+pub(super) fn held_by(service: &ServiceState) -> Vec<String> {
+    let names = service.holds.iter().filter_map(|hold| match hold {
+        Hold::Needs { on, .. } => Some(on.clone()),
+        Hold::Image { reference } => Some(reference.clone()),
+        Hold::Backoff { .. } | Hold::Probe { .. } => None,
+    });
+    names.collect()
+}
+
+/// `starts again in 2s, try 3`
+pub(super) fn backoff(service: &ServiceState, now: u64) -> Option<String> {
+    service.holds.iter().find_map(|hold| match hold {
+        Hold::Backoff { until, attempt } => {
+            let left = until.saturating_sub(now);
+            let when = if left < 1_000 {
+                "now".to_owned()
+            } else {
+                format!("in {}", age(left + 999))
+            };
+            Some(format!("starts again {when}, try {attempt}"))
+        }
+        _ => None,
+    })
+}
+
+/// The last answer of a probe that fails.
+pub(super) fn answer(service: &ServiceState) -> Option<String> {
+    let failing = service
+        .instances
+        .values()
+        .filter_map(|instance| instance.probe.as_ref())
+        .find(|probe| !probe.passed)
+        .map(|probe| cell(&probe.answer));
+    failing.or_else(|| {
+        service.holds.iter().find_map(|hold| match hold {
+            Hold::Probe { answer } => Some(cell(answer)),
+            _ => None,
+        })
+    })
+}
+
+fn failure(service: &ServiceState) -> Option<String> {
+    service
+        .failure
+        .as_ref()
+        .map(|failure| cell(&failure.message))
+}
+
+/// `db is`, `db and cache are`
+fn are(names: &[String]) -> String {
+    match names {
+        [one] => format!("{} is", cell(one)),
+        [head @ .., last] => format!("{} and {} are", cell(&head.join(", ")), cell(last)),
+        [] => String::new(),
+    }
+}
+
+/// `3 of 6 ready`, over what was asked for.
+pub(super) fn tally(state: &State) -> (usize, usize) {
+    let wanted = state.services.iter().filter(|service| service.info.wanted);
+    wanted.fold((0, 0), |(ready, all), service| {
+        (ready + usize::from(is_settled(service)), all + 1)
+    })
+}
+
+/// The overlays of the stack, as `--env` names them: `dev.offline.toml` is `offline`.
+pub(super) fn overlays(state: &State) -> Vec<String> {
+    let file = |layer: &String| cell(layer.rsplit(['/', '\\']).next().unwrap_or(layer));
+    let short = |name: String| {
+        let inner = name
+            .strip_prefix("dev.")
+            .and_then(|rest| rest.strip_suffix(".toml"));
+        inner.map(str::to_owned).unwrap_or(name)
+    };
+    // The first one is the stack file itself, whatever its name.
+    state
+        .layers
+        .iter()
+        .map(file)
+        .skip(1)
+        .filter(|name| name != "dev.toml")
+        .map(short)
+        .collect()
+}
