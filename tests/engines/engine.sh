@@ -55,10 +55,12 @@ remove_rule() {
 }
 
 network_up() {
-  local mtu
-  # The path outside may carry smaller packets than the usual 1500 bytes.
-  mtu=$(ip -json link show dev "$(ip -4 -json route get 198.51.100.1 | sed 's/.*"dev":"\([^"]*\)".*/\1/')" |
-    sed 's/.*"mtu":\([0-9]*\).*/\1/')
+  local link mtu=1500
+  # The path outside may carry smaller packets than is usual.
+  if link=$(ip -4 -json route get 198.51.100.1 2>/dev/null); then
+    link=$(sed 's/.*"dev":"\([^"]*\)".*/\1/' <<<"$link")
+    mtu=$(<"/sys/class/net/$link/mtu")
+  fi
   ip netns add "$namespace"
   ip link add "$outer_link" mtu "$mtu" type veth peer name eth0 mtu "$mtu" netns "$namespace"
   ip address add "$subnet.1/30" dev "$outer_link"
@@ -84,6 +86,7 @@ network_down() {
 # The name servers, as options for dockerd. One on this machine's loopback cannot be reached from another namespace; where
 # systemd-resolved is that one, its upstream servers are asked.
 dns_options() {
+  grep --quiet '^nameserver' /etc/resolv.conf || return 0
   local file server
   for file in /etc/resolv.conf /run/systemd/resolve/resolv.conf; do
     [[ -r $file ]] || continue
@@ -133,9 +136,9 @@ END
 }
 
 start_dockerd() {
-  local dns
-  mapfile -t dns < <(dns_options)
-  ((${#dns[@]})) || exit 1
+  local found dns
+  found=$(dns_options)
+  read -ra dns <<<"${found//$'\n'/ }"
   # dockerd refuses to start beside a pidfile whose number is in use, even by another program.
   rm -f "$run/dockerd.pid"
   spawn "$log" nsenter --net="/run/netns/$namespace" dockerd \
