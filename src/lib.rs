@@ -3,7 +3,9 @@
 pub mod cli;
 pub mod engine;
 pub mod plan;
+pub mod probe;
 pub mod runtime;
+pub mod secret;
 pub mod stack;
 pub mod view;
 pub mod watch;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::hold::Gate;
-use crate::plan::{Action, Input, OpId, Operation, Plan, Subject};
+use crate::plan::{Action, Input, OpId, Operation, Plan};
 use crate::runtime::world::Output;
 
 /// A plan, and how far it is.
@@ -32,8 +32,8 @@ enum Progress {
 
 #[derive(Debug)]
 struct Flight {
-    subject: Subject,
-    action: Action,
+    operation: Operation,
+    input: Option<String>,
     place: Option<OpId>,
 }
 
@@ -60,12 +60,12 @@ impl Walk {
         let mut overtaken = Vec::new();
         for (ticket, flight) in &mut self.flying {
             let place = self.plan.operations.iter().position(|operation| {
-                operation.subject == flight.subject && operation.action.same_call(&flight.action)
+                operation.subject == flight.operation.subject && operation.action.same_call(&flight.operation.action)
             });
             flight.place = place;
             match place {
                 Some(id) => self.progress[id] = Progress::Flying,
-                None if flight.action.is_long() => overtaken.push(*ticket),
+                None if flight.operation.action.is_long() => overtaken.push(*ticket),
                 None => {}
             }
         }
@@ -86,11 +86,7 @@ impl Walk {
             let ticket = self.next_ticket;
             self.next_ticket += 1;
             self.progress[id] = Progress::Flying;
-            let flight = Flight {
-                subject: operation.subject.clone(),
-                action: operation.action.clone(),
-                place: Some(id),
-            };
+            let flight = Flight { operation: operation.clone(), input: input.clone(), place: Some(id) };
             self.flying.insert(ticket, flight);
             launches.push(Launch {
                 ticket,
@@ -117,6 +113,7 @@ impl Walk {
             return BTreeSet::new();
         };
         let mut hit: BTreeSet<String> = flight
+            .operation
             .subject
             .service()
             .map(str::to_owned)
@@ -139,6 +136,22 @@ impl Walk {
             }
         }
         hit
+    }
+
+    /// The operation that flies under a ticket, if the plan at hand still has it; else as it was begun.
+    pub fn operation(&self, ticket: Ticket) -> Option<Operation> {
+        self.flying.get(&ticket).map(|flight| flight.operation.clone())
+    }
+
+    /// What an operation's input stands for, as far as it is known.
+    pub fn input_of(&self, operation: &Operation, input: &Input<String>) -> Option<String> {
+        match input {
+            Input::Known(value) => Some(value.clone()),
+            Input::From(_) => {
+                let flight = self.flying.values().find(|flight| flight.operation.subject == operation.subject)?;
+                flight.input.clone()
+            }
+        }
     }
 
     /// Nothing flies.
@@ -164,7 +177,7 @@ impl Walk {
     pub fn is_flying(&self, service: &str) -> bool {
         self.flying
             .values()
-            .any(|flight| flight.subject.service() == Some(service))
+            .any(|flight| flight.operation.subject.service() == Some(service))
     }
 
     /// Operations that have not ended.
@@ -190,7 +203,7 @@ impl Walk {
             && !self
                 .flying
                 .values()
-                .any(|flight| flight.subject == operation.subject)
+                .any(|flight| flight.operation.subject == operation.subject)
             && self.has_room(&operation.action)
     }
 
@@ -203,7 +216,7 @@ impl Walk {
         };
         self.flying
             .values()
-            .filter(|flight| flight.action.class() == class)
+            .filter(|flight| flight.operation.action.class() == class)
             .count()
             < limit
     }

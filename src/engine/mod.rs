@@ -1,9 +1,25 @@
 //! The one writer of live state.
 
 mod apply;
+pub mod bus;
+mod commands;
+pub mod core;
 pub mod event;
 pub mod execute;
+pub mod feed;
+mod files;
+pub mod goal;
+pub mod input;
+mod instances;
 pub mod logs;
+mod look;
+mod perform;
+mod round;
+mod run;
+pub mod serve;
 pub mod state;
 pub mod store;
 pub mod supervise;
+pub mod wire;
+
+pub use round::default_services;

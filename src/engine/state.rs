@@ -101,3 +101,25 @@ pub enum Phase {
     Stopping,
     Stopped,
 }
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "idle",
+            Self::Waiting => "waiting",
+            Self::Pulling => "pulling",
+            Self::Building => "building",
+            Self::Creating => "creating",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Ready => "ready",
+            Self::Done => "done",
+            Self::Unready => "unready",
+            Self::Crashed => "crashed",
+            Self::Failed => "failed",
+            Self::Paused => "paused",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+        })
+    }
+}

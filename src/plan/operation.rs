@@ -86,6 +86,8 @@ pub enum Action {
     },
     RemoveContainer {
         id: String,
+        /// Volumes without a name go with it: on `down`, not when it is replaced.
+        anonymous_volumes: bool,
     },
     UnpauseContainer {
         id: String,
@@ -144,6 +146,19 @@ pub enum Cause {
 }
 
 impl Plan {
+    /// Puts another plan beside this one; neither waits for the other.
+    pub fn append(&mut self, other: Self) {
+        let shift = self.operations.len();
+        for mut operation in other.operations {
+            operation.id += shift;
+            operation.after.iter_mut().for_each(|id| *id += shift);
+            if let Some(only_if) = &mut operation.only_if {
+                only_if.image_of += shift;
+            }
+            self.operations.push(operation);
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }

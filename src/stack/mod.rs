@@ -7,6 +7,7 @@ pub mod presets;
 mod build;
 mod kubernetes;
 mod mount;
+mod order;
 mod port;
 mod probe;
 mod promote;

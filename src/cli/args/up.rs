@@ -3,7 +3,7 @@ use std::time::Duration;
 use clap::Args;
 
 /// Make the machine match the stack file, show it, and watch
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(
     after_help = "Starts what is asked for and everything that it needs, each as soon as what it waits for is ready. \
     Stays in front and watches; Ctrl-C stops the services, a second one at once. Beside a running `dev \
@@ -25,4 +25,8 @@ pub struct UpArgs {
     /// Give up waiting after this long (30s, 5m)
     #[arg(long, value_name = "TIME", value_parser = super::value::duration)]
     pub wait_timeout: Option<Duration>,
+
+    /// The engine that `-d` leaves behind
+    #[arg(long, hide = true)]
+    pub background: bool,
 }

@@ -46,6 +46,15 @@ impl<'a> Tags<'a> {
     }
 }
 
+/// The references of all images that services of `scope` are made from, known before anything is resolved.
+pub fn image_references(stack: &Stack, scope: &BTreeSet<String>) -> BTreeSet<String> {
+    let tags = Tags::new(stack);
+    let services = scope.iter().filter_map(|name| stack.services.get(name));
+    services
+        .filter_map(|service| Some(tags.image(service)?.reference().to_owned()))
+        .collect()
+}
+
 impl Desire<'_> {
     pub(super) fn builds(&mut self, services: &[&Service], tags: &Tags<'_>) -> Vec<BuildSpec> {
         let mut users: BTreeMap<String, (&Build, Vec<&Service>)> = BTreeMap::new();

@@ -19,6 +19,7 @@ use super::allocate::{Allocations, host_ports};
 use crate::stack::resolve::{Asker, Facts, Value, resolve};
 use crate::stack::{Mount, Service, Source, Stack, Template};
 
+pub use build::image_references;
 pub use error::DesireError;
 pub use labels::*;
 pub use spec::{BuildSpec, ContainerSpec, MountSpec, NetworkAttachment, PortSpec};

@@ -254,7 +254,7 @@ impl ExecReader {
     ///
     /// # Errors
     /// `Other` when the command still runs after 5 seconds: it has closed its output and goes on.
-    pub async fn exit_code(&self) -> Result<i64, RuntimeError> {
+    pub async fn exit_code(&mut self) -> Result<i64, RuntimeError> {
         let asking = async {
             loop {
                 let found = self.docker.client().inspect_exec(&self.exec);

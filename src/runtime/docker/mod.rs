@@ -22,11 +22,13 @@ mod network;
 mod observe;
 mod port_owner;
 mod pull;
+mod put_files;
 mod terminal;
 mod translate;
 mod transport;
 mod version;
 mod volume;
+mod world;
 
 pub use address::{Address, TlsFiles};
 pub use demultiplex::Stream;
@@ -36,6 +38,7 @@ pub use info::Info;
 pub use logs::{LogChunk, LogOptions, LogStream};
 pub use observe::{Look, Seen};
 pub use version::ApiVersion;
+pub use world::DockerWorld;
 
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@ use bollard::models::{ImageInspect, Network, Volume};
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
 };
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::Docker;
@@ -62,6 +63,16 @@ impl Docker {
         })
     }
 
+    /// One container as it is now; `None` when it is gone, or is not a project's.
+    ///
+    /// # Errors
+    /// `Engine` when there is no answer.
+    pub async fn look_at_container(&self, id: &str) -> Result<Option<ObservedContainer>, RuntimeError> {
+        let inspected = within(QUICK, self.client().inspect_container(id, None)).await;
+        let inspected = there(inspected).map_err(|fault| failure("look at a container", &fault))?;
+        Ok(inspected.and_then(translate::container))
+    }
+
     async fn look_at_containers(&self, project: &str) -> Result<Vec<ObservedContainer>, Fault> {
         let options = ListContainersOptionsBuilder::new()
             .all(true)
@@ -97,15 +108,15 @@ impl Docker {
             .filters(&of_project(&ask.project))
             .build();
         let list = within(QUICK, self.client().list_networks(Some(options))).await?;
-        let named = self.named(&ask.networks, async |name: String| {
-            let network = within(QUICK, self.client().inspect_network(&name, None)).await;
+        let named = self.named(&ask.networks, |docker, name| Box::pin(async move {
+            let network = within(QUICK, docker.client().inspect_network(&name, None)).await;
             Ok(there(network)?.map(|network| Network {
                 name: network.name,
                 id: network.id,
                 labels: network.labels,
                 ..Network::default()
             }))
-        });
+        }));
         let all = list.into_iter().chain(named.await?);
         Ok(all
             .filter_map(|network| translate::network(network, &ask.project))
@@ -117,8 +128,8 @@ impl Docker {
             .filters(&of_project(&ask.project))
             .build();
         let list = within(QUICK, self.client().list_volumes(Some(options))).await?;
-        let named = self.named(&ask.volumes, async |name: String| {
-            there::<Volume>(within(QUICK, self.client().inspect_volume(&name)).await)
+        let named = self.named(&ask.volumes, |docker, name| {
+            Box::pin(async move { there::<Volume>(within(QUICK, docker.client().inspect_volume(&name)).await) })
         });
         let all = list
             .volumes
@@ -134,30 +145,33 @@ impl Docker {
         &self,
         references: &[String],
     ) -> Result<BTreeMap<String, ObservedImage>, Fault> {
-        let found = self.named(references, async |reference: String| {
-            let image = within(QUICK, self.client().inspect_image(&reference)).await;
+        let found = self.named(references, |docker, reference| Box::pin(async move {
+            let image = within(QUICK, docker.client().inspect_image(&reference)).await;
             Ok(there::<ImageInspect>(image)?
                 .and_then(translate::image)
                 .map(|image| (reference, image)))
-        });
+        }));
         Ok(found.await?.into_iter().collect())
     }
 
     /// Asks for each of `names` once, several at a time.
-    async fn named<T>(
-        &self,
+    async fn named<'a, T: 'a>(
+        &'a self,
         names: &[String],
-        ask: impl AsyncFn(String) -> Result<Option<T>, Fault>,
+        ask: fn(&'a Self, String) -> Asked<'a, T>,
     ) -> Result<Vec<T>, Fault> {
-        let names: BTreeSet<&String> = names.iter().collect();
-        stream::iter(names)
-            .map(|name| ask(name.clone()))
+        let names: BTreeSet<String> = names.iter().cloned().collect();
+        let asking: Vec<Asked<'a, T>> = names.into_iter().map(|name| ask(self, name)).collect();
+        stream::iter(asking)
             .buffer_unordered(AT_ONCE)
             .try_filter_map(|found| async move { Ok(found) })
             .try_collect()
             .await
     }
 }
+
+/// One answer that is waited for; boxed, because a task has to be able to hold it.
+type Asked<'a, T> = BoxFuture<'a, Result<Option<T>, Fault>>;
 
 fn of_project(project: &str) -> HashMap<&'static str, Vec<String>> {
     HashMap::from([("label", vec![format!("{LABEL_PROJECT}={project}")])])

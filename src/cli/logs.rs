@@ -1,0 +1,222 @@
+//! `dev logs`: what is kept on disk, what the engine has beyond that, and what comes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::{BoxStream, SelectAll};
+use regex::Regex;
+
+use super::args::{GlobalArgs, LogsArgs, Tail};
+use super::error::CliError;
+use super::exit::ExitCode;
+use super::output::{look, to_stdout};
+use super::session::Session;
+use super::show::{Interrupts, now};
+use crate::engine::bus::LogEntry;
+use crate::engine::logs;
+use crate::plan::observed::ObservedContainer;
+use crate::runtime::docker::{DockerWorld, Look};
+use crate::runtime::world::{Change, LogLine, World};
+use crate::secret::Redactor;
+use crate::view::Gutter;
+
+const NANOS: i128 = 1_000_000;
+
+/// # Errors
+/// The stack cannot be read; following needs a container engine that answers.
+pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, CliError> {
+    let session = Session::open(global)?;
+    session.check_names(&arguments.services)?;
+    let loaded = session.facts().await?;
+    let names: Vec<String> = session
+        .stack
+        .services
+        .keys()
+        .filter(|name| arguments.services.is_empty() || arguments.services.contains(name))
+        .cloned()
+        .collect();
+    let mut printer = Printer {
+        redactor: Redactor::new(loaded.facts.secrets.values()),
+        gutter: Gutter::new(names.iter().map(String::as_str), look()),
+        since: arguments.since.map_or(0, |since| i128::from(since.from(now())) * NANOS),
+        grep: arguments.grep.clone(),
+        json: global.json,
+    };
+    let docker = match session.docker().await {
+        Ok(docker) => docker,
+        // What is on disk is there without an engine.
+        Err(error) if arguments.follow => return Err(error),
+        Err(_) => {
+            let kept = names.iter().flat_map(|name| kept(&session, name));
+            printer.print_all(kept.collect(), arguments.tail);
+            return Ok(ExitCode::Done);
+        }
+    };
+    let project = session.stack.name.clone();
+    let ask = Look { project: project.clone(), ..Look::default() };
+    let world = Arc::new(DockerWorld::new(docker.clone()));
+    // Subscribed before the look, so that no container begins between them.
+    let changes = world.changes(&project);
+    let observed = docker.look(&ask).await?;
+    let containers: Vec<ObservedContainer> =
+        observed.containers.into_iter().filter(|container| names.contains(&container.service)).collect();
+    let mut entries: Vec<Entry> = names.iter().flat_map(|name| kept(&session, name)).collect();
+    for container in &containers {
+        let newest = newest(&entries, container);
+        let lines = world.logs(&container.id, newest, false);
+        let more = lines.map(|line| Entry::new(container, line)).collect::<Vec<_>>().await;
+        entries.extend(more.into_iter().filter(|entry| entry.at > newest));
+    }
+    let last: Vec<(ObservedContainer, i128)> =
+        containers.into_iter().map(|container| (container.clone(), newest(&entries, &container))).collect();
+    printer.print_all(entries, arguments.tail);
+    if arguments.follow {
+        let mut interrupts = Interrupts::listen()?;
+        tokio::select! {
+            () = follow(&docker, &world, changes, &names, last, &mut printer, &ask) => {}
+            () = interrupts.next() => return Ok(ExitCode::Interrupted),
+        }
+    }
+    Ok(ExitCode::Done)
+}
+
+/// One line and whose it is.
+#[derive(Debug, Clone)]
+struct Entry {
+    service: String,
+    index: u32,
+    at: i128,
+    error: bool,
+    line: String,
+}
+
+impl Entry {
+    fn new(container: &ObservedContainer, line: LogLine) -> Self {
+        let (service, index) = (container.service.clone(), container.index);
+        Self { service, index, at: line.at, error: line.error, line: line.line }
+    }
+}
+
+fn kept(session: &Session, service: &str) -> Vec<Entry> {
+    let replicas = session.stack.services.get(service).map_or(1, |service| service.replicas);
+    let folder = session.store.logs();
+    let of = |index: u32| {
+        let lines = logs::read(&folder, &format!("{service}-{index}")).into_iter();
+        lines.map(move |kept| (kept.index, kept.at, kept.error, kept.line))
+    };
+    (1..=replicas.max(1))
+        .flat_map(of)
+        .map(|(index, at, error, line)| Entry { service: service.to_owned(), index, at, error, line })
+        .collect()
+}
+
+fn newest(entries: &[Entry], container: &ObservedContainer) -> i128 {
+    let own = entries.iter().filter(|e| e.service == container.service && e.index == container.index);
+    own.map(|entry| entry.at).max().unwrap_or(0)
+}
+
+type Lines = SelectAll<BoxStream<'static, Entry>>;
+
+async fn follow(
+    docker: &crate::runtime::docker::Docker,
+    world: &Arc<DockerWorld>,
+    mut changes: BoxStream<'static, Change>,
+    names: &[String],
+    last: Vec<(ObservedContainer, i128)>,
+    printer: &mut Printer,
+    ask: &Look,
+) {
+    let mut followed = BTreeSet::new();
+    let mut lines: Lines = SelectAll::new();
+    let mut begin = |lines: &mut Lines, container: ObservedContainer, after: i128| {
+        if followed.insert(container.generation()) {
+            let stream = world.logs(&container.id, after, true);
+            lines.push(stream.map(move |line| Entry::new(&container, line)).filter(move |e| {
+                let new = e.at > after;
+                async move { new }
+            }).boxed());
+        }
+    };
+    for (container, after) in last {
+        if container.is_running() {
+            begin(&mut lines, container, after);
+        }
+    }
+    loop {
+        tokio::select! {
+            Some(entry) = lines.next(), if !lines.is_empty() => printer.print(&entry),
+            change = changes.next() => match change {
+                Some(Change::Container { began: true, .. }) => {
+                    let Ok(observed) = docker.look(ask).await else { continue };
+                    for container in observed.containers {
+                        if container.is_running() && names.contains(&container.service) {
+                            let started = chrono::DateTime::parse_from_rfc3339(&container.started_at).ok();
+                            let after = started.and_then(|at| at.timestamp_nanos_opt()).map_or(0, i128::from);
+                            begin(&mut lines, container, after - 1);
+                        }
+                    }
+                }
+                Some(Change::Container { .. } | Change::Other) => {}
+                Some(Change::Lost(_)) | None => return,
+            },
+        }
+    }
+}
+
+struct Printer {
+    redactor: Redactor,
+    gutter: Gutter,
+    /// Nanoseconds since 1970.
+    since: i128,
+    grep: Option<Regex>,
+    json: bool,
+}
+
+impl Printer {
+    /// In the order of time over all services; the last ones of each, where asked.
+    fn print_all(&mut self, mut entries: Vec<Entry>, tail: Tail) {
+        entries.retain(|entry| self.wants(entry));
+        entries.sort_by_key(|entry| entry.at);
+        if let Tail::Last(count) = tail {
+            let mut seen: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+            let mut keep: Vec<Entry> = Vec::new();
+            for entry in entries.into_iter().rev() {
+                let seen = seen.entry(entry.service.clone()).or_default();
+                *seen += 1;
+                if *seen <= count {
+                    keep.push(entry);
+                }
+            }
+            keep.reverse();
+            entries = keep;
+        }
+        for entry in &entries {
+            self.write(entry);
+        }
+    }
+
+    fn print(&mut self, entry: &Entry) {
+        if self.wants(entry) {
+            self.write(entry);
+        }
+    }
+
+    fn wants(&self, entry: &Entry) -> bool {
+        entry.at >= self.since && self.grep.as_ref().is_none_or(|grep| grep.is_match(&entry.line))
+    }
+
+    fn write(&self, entry: &Entry) {
+        let line = self.redactor.redact(&entry.line).into_owned();
+        if self.json {
+            let at = u64::try_from(entry.at / NANOS).unwrap_or(0);
+            let (service, index, error) = (entry.service.clone(), entry.index, entry.error);
+            let entry = LogEntry { service, index, at, error, line };
+            if let Ok(text) = serde_json::to_string(&entry) {
+                to_stdout(&text);
+            }
+        } else {
+            to_stdout(&self.gutter.log(&entry.service, &line));
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Standard output of a command that follows a stack.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use super::show::now;
+use crate::engine::bus::LogEntry;
+use crate::engine::event::Stamped;
+use crate::engine::state::State;
+use crate::view::{Look, Mode, View, on_stdout, summary};
+
+/// A view on standard output. A reader that has gone away ends nothing: the work goes on, unseen.
+pub struct Output {
+    view: Box<dyn View>,
+    mode: Mode,
+    look: Look,
+    last: State,
+    broken: bool,
+}
+
+impl Output {
+    /// `footer`: what keys do, for the live table.
+    pub fn open(json: bool, footer: &str) -> Self {
+        let mode = mode(json);
+        let look = look();
+        Self { view: on_stdout(mode, look, footer), mode, look, last: State::default(), broken: false }
+    }
+
+    pub fn event(&mut self, state: &State, event: &Stamped) {
+        let result = self.view.event(event, state);
+        self.broken |= result.is_err();
+    }
+
+    pub fn log(&mut self, entry: &LogEntry) {
+        let result = self.view.log(&entry.service, &entry.line);
+        self.broken |= result.is_err();
+    }
+
+    pub fn frame(&mut self, state: &State) {
+        let result = self.view.tick(state, now());
+        self.broken |= result.is_err();
+        if self.mode == Mode::Terminal {
+            self.last.clone_from(state);
+        }
+    }
+
+    /// A sentence beside the view; on standard error, so that it is in nobody's way.
+    pub fn remark(&self, text: &str) {
+        if self.mode != Mode::Json {
+            to_stderr(text);
+        }
+    }
+
+    /// Ends the view; the last call.
+    pub fn close(&mut self, state: &State) {
+        let result = self.view.close(state, now());
+        self.broken |= result.is_err();
+    }
+
+    /// Ends the view with what came of it.
+    pub fn conclude(&mut self, state: &State, elapsed: Duration) {
+        self.close(state);
+        if self.mode != Mode::Json {
+            let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+            to_stdout(&summary::closing(state, millis, self.look).render(self.look));
+        }
+    }
+}
+
+/// The view that standard output asks for.
+pub fn mode(json: bool) -> Mode {
+    Mode::choose(json, std::io::stdout().is_terminal(), variable)
+}
+
+pub fn look() -> Look {
+    Look::detect(std::io::stdout().is_terminal(), variable)
+}
+
+/// Columns of the terminal on standard output, if it is one.
+pub fn columns() -> Option<usize> {
+    let term = console::Term::stdout();
+    term.is_term().then(|| usize::from(term.size().1))
+}
+
+/// One line; a reader that has gone away is no error.
+pub fn to_stdout(line: &str) {
+    let _gone = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// One line; a reader that has gone away is no error.
+pub fn to_stderr(line: &str) {
+    let _gone = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Asks a person for a yes on the terminal; anything else is a no.
+pub fn ask(question: &str) -> bool {
+    let mut errors = std::io::stderr().lock();
+    let asked = write!(errors, "{question} [y/N] ").and_then(|()| errors.flush());
+    let mut answer = String::new();
+    asked.is_ok()
+        && std::io::stdin().read_line(&mut answer).is_ok()
+        && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}

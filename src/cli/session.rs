@@ -1,0 +1,160 @@
+//! What every command begins with: the stack file, its state folder, the container engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use camino::Utf8PathBuf;
+
+use super::args::GlobalArgs;
+use super::error::CliError;
+use crate::engine::core::{Loaded, Reload, Setup};
+use crate::engine::goal::{Goal, Until};
+use crate::engine::store::{Remembered, Store};
+use crate::runtime::Environment;
+use crate::runtime::docker::{Docker, DockerWorld};
+use crate::secret;
+use crate::stack::Stack;
+use crate::stack::file::{LoadRequest, load};
+use crate::stack::resolve::Facts;
+
+/// A stack that was found and read, with the place where it keeps its state.
+pub struct Session {
+    pub environment: Environment,
+    pub stack: Stack,
+    pub store: Store,
+    /// What the stack file was asked for with.
+    pub request: LoadRequest,
+    /// A line for people: layers that were taken from the last `up`.
+    pub remark: Option<String>,
+}
+
+impl Session {
+    /// Reads the stack that `global` means, with the layers of the running one where none are named.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the stack file, or with the state folder.
+    pub fn open(global: &GlobalArgs) -> Result<Self, CliError> {
+        let environment = Environment::of_process();
+        let mut request = LoadRequest {
+            start_dir: start_dir(global)?,
+            file: global.file.clone(),
+            envs: global.environments.clone(),
+            name: global.name.clone(),
+        };
+        let mut loaded = load(&request)?;
+        let mut store = open_store(&loaded.stack)?;
+        let mut remark = None;
+        if request.envs.is_empty()
+            && let Some(Remembered { envs, .. }) = store.remembered()
+            && !envs.is_empty()
+        {
+            request.envs.clone_from(&envs);
+            loaded = load(&request)?;
+            store = open_store(&loaded.stack)?;
+            let options: Vec<String> = envs.iter().map(|env| format!("--env {env}")).collect();
+            remark = Some(format!("as the running stack: {}", options.join(" ")));
+        }
+        Ok(Self { environment, stack: loaded.stack, store, request, remark })
+    }
+
+    /// # Errors
+    /// No engine answers.
+    pub async fn docker(&self) -> Result<Docker, CliError> {
+        Ok(Docker::connect(&self.environment).await?)
+    }
+
+    /// What an engine on this stack starts with.
+    ///
+    /// # Errors
+    /// No engine answers, or a secret cannot be had.
+    pub async fn setup(&self, goal: Goal, until: Until, watch: bool) -> Result<Setup, CliError> {
+        let (docker, loaded) = tokio::try_join!(self.docker(), self.facts())?;
+        Ok(Setup {
+            world: Arc::new(DockerWorld::new(docker)),
+            store: self.store.clone(),
+            loaded,
+            reload: self.reload(),
+            goal,
+            until,
+            watch,
+        })
+    }
+
+    /// The stack with everything that was read from outside for it.
+    ///
+    /// # Errors
+    /// A secret cannot be had.
+    pub async fn facts(&self) -> Result<Loaded, CliError> {
+        let facts = read_facts(&self.stack, &self.store, &self.environment.variables).await?;
+        Ok(Loaded { stack: self.stack.clone(), facts })
+    }
+
+    fn reload(&self) -> Reload {
+        let request = self.request.clone();
+        let store = self.store.clone();
+        let variables = self.environment.variables.clone();
+        Arc::new(move || {
+            let (request, store, variables) = (request.clone(), store.clone(), variables.clone());
+            Box::pin(async move {
+                let stack = tokio::task::spawn_blocking(move || load(&request)).await;
+                let stack = stack.map_err(|error| error.to_string())?;
+                let stack = stack.map_err(|error| super::error::plain(&error))?.stack;
+                let facts = read_facts(&stack, &store, &variables).await.map_err(|error| error.to_string())?;
+                Ok(Loaded { stack, facts })
+            })
+        })
+    }
+
+    /// The engine's socket of this stack.
+    ///
+    /// # Errors
+    /// The runtime folder cannot be made.
+    pub fn socket(&self) -> Result<Utf8PathBuf, CliError> {
+        let runtime = self.environment.get("XDG_RUNTIME_DIR").map(Utf8PathBuf::from).filter(|dir| dir.is_dir());
+        self.store.socket(runtime.as_deref()).map_err(CliError::state)
+    }
+
+    /// Names that the stack does not have are errors, with the nearest one that it has.
+    ///
+    /// # Errors
+    /// The first unknown name.
+    pub fn check_names(&self, names: &[String]) -> Result<(), CliError> {
+        match names.iter().find(|name| !self.stack.services.contains_key(*name)) {
+            None => Ok(()),
+            Some(name) => {
+                let known: Vec<&str> = self.stack.services.keys().map(String::as_str).collect();
+                Err(CliError::unknown_service(name, &known))
+            }
+        }
+    }
+}
+
+fn open_store(stack: &Stack) -> Result<Store, CliError> {
+    Store::open(&stack.dir, &stack.name).map_err(CliError::state)
+}
+
+async fn read_facts(
+    stack: &Stack,
+    store: &Store,
+    variables: &BTreeMap<String, String>,
+) -> Result<Facts, CliError> {
+    let kept = store.secrets();
+    let context =
+        secret::Context { dir: &stack.dir, kept: &kept, environment: variables, random: secret::random };
+    let (secrets, errors) = secret::load(&stack.secrets, &context).await;
+    if !errors.is_empty() {
+        return Err(CliError::Secrets(errors));
+    }
+    let git = super::git::facts(stack).await;
+    Ok(Facts { environment: variables.clone(), secrets, git, ..Facts::default() })
+}
+
+fn start_dir(global: &GlobalArgs) -> Result<Utf8PathBuf, CliError> {
+    let current = std::env::current_dir().map_err(CliError::state)?;
+    let current = Utf8PathBuf::from_path_buf(current)
+        .map_err(|path| CliError::usage(format!("the current folder's name is not UTF-8: {}", path.display())))?;
+    Ok(match &global.directory {
+        Some(dir) => current.join(dir),
+        None => current,
+    })
+}

@@ -1,0 +1,102 @@
+//! Follows an engine through a view, until something ends it.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+use super::error::CliError;
+use crate::engine::event::Event;
+use crate::engine::feed::{Feed, News};
+use crate::engine::goal::Outcome;
+use crate::engine::state::State;
+use super::output::Output;
+
+/// The live view is drawn anew this often at most.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// Why following ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// The engine said good-bye.
+    Bye,
+    /// What was waited for has come to an end, good or bad.
+    Verdict(Outcome),
+    /// A person interrupted; how often so far.
+    Interrupted,
+    Deadline,
+}
+
+/// Ctrl-C, SIGTERM and SIGHUP: what a person, a system and a closing terminal send.
+#[derive(Debug)]
+pub struct Interrupts {
+    int: Signal,
+    term: Signal,
+    hup: Signal,
+}
+
+impl Interrupts {
+    /// # Errors
+    /// The signals cannot be listened to.
+    pub fn listen() -> Result<Self, CliError> {
+        let listen = |kind| signal(kind).map_err(CliError::state);
+        Ok(Self {
+            int: listen(SignalKind::interrupt())?,
+            term: listen(SignalKind::terminate())?,
+            hup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.int.recv() => {}
+            _ = self.term.recv() => {}
+            _ = self.hup.recv() => {}
+        }
+    }
+}
+
+/// What following waits for beside interrupts.
+pub struct Follow<'a> {
+    pub feed: &'a mut Feed,
+    pub screen: &'a mut Output,
+    pub interrupts: &'a mut Interrupts,
+    pub deadline: Option<Instant>,
+}
+
+impl Follow<'_> {
+    /// Shows what happens until `verdict` says that it is enough.
+    pub async fn until(&mut self, verdict: impl Fn(&State) -> Option<Outcome>) -> Ended {
+        let mut frames = tokio::time::interval(FRAME);
+        frames.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let far = Instant::now() + Duration::from_secs(365 * 24 * 3600);
+        loop {
+            if let Some(outcome) = verdict(&self.feed.state) {
+                self.screen.frame(&self.feed.state);
+                return Ended::Verdict(outcome);
+            }
+            tokio::select! {
+                news = self.feed.next() => match news {
+                    Some(News::Event(stamped)) => {
+                        self.screen.event(&self.feed.state, &stamped);
+                        if matches!(stamped.event, Event::Bye { .. }) {
+                            return Ended::Bye;
+                        }
+                    }
+                    Some(News::Log(entry)) => self.screen.log(&entry),
+                    Some(News::Refreshed) => {}
+                    None => return Ended::Bye,
+                },
+                _ = frames.tick() => self.screen.frame(&self.feed.state),
+                () = self.interrupts.next() => return Ended::Interrupted,
+                () = tokio::time::sleep_until(self.deadline.unwrap_or(far)) => return Ended::Deadline,
+            }
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+pub fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,112 @@
+//! What people ask of a running engine, and a stack file that was edited under it.
+
+use std::collections::BTreeSet;
+
+use super::core::{Engine, Loaded};
+use super::event::Event;
+use super::goal::Goal;
+use super::input::Input;
+use super::round::default_services;
+use crate::secret::Redactor;
+use std::sync::Arc;
+
+impl Engine {
+    /// Adds services to what is up; what gave up is tried again.
+    pub(super) fn up(&mut self, names: Vec<String>) {
+        let names: BTreeSet<String> =
+            if names.is_empty() { default_services(&self.stack) } else { names.into_iter().collect() };
+        let again = self.stack.closure(names.iter().map(String::as_str));
+        if let Goal::Up { services, stopped } = &mut self.goal {
+            services.extend(names);
+            stopped.retain(|name| !again.contains(name));
+        } else {
+            self.goal = Goal::Up { services: names, stopped: BTreeSet::new() };
+        }
+        for service in again {
+            self.retry(&service);
+        }
+        self.begin_again();
+    }
+
+    /// # Errors
+    /// In words: a name that the stack does not have.
+    pub(super) fn restart(&mut self, names: &[String]) -> Result<(), String> {
+        let names: Vec<String> = if names.is_empty() { self.scope().into_iter().collect() } else { names.to_vec() };
+        if let Some(unknown) = names.iter().find(|name| !self.stack.services.contains_key(*name)) {
+            return Err(format!("the stack has no service `{unknown}`"));
+        }
+        if let Goal::Up { services, stopped } = &mut self.goal {
+            for name in &names {
+                stopped.remove(name);
+                services.insert(name.clone());
+            }
+        }
+        for name in names {
+            self.retry(&name);
+            if self.stack.services.get(&name).is_some_and(crate::stack::Service::is_job) {
+                self.rerun.insert(name);
+                continue;
+            }
+            let lives = self.observed.containers.iter().filter(|c| c.service == name && c.is_running());
+            self.bounce.extend(lives.map(crate::plan::observed::ObservedContainer::generation));
+        }
+        self.begin_again();
+        Ok(())
+    }
+
+    pub(super) fn stop_services(&mut self, names: Vec<String>) {
+        if let Goal::Up { stopped, .. } = &mut self.goal {
+            stopped.extend(names);
+        }
+        self.begin_again();
+    }
+
+    /// Reads the stack again beside the loop.
+    pub(super) fn reload(&mut self) {
+        let reload = (self.reload)();
+        self.spawn(async move { Input::Reloaded(reload.await.map(Box::new)) });
+    }
+
+    pub(super) fn reloaded(&mut self, result: Result<Box<Loaded>, String>) {
+        let loaded = match result {
+            Ok(loaded) => *loaded,
+            Err(error) => {
+                self.emit(Event::StackRejected { error });
+                return;
+            }
+        };
+        let Loaded { stack, mut facts } = loaded;
+        facts.host_ports.clone_from(&self.facts.host_ports);
+        self.redactor = Arc::new(Redactor::new(facts.secrets.values()));
+        if let Goal::Up { services, stopped } = &mut self.goal {
+            let everything = *services == default_services(&self.stack);
+            services.retain(|name| stack.services.contains_key(name));
+            stopped.retain(|name| stack.services.contains_key(name));
+            if everything {
+                *services = default_services(&stack);
+            }
+        }
+        let changed: Vec<String> = stack
+            .services
+            .iter()
+            .filter(|(name, service)| self.stack.services.get(*name) != Some(service))
+            .map(|(name, _)| name.clone())
+            .collect();
+        self.stack = Arc::new(stack);
+        self.facts = facts;
+        self.announce_anyway();
+        for service in changed {
+            self.retry(&service);
+        }
+        self.watch_files();
+        self.rehash_everything();
+        self.begin_again();
+    }
+
+    /// Looks, and plans anew.
+    fn begin_again(&mut self) {
+        self.state.settled = false;
+        self.announce();
+        self.look.wanted = true;
+    }
+}

@@ -1,0 +1,286 @@
+//! The engine of one stack: everything live has this one owner.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::bus::Bus;
+use super::event::{Event, Failure, Level, ServiceInfo};
+use super::execute::{Ticket, Walk};
+use super::goal::{Goal, Outcome, Until};
+use super::input::Input;
+use super::instances::Instances;
+use super::state::State;
+use super::store::Store;
+use super::supervise::Supervisor;
+use crate::plan::allocate::{Allocations, PortKey};
+use crate::plan::desired::{Desired, SourceHashes};
+use crate::plan::observed::{Generation, Observed};
+use crate::runtime::world::World;
+use crate::secret::Redactor;
+use crate::stack::Stack;
+use crate::stack::resolve::Facts;
+
+/// Inputs that may wait for the loop; a full queue slows their senders down.
+const QUEUE: usize = 1024;
+
+/// A stack with everything that was read from outside for it.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub stack: Stack,
+    /// Environment, secrets and git facts; host ports are the engine's.
+    pub facts: Facts,
+}
+
+/// Reads the stack again, with the same layers. The error is plain text for people.
+pub type Reload = Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, Result<Loaded, String>> + Send + Sync>;
+
+/// What an engine starts with.
+pub struct Setup {
+    pub world: Arc<dyn World>,
+    pub store: Store,
+    pub loaded: Loaded,
+    pub reload: Reload,
+    pub goal: Goal,
+    pub until: Until,
+    /// Follow logs and files; a one-off look needs neither.
+    pub watch: bool,
+}
+
+/// All that is live of one stack.
+pub struct Engine {
+    pub(super) world: Arc<dyn World>,
+    pub(super) store: Store,
+    pub(super) reload: Reload,
+    pub(super) stack: Arc<Stack>,
+    pub(super) facts: Facts,
+    pub(super) redactor: Arc<Redactor>,
+    pub(super) goal: Goal,
+    pub(super) until: Until,
+    pub(super) watching: bool,
+
+    pub(super) state: State,
+    pub(super) bus: Bus,
+    pub(super) supervisors: BTreeMap<String, Supervisor>,
+    pub(super) instances: Instances,
+
+    pub(super) observed: Observed,
+    pub(super) desired: Desired,
+    pub(super) allocations: Allocations,
+    /// Host ports that the engine refused to bind, by what they were for.
+    pub(super) refused_ports: BTreeSet<u16>,
+    pub(super) sources: SourceHashes,
+    pub(super) bounce: BTreeSet<Generation>,
+    pub(super) rerun: BTreeSet<String>,
+    pub(super) discard: BTreeSet<String>,
+    /// Services with files synced since their image was built.
+    pub(super) seed: BTreeSet<String>,
+
+    pub(super) walk: Walk,
+    pub(super) cancels: BTreeMap<Ticket, CancellationToken>,
+    pub(super) look: LookState,
+    pub(super) outcome: Option<Outcome>,
+
+    pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) queue: mpsc::Receiver<Input>,
+    pub(super) tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+}
+
+/// When to look again, and whether a look under way is still worth something.
+#[derive(Debug, Default)]
+pub(super) struct LookState {
+    pub wanted: bool,
+    pub under_way: bool,
+    /// Counts operations that ended: a look that began before one of them is stale.
+    pub epoch: u64,
+    pub last: Option<tokio::time::Instant>,
+    pub failures: u32,
+    /// At least one look has succeeded.
+    pub seen: bool,
+}
+
+impl Engine {
+    /// # Errors
+    /// Never fails by itself; what is wrong with the world shows in [`Engine::run`].
+    pub fn new(setup: Setup) -> Self {
+        let (inputs, queue) = mpsc::channel(QUEUE);
+        let redactor = Arc::new(Redactor::new(setup.loaded.facts.secrets.values()));
+        let allocations = setup.store.ports();
+        let mut engine = Self {
+            world: setup.world,
+            store: setup.store,
+            reload: setup.reload,
+            stack: Arc::new(setup.loaded.stack),
+            facts: setup.loaded.facts,
+            redactor,
+            goal: setup.goal,
+            until: setup.until,
+            watching: setup.watch,
+            state: State::default(),
+            bus: Bus::default(),
+            supervisors: BTreeMap::new(),
+            instances: Instances::default(),
+            observed: Observed::default(),
+            desired: Desired::default(),
+            allocations,
+            refused_ports: BTreeSet::new(),
+            sources: SourceHashes::default(),
+            bounce: BTreeSet::new(),
+            rerun: BTreeSet::new(),
+            discard: BTreeSet::new(),
+            seed: BTreeSet::new(),
+            walk: Walk::default(),
+            cancels: BTreeMap::new(),
+            look: LookState { wanted: true, ..LookState::default() },
+            outcome: None,
+            inputs,
+            queue,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        engine.state.runtime_up = true;
+        engine.announce();
+        engine
+    }
+
+    /// For a view that is there from the beginning.
+    pub fn subscribe(&self) -> super::bus::Subscription {
+        self.bus.subscribe(&self.state)
+    }
+
+    /// Where commands go.
+    pub fn inputs(&self) -> mpsc::Sender<Input> {
+        self.inputs.clone()
+    }
+
+    /// Takes an event into the state and sends it to every view. The only way in which state changes.
+    pub(super) fn emit(&mut self, event: Event) {
+        let event = redact(event, &self.redactor);
+        let stamped = self.bus.event(now(), event);
+        self.state.apply(&stamped);
+    }
+
+    pub(super) fn notice(&mut self, level: Level, text: impl Into<String>) {
+        self.emit(Event::Notice { level, text: text.into() });
+    }
+
+    /// The services that are to run now; empty unless the goal is `Up`.
+    pub(super) fn scope(&self) -> BTreeSet<String> {
+        match &self.goal {
+            Goal::Up { services, stopped } => {
+                let mut scope = self.stack.closure(services.iter().map(String::as_str));
+                scope.retain(|name| !stopped.contains(name));
+                scope
+            }
+            Goal::Observe => self.stack.services.keys().cloned().collect(),
+            Goal::Stop(_) | Goal::Down(_) => BTreeSet::new(),
+        }
+    }
+
+    /// Tells the views what the stack is, where that differs from what they know.
+    pub(super) fn announce(&mut self) {
+        let services = self.service_infos();
+        let same = self.state.name == self.stack.name
+            && self.state.services.len() == services.len()
+            && self.state.services.iter().zip(&services).all(|(known, info)| known.info == *info);
+        if !same {
+            self.announce_anyway();
+        }
+    }
+
+    /// Also clears the error of a stack file that is right again.
+    pub(super) fn announce_anyway(&mut self) {
+        let services = self.service_infos();
+        let layers = self.stack.layers.iter().map(ToString::to_string).collect();
+        self.emit(Event::Stack { name: self.stack.name.clone(), layers, services });
+    }
+
+    fn service_infos(&self) -> Vec<ServiceInfo> {
+        let scope = self.scope();
+        let order = self.stack.in_order();
+        let service = |name: &String| self.stack.services.get(name);
+        order
+            .iter()
+            .filter_map(service)
+            .map(|service| ServiceInfo {
+                name: service.name.clone(),
+                wanted: scope.contains(&service.name),
+                job: service.is_job(),
+                source: service.source_text(),
+                needs: service.needs.keys().cloned().collect(),
+                addresses: self.addresses(service),
+                probed: self.readiness_probe(&service.name).is_some(),
+                provisions: !service.provision.is_empty(),
+                replicas: service.replicas,
+            })
+            .collect()
+    }
+
+    fn addresses(&self, service: &crate::stack::Service) -> Vec<String> {
+        let published = service.ports.iter().filter(|(_, port)| port.publish);
+        let mut found: Vec<(bool, String)> = published
+            .filter_map(|(name, port)| {
+                let key = PortKey { service: service.name.clone(), port: name.clone(), index: 1 };
+                let number = self.allocations.get(&key)?;
+                let host = if port.bind.is_unspecified() { "127.0.0.1".to_owned() } else { port.bind.to_string() };
+                let plain = format!("{host}:{number}");
+                let text = if port.scheme.starts_with("http") { format!("{}://{plain}", port.scheme) } else { plain };
+                Some((service.main_port.as_ref() != Some(name), text))
+            })
+            .collect();
+        found.sort();
+        found.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// Hands a future's result to the loop as an input.
+    pub(super) fn spawn(&self, future: impl Future<Output = Input> + Send + 'static) {
+        let inputs = self.inputs.clone();
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                input = future => {
+                    // The loop has ended when nobody receives; then there is nothing to tell.
+                    let _ended = inputs.send(input).await;
+                }
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Every text that came from outside passes here before anyone sees it.
+fn redact(mut event: Event, redactor: &Redactor) -> Event {
+    let text = |text: &mut String| {
+        if let std::borrow::Cow::Owned(clean) = redactor.redact(text) {
+            *text = clean;
+        }
+    };
+    let failure = |failure: &mut Failure| {
+        text(&mut failure.message);
+        failure.detail.iter_mut().for_each(text);
+        failure.help.iter_mut().for_each(text);
+    };
+    match &mut event {
+        Event::Probe { answer, .. } | Event::NotAlive { answer, .. } => text(answer),
+        Event::GaveUp { why, .. } => failure(why),
+        Event::Restarting { failure: why, .. } => failure(why),
+        Event::Operation { step: super::event::Step::Failed { failure: why }, .. } => failure(why),
+        Event::Operation { step: super::event::Step::Progress { text: line, .. }, .. } => text(line),
+        Event::Notice { text: line, .. } | Event::LastLine { line, .. } | Event::StackRejected { error: line } => {
+            text(line);
+        }
+        _ => {}
+    }
+    event
+}

@@ -1,0 +1,105 @@
+//! What an engine is there for, and how it ends.
+
+use std::collections::BTreeSet;
+
+use super::event::{Failure, FailureClass};
+use super::state::{Phase, ServiceState, State};
+use crate::plan::reconcile::Removal;
+
+/// What the world is to be compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Goal {
+    /// These services and what they need run; `stopped` of them do not, because a person said so.
+    Up {
+        services: BTreeSet<String>,
+        stopped: BTreeSet<String>,
+    },
+    /// Nothing is changed: look and probe only.
+    Observe,
+    /// These services do not run; their containers stay.
+    Stop(BTreeSet<String>),
+    /// Nothing of the project is there.
+    Down(Removal),
+}
+
+/// When [`super::run`] comes back by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Only when told to.
+    Told,
+    /// Everything wanted is ready, or cannot get ready any more.
+    Ready,
+    /// Every instance that runs has answered once.
+    Answered,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything wanted is ready; for `Stop` and `Down`: done.
+    Done,
+    /// What is wanted cannot get ready; the services that gave up, with why.
+    Failed(Vec<(String, Failure)>),
+    /// The project's name is in use by another checkout.
+    OtherCheckout { dir: String },
+    /// Told to leave while things go on running.
+    Left,
+}
+
+impl Outcome {
+    /// The failures were all of time: exit code 4.
+    pub fn is_late(&self) -> bool {
+        match self {
+            Self::Failed(failures) => failures
+                .iter()
+                .all(|(_, failure)| failure.class == FailureClass::NotReady),
+            _ => false,
+        }
+    }
+}
+
+impl State {
+    /// `Some` once everything wanted is ready, or what is not ready cannot get there: it gave up, or needs what did.
+    pub fn verdict(&self) -> Option<Outcome> {
+        let open: Vec<&ServiceState> = self
+            .services
+            .iter()
+            .filter(|service| service.info.wanted && !service.is_ready())
+            .collect();
+        if open.is_empty() {
+            return Some(Outcome::Done);
+        }
+        let mut lost: BTreeSet<&str> = open
+            .iter()
+            .filter(|service| service.gave_up)
+            .map(|service| service.info.name.as_str())
+            .collect();
+        // Services stand in the order of the graph, so one pass carries a loss to everything above it.
+        for service in &open {
+            let waits = matches!(
+                service.phase,
+                Phase::Waiting | Phase::Stopped | Phase::Creating
+            );
+            if waits
+                && service
+                    .info
+                    .needs
+                    .iter()
+                    .any(|need| lost.contains(need.as_str()))
+            {
+                lost.insert(&service.info.name);
+            }
+        }
+        let stuck = open
+            .iter()
+            .all(|service| lost.contains(service.info.name.as_str()));
+        stuck.then(|| {
+            let failures = open.iter().filter(|service| service.gave_up);
+            Outcome::Failed(
+                failures
+                    .filter_map(|s| Some((s.info.name.clone(), s.failure.clone()?)))
+                    .collect(),
+            )
+        })
+    }
+}

@@ -1,0 +1,241 @@
+//! One look at the world, and what it says: the only way in which the engine learns what is there.
+
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
+
+use super::core::{Engine, now};
+use super::event::{Event, Failure, FailureClass, Found};
+use super::goal::{Goal, Outcome};
+use super::input::Input;
+use super::supervise::{Supervisor, Verdict};
+use crate::plan::desired::{ImageSource, SourceHashes};
+use crate::plan::observed::{JobRecord, Observed, ObservedContainer, Status};
+use crate::plan::reconcile::job_hash;
+use crate::runtime::RuntimeError;
+use crate::runtime::world::{Change, Look};
+use crate::stack::{Probe, Restart};
+
+impl Engine {
+    pub(super) fn begin_look(&mut self) {
+        self.look.wanted = false;
+        self.look.under_way = true;
+        self.look.last = Some(Instant::now());
+        let ask = self.ask();
+        let epoch = self.look.epoch;
+        let world = self.world.clone();
+        let hashing = self.hashing();
+        self.spawn(async move {
+            let (result, sources) = tokio::join!(world.look(&ask), hashing);
+            Input::Looked { epoch, sources, result }
+        });
+    }
+
+    /// What this look has to cover.
+    pub(super) fn ask(&self) -> Look {
+        let scope = self.scope();
+        let images = crate::plan::desired::image_references(&self.stack, &scope);
+        let networks = self.stack.networks.keys().map(|key| self.stack.network_name(key)).collect();
+        let volumes = self.stack.volumes.keys().map(|key| self.stack.volume_name(key)).collect();
+        Look { project: self.stack.name.clone(), images, networks, volumes }
+    }
+
+    pub(super) fn looked(&mut self, epoch: u64, sources: SourceHashes, result: Result<Observed, RuntimeError>) {
+        self.look.under_way = false;
+        self.sources = sources;
+        let mut observed = match result {
+            Ok(observed) => observed,
+            Err(error) => {
+                self.runtime_failed(error.to_string());
+                return;
+            }
+        };
+        if epoch != self.look.epoch {
+            // Something ended while the look was under way: it may show what is no longer so.
+            self.look.wanted = true;
+            return;
+        }
+        self.look.failures = 0;
+        if !self.state.runtime_up {
+            self.emit(Event::Runtime { up: true, text: self.world.describe() });
+        }
+        observed.inputs.clone_from(&self.sources.inputs);
+        observed.jobs = self.store.jobs();
+        if let Some(dir) = self.other_checkout(&observed) {
+            self.outcome = Some(Outcome::OtherCheckout { dir });
+            return;
+        }
+        self.observed = observed;
+        self.supervise_scope();
+        self.see_instances();
+        self.look.seen = true;
+        self.plan();
+        self.attend();
+    }
+
+    /// Another folder whose stack has this project's name, and things on the engine.
+    fn other_checkout(&self, observed: &Observed) -> Option<String> {
+        let theirs = observed.containers.iter().filter_map(|container| container.dir.as_deref());
+        let theirs = theirs.chain(observed.volumes.values().filter(|v| v.ours).filter_map(|v| v.dir.as_deref()));
+        theirs.filter(|dir| *dir != self.stack.dir.as_str()).map(str::to_owned).next()
+    }
+
+    /// A supervisor for each service in scope, none for others.
+    pub(super) fn supervise_scope(&mut self) {
+        let scope = self.scope();
+        self.supervisors.retain(|name, _| scope.contains(name));
+        for name in scope {
+            let Some(service) = self.stack.services.get(&name) else { continue };
+            let within = self.readiness_probe(&name).map_or(Probe::WITHIN, |probe| probe.within);
+            let policy = if service.is_job() && service.restart == Restart::Auto { Restart::No } else { service.restart };
+            match self.supervisors.get_mut(&name) {
+                Some(supervisor) => supervisor.configure(policy, service.is_job(), within),
+                None => {
+                    self.supervisors.insert(name, Supervisor::new(policy, service.is_job(), within));
+                }
+            }
+        }
+    }
+
+    /// Compares every instance with what was known of it.
+    fn see_instances(&mut self) {
+        let containers = self.observed.containers.clone();
+        for container in &containers {
+            self.see(container);
+        }
+        let gone: Vec<(String, u32)> = self
+            .state
+            .services
+            .iter()
+            .flat_map(|service| service.instances.keys().map(|index| (service.info.name.clone(), *index)))
+            .filter(|(name, index)| !containers.iter().any(|c| c.service == *name && c.index == *index))
+            .collect();
+        for (service, index) in gone {
+            self.instances.end(&service, index);
+            self.emit(Event::Instance { service, index, found: None });
+        }
+        self.bounce.retain(|generation| containers.iter().any(|container| container.generation() == *generation));
+    }
+
+    fn see(&mut self, container: &ObservedContainer) {
+        let found = Found { generation: container.generation(), status: container.status };
+        let (service, index) = (container.service.clone(), container.index);
+        let known = self.state.service(&service).and_then(|s| s.instances.get(&index)).and_then(|i| i.found.clone());
+        if known.as_ref() == Some(&found) {
+            return;
+        }
+        let was_running = known.as_ref().is_some_and(|known| {
+            known.status == Status::Running && known.generation == found.generation
+        });
+        let busy = self.walk.is_flying(&service);
+        self.emit(Event::Instance { service: service.clone(), index, found: Some(found.clone()) });
+        match container.status {
+            Status::Running => {
+                if let Some(supervisor) = self.supervisors.get_mut(&service) {
+                    supervisor.on_started(&found.generation, now());
+                }
+            }
+            Status::Exited { code, out_of_memory } if was_running && !busy => {
+                self.ended(container, code, out_of_memory);
+            }
+            _ => {}
+        }
+    }
+
+    /// A life ended by itself, or by someone else's hand.
+    fn ended(&mut self, container: &ObservedContainer, code: i64, out_of_memory: bool) {
+        let service = container.service.clone();
+        if !matches!(self.goal, Goal::Up { .. }) {
+            return;
+        }
+        let is_job = self.stack.services.get(&service).is_some_and(crate::stack::Service::is_job);
+        if is_job && code == 0 {
+            self.job_done(&service);
+            return;
+        }
+        let failure = exit_failure(&service, code, out_of_memory, is_job);
+        let Some(supervisor) = self.supervisors.get_mut(&service) else { return };
+        match supervisor.on_exit(&container.generation(), failure.clone(), now()) {
+            Verdict::GaveUp(why) => self.emit(Event::GaveUp { service, why }),
+            Verdict::Again { at, attempt } => self.emit(Event::Restarting { service, failure, attempt, until: at }),
+            Verdict::Steady => {}
+        }
+    }
+
+    fn job_done(&mut self, service: &str) {
+        let hash = job_hash(&self.stack, &self.desired, &self.observed, service);
+        let Some(hash) = hash else { return };
+        self.rerun.remove(service);
+        self.observed.jobs.insert(service.to_owned(), JobRecord { hash });
+        if let Err(error) = self.store.set_jobs(&self.observed.jobs) {
+            let text = format!("cannot note that {service} is done, so it will run again next time: {error}");
+            self.notice(super::event::Level::Warning, text);
+        }
+    }
+
+    /// The probe that says whether a service is ready: the file's, else the image's own.
+    pub(super) fn readiness_probe(&self, service: &str) -> Option<Probe> {
+        let spec = self.stack.services.get(service)?;
+        if spec.ready.is_some() || spec.is_job() {
+            return spec.ready.clone();
+        }
+        let (ImageSource::Pull(reference) | ImageSource::Build(reference)) = self.desired.images.get(service)?;
+        let healthcheck = self.observed.images.get(reference)?.healthcheck.as_ref()?;
+        crate::probe::from_healthcheck(healthcheck)
+    }
+
+    pub(super) fn changed(&mut self, change: Change) {
+        match change {
+            Change::Container { began: true, service: Some(service), .. } if self.walk.is_flying(&service) => {}
+            Change::Container { .. } => self.look.wanted = true,
+            Change::Other => self.look.wanted |= self.walk.is_idle(),
+            Change::Lost(text) => {
+                self.runtime_failed(text);
+                self.follow_changes();
+            }
+        }
+    }
+
+    /// Turns the engine's own events into inputs, until the stream is lost.
+    pub(super) fn follow_changes(&mut self) {
+        use futures_util::StreamExt;
+        let mut changes = self.world.changes(&self.stack.name);
+        let inputs = self.inputs.clone();
+        let stop = self.stop.clone();
+        let pause = std::time::Duration::from_millis(if self.look.failures > 0 { 300 } else { 0 });
+        self.tasks.spawn(async move {
+            let follow = async {
+                tokio::time::sleep(pause).await;
+                while let Some(change) = changes.next().await {
+                    let lost = matches!(change, Change::Lost(_));
+                    if inputs.send(Input::Changed(change)).await.is_err() || lost {
+                        break;
+                    }
+                }
+            };
+            tokio::select! { () = follow => {}, () = stop.cancelled() => {} }
+        });
+    }
+}
+
+fn exit_failure(service: &str, code: i64, out_of_memory: bool, job: bool) -> Failure {
+    if out_of_memory {
+        return Failure {
+            class: FailureClass::OutOfMemory,
+            message: "killed because it ran out of memory".to_owned(),
+            detail: Vec::new(),
+            help: Some(format!("raise `limits.memory` of `{service}`, or find what it keeps")),
+        };
+    }
+    let help = match code {
+        126 => "the command was found but cannot be executed".to_owned(),
+        127 => "the command was not found in the image".to_owned(),
+        0 if !job => "if it is meant to end, say `job = true`".to_owned(),
+        _ => format!("`dev logs {service}` shows what it said"),
+    };
+    let how = match code {
+        129..=159 => format!("ended by signal {}", code - 128),
+        _ => format!("ended with exit code {code}"),
+    };
+    Failure { class: FailureClass::Exited, message: how, detail: Vec::new(), help: Some(help) }
+}

@@ -1,0 +1,228 @@
+//! Operations: begun, watched, and taken in when they end.
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::core::{Engine, now};
+use super::event::{Event, Failure, FailureClass, Found, Level, Step, Verb};
+use super::execute::{Launch, Ticket};
+use super::input::Input;
+use super::supervise::Verdict;
+use crate::plan::desired::ImageSource;
+use crate::plan::observed::ObservedContainer;
+use crate::plan::{Action, Operation, Subject};
+use crate::runtime::RuntimeError;
+use crate::runtime::world::{Call, Output};
+
+/// Lines of progress that may wait for the loop; further ones are dropped.
+const PROGRESS: usize = 64;
+
+impl Engine {
+    /// Begins every operation that may run now.
+    pub(super) fn launch(&mut self) {
+        let state = &self.state;
+        for launch in self.walk.launch(|gate| state.is_open(gate)) {
+            self.report(&launch.operation, Step::Started);
+            self.begin(launch);
+        }
+    }
+
+    fn begin(&mut self, launch: Launch) {
+        let Launch { ticket, operation, input } = launch;
+        if let Action::Seed { service, .. } = &operation.action {
+            self.begin_seed(ticket, service.clone(), input.unwrap_or_default());
+            return;
+        }
+        let call = Call { action: operation.action, input, labels: self.labels() };
+        let cancel = CancellationToken::new();
+        self.cancels.insert(ticket, cancel.clone());
+        let world = self.world.clone();
+        let (progress, mut reports) = mpsc::channel::<crate::runtime::Progress>(PROGRESS);
+        let inputs = self.inputs.clone();
+        self.tasks.spawn(async move {
+            while let Some(report) = reports.recv().await {
+                let crate::runtime::Progress { text, done, total } = report;
+                if inputs.send(Input::Progress { ticket, text, done, total }).await.is_err() {
+                    break;
+                }
+            }
+        });
+        self.spawn(async move {
+            let begun = tokio::time::Instant::now();
+            tokio::select! {
+                result = world.perform(&call, progress) => {
+                    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    Input::Operated { ticket, millis, result }
+                }
+                () = cancel.cancelled() => Input::Cancelled { ticket },
+            }
+        });
+    }
+
+    fn labels(&self) -> Vec<(String, String)> {
+        use crate::plan::desired::{LABEL_DIR, LABEL_PROJECT};
+        vec![
+            (LABEL_PROJECT.to_owned(), self.stack.name.clone()),
+            (LABEL_DIR.to_owned(), self.stack.dir.to_string()),
+        ]
+    }
+
+    pub(super) fn cancel(&mut self, ticket: Ticket) {
+        if let Some(cancel) = self.cancels.get(&ticket) {
+            cancel.cancel();
+        }
+    }
+
+    pub(super) fn cancelled(&mut self, ticket: Ticket) {
+        self.cancels.remove(&ticket);
+        if let Some(operation) = self.walk.operation(ticket) {
+            self.report(&operation, Step::Cancelled);
+        }
+        self.walk.failed(ticket);
+        self.look.epoch += 1;
+        self.look.wanted = true;
+    }
+
+    pub(super) fn progressed(&mut self, ticket: Ticket, text: String, done: u64, total: u64) {
+        if let Some(operation) = self.walk.operation(ticket) {
+            self.report(&operation, Step::Progress { text, done, total });
+        }
+    }
+
+    pub(super) fn operated(&mut self, ticket: Ticket, millis: u64, result: Result<Output, RuntimeError>) {
+        self.cancels.remove(&ticket);
+        self.look.epoch += 1;
+        let Some(operation) = self.walk.operation(ticket) else { return };
+        match result {
+            Ok(output) => {
+                self.walk.done(ticket, output.clone());
+                self.report(&operation, Step::Done { millis });
+                self.changed_by(&operation, output);
+                self.look.wanted |= self.walk.is_idle();
+            }
+            Err(RuntimeError(failure)) => {
+                self.look.wanted = true;
+                if !self.port_refused(&operation, &failure) {
+                    self.report(&operation, Step::Failed { failure: failure.clone() });
+                    let mut hit = self.walk.failed(ticket);
+                    hit.extend(self.image_users(&operation.subject));
+                    self.operation_failed(hit, &failure);
+                } else {
+                    self.report(&operation, Step::Cancelled);
+                    self.walk.failed(ticket);
+                }
+            }
+        }
+    }
+
+    /// What is known at once, without a look.
+    fn changed_by(&mut self, operation: &Operation, output: Output) {
+        let Subject::Instance { service, index, .. } = &operation.subject else { return };
+        let (service, index) = (service.clone(), *index);
+        match (&operation.action, output) {
+            (Action::StartContainer { .. }, Output::Started(container)) => self.started(*container),
+            (Action::RemoveContainer { id, .. }, _) => {
+                self.discard.remove(id);
+                self.observed.containers.retain(|container| container.id != *id);
+                self.instances.end(&service, index);
+                self.emit(Event::Instance { service, index, found: None });
+            }
+            _ => {}
+        }
+    }
+
+    fn started(&mut self, container: ObservedContainer) {
+        let found = Found { generation: container.generation(), status: container.status };
+        let (service, index) = (container.service.clone(), container.index);
+        self.observed.containers.retain(|other| other.id != container.id);
+        self.observed.containers.push(container);
+        self.emit(Event::Instance { service: service.clone(), index, found: Some(found.clone()) });
+        if let Some(supervisor) = self.supervisors.get_mut(&service) {
+            supervisor.on_started(&found.generation, now());
+        }
+        self.attend();
+    }
+
+    fn operation_failed(&mut self, services: std::collections::BTreeSet<String>, failure: &Failure) {
+        if services.is_empty() {
+            self.notice(Level::Error, failure.message.clone());
+        }
+        for service in services {
+            let Some(supervisor) = self.supervisors.get_mut(&service) else { continue };
+            match supervisor.on_failed(failure.clone(), now()) {
+                Verdict::GaveUp(why) => self.emit(Event::GaveUp { service, why }),
+                Verdict::Again { at, attempt } => {
+                    self.emit(Event::Restarting { service, failure: failure.clone(), attempt, until: at });
+                }
+                Verdict::Steady => {}
+            }
+        }
+    }
+
+    /// The services whose image this is: nothing of theirs stands in the plan when it fails for all of them.
+    fn image_users(&self, subject: &Subject) -> Vec<String> {
+        let Subject::Image(name) = subject else { return Vec::new() };
+        let uses = |source: &ImageSource| match source {
+            ImageSource::Pull(reference) => reference == name,
+            ImageSource::Build(tag) => tag == name,
+        };
+        self.desired.images.iter().filter(|(_, source)| uses(source)).map(|(service, _)| service.clone()).collect()
+    }
+
+    /// A port that `dev` chose itself is taken after all: the next plan takes another one.
+    fn port_refused(&mut self, operation: &Operation, failure: &Failure) -> bool {
+        let Subject::Instance { service, index, .. } = &operation.subject else { return false };
+        if failure.class != FailureClass::PortTaken {
+            return false;
+        }
+        let spec = self.desired.containers.iter().find(|spec| spec.service == *service && spec.index == *index);
+        let Some(spec) = spec else { return false };
+        let fixed = spec.ports.iter().any(|port| port.host.is_some() && !port.auto);
+        let names_fixed = spec.ports.iter().any(|port| {
+            !port.auto && port.host.is_some_and(|host| failure.message.contains(&host.to_string()))
+        });
+        let chosen: Vec<u16> = spec.ports.iter().filter(|port| port.auto).filter_map(|port| port.host).collect();
+        let named: Vec<u16> =
+            chosen.iter().copied().filter(|host| failure.message.contains(&host.to_string())).collect();
+        if chosen.is_empty() || names_fixed || (fixed && named.is_empty()) {
+            return false;
+        }
+        let taken = if named.is_empty() { chosen } else { named };
+        let text = taken.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        self.notice(Level::Warning, format!("{service}: {}; port {text} is left to it", failure.message));
+        self.refused_ports.extend(taken);
+        if let Action::StartContainer { container } = &operation.action
+            && let Some(id) = self.walk.input_of(operation, container)
+        {
+            self.discard.insert(id);
+        }
+        true
+    }
+
+    pub(super) fn report(&mut self, operation: &Operation, step: Step) {
+        let verb = match &operation.action {
+            Action::PullImage { .. } => Verb::Pull,
+            Action::BuildImage(_) => Verb::Build,
+            Action::CreateNetwork { .. } | Action::CreateVolume { .. } | Action::CreateContainer { .. } => Verb::Create,
+            Action::RemoveNetwork { .. } | Action::RemoveVolume { .. } | Action::RemoveContainer { .. } => Verb::Remove,
+            Action::Seed { .. } | Action::SetRestartPolicy { .. } => Verb::Update,
+            Action::StartContainer { .. } | Action::UnpauseContainer { .. } => Verb::Start,
+            Action::StopContainer { .. } => Verb::Stop,
+        };
+        let users = self.image_users(&operation.subject);
+        let services = match operation.subject.service() {
+            Some(service) => vec![Some(service.to_owned())],
+            None if users.is_empty() => vec![None],
+            None => users.into_iter().map(Some).collect(),
+        };
+        for service in services {
+            self.emit(Event::Operation {
+                service,
+                subject: operation.subject.to_string(),
+                verb,
+                cause: operation.cause.to_string(),
+                step: step.clone(),
+            });
+        }
+    }
+}

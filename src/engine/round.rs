@@ -1,0 +1,269 @@
+//! One round of planning: from what a look found to what runs next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::core::{Engine, now};
+use super::event::{Event, Failure, FailureClass, Level};
+use super::goal::Goal;
+use crate::plan::allocate::{Allocations, PortKey, Taken, allocate};
+use crate::plan::desired::{Desired, desire};
+use crate::plan::hold::{Gate, Hold};
+use crate::plan::reconcile::{RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop};
+use crate::plan::{Cause, Plan};
+use crate::runtime::RuntimeError;
+use crate::stack::Stack;
+
+impl Engine {
+    /// Compares, and goes on with the difference.
+    pub(super) fn plan(&mut self) {
+        let plan = self.make_plan();
+        self.announce();
+        self.update_jobs();
+        self.forget_supervision_of_changes(&plan);
+        for ticket in self.walk.replace(plan) {
+            self.cancel(ticket);
+        }
+    }
+
+    /// What `up` would do now, without doing it.
+    pub(super) fn make_plan(&mut self) -> Plan {
+        match self.goal.clone() {
+            Goal::Up { stopped, .. } => {
+                let mut plan = self.plan_up();
+                plan.append(stop(&self.stack, &self.observed, &stopped));
+                plan
+            }
+            Goal::Observe => {
+                self.desire();
+                Plan::default()
+            }
+            Goal::Stop(services) => stop(&self.stack, &self.observed, &services),
+            Goal::Down(removal) => remove(&self.stack, &self.observed, removal),
+        }
+    }
+
+    /// What `up` would do, from one look.
+    ///
+    /// # Errors
+    /// The container engine does not answer.
+    pub async fn preview(mut self) -> Result<Plan, RuntimeError> {
+        let world = self.world.clone();
+        let ask = self.ask();
+        let (observed, sources) = tokio::join!(world.look(&ask), self.hashing());
+        self.sources = sources;
+        self.observed = observed?;
+        self.observed.inputs.clone_from(&self.sources.inputs);
+        self.observed.jobs = self.store.jobs();
+        self.supervise_scope();
+        Ok(self.make_plan())
+    }
+
+    fn plan_up(&mut self) -> Plan {
+        self.desire();
+        let time = now();
+        let mut standing: BTreeMap<String, Standing> = BTreeMap::new();
+        for (name, supervisor) in &self.supervisors {
+            if let Some(state) = supervisor.standing(time) {
+                standing.insert(name.clone(), state);
+            }
+        }
+        reconcile(&Wanted {
+            stack: &self.stack,
+            desired: &self.desired,
+            observed: &self.observed,
+            standing: &standing,
+            bounce: &self.bounce,
+            rerun: &self.rerun,
+            seed: &self.seed,
+            discard: &self.discard,
+            restarts: if self.leaves() { RestartOwner::Engine } else { RestartOwner::Dev },
+            dir: self.stack.dir.as_str(),
+        })
+    }
+
+    /// Nobody of ours stays once everything is ready.
+    fn leaves(&self) -> bool {
+        self.until == super::goal::Until::Ready
+    }
+
+    fn desire(&mut self) {
+        let scope = self.scope();
+        self.choose_ports(&scope);
+        self.facts.host_ports = self
+            .allocations
+            .iter()
+            .filter(|(key, _)| key.index == 1)
+            .map(|(key, port)| ((key.service.clone(), key.port.clone()), *port))
+            .collect();
+        let mut scope = scope;
+        loop {
+            let result =
+                desire(&self.stack, &scope, &self.allocations, &self.facts, &self.sources, self.store.key());
+            let errors = match result {
+                Ok(desired) => {
+                    self.desired = desired;
+                    return;
+                }
+                Err(errors) => errors,
+            };
+            let before = scope.len();
+            for error in errors {
+                scope.remove(&error.service);
+                self.unresolved(&error.service, error.to_string());
+            }
+            if scope.len() == before {
+                self.desired = Desired::default();
+                return;
+            }
+        }
+    }
+
+    fn unresolved(&mut self, service: &str, message: String) {
+        let known = self.supervisors.get(service).and_then(|supervisor| supervisor.failure());
+        if known.is_some_and(|failure| failure.message == message) {
+            return;
+        }
+        let failure = Failure { class: FailureClass::Unresolved, message, detail: Vec::new(), help: None };
+        if let Some(supervisor) = self.supervisors.get_mut(service) {
+            supervisor.on_failed(failure.clone(), now());
+        }
+        self.emit(Event::GaveUp { service: service.to_owned(), why: failure });
+    }
+
+    fn choose_ports(&mut self, scope: &BTreeSet<String>) {
+        let bound = self.bound_ports();
+        let mut taken: Taken = self.refused_ports.iter().map(|port| (None, *port)).collect();
+        taken.extend(self.taken_on_host(scope, &bound).into_iter().map(|port| (None, port)));
+        let mut candidates = std::iter::from_fn(portpicker::pick_unused_port);
+        let chosen = allocate(&self.stack, scope, &self.allocations, &bound, &taken, &mut candidates);
+        if chosen != self.allocations {
+            self.allocations = chosen;
+            if let Err(error) = self.store.set_ports(&self.allocations) {
+                self.notice(Level::Warning, format!("cannot remember the chosen ports: {error}"));
+            }
+        }
+    }
+
+    /// What our own running containers hold now.
+    fn bound_ports(&self) -> Allocations {
+        let mut bound = Allocations::new();
+        for container in self.observed.containers.iter().filter(|container| container.is_running()) {
+            let Some(service) = self.stack.services.get(&container.service) else { continue };
+            for (name, port) in &service.ports {
+                let holds = container.ports.iter().find(|(number, protocol, _, _)| {
+                    *number == port.container && *protocol == port.protocol
+                });
+                if let Some((_, _, _, host)) = holds {
+                    let key =
+                        PortKey { service: service.name.clone(), port: name.clone(), index: container.index };
+                    bound.insert(key, *host);
+                }
+            }
+        }
+        bound
+    }
+
+    /// Ports that something else listens on, as far as this side of the engine can tell; its own bind decides.
+    fn taken_on_host(&self, scope: &BTreeSet<String>, bound: &Allocations) -> BTreeSet<u16> {
+        let ours: BTreeSet<u16> = bound.values().copied().collect();
+        let services = scope.iter().filter_map(|name| self.stack.services.get(name));
+        let mut ask: BTreeSet<u16> = services
+            .flat_map(|service| service.ports.values())
+            .filter(|port| port.publish)
+            .map(|port| port.container)
+            .collect();
+        ask.extend(self.allocations.iter().filter(|(key, _)| !bound.contains_key(*key)).map(|(_, port)| *port));
+        ask.retain(|port| !ours.contains(port));
+        ask.into_iter().filter(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_err()).collect()
+    }
+
+    /// A service that gave up, and is now made from something else, starts with a clean slate.
+    fn forget_supervision_of_changes(&mut self, plan: &Plan) {
+        let changed: BTreeSet<String> = plan
+            .operations
+            .iter()
+            .filter(|operation| matches!(operation.cause, Cause::ConfigChanged | Cause::SourcesChanged))
+            .filter_map(|operation| operation.subject.service().map(str::to_owned))
+            .collect();
+        for service in changed {
+            self.retry(&service);
+        }
+    }
+
+    /// Clean slate for one service.
+    pub(super) fn retry(&mut self, service: &str) {
+        if let Some(supervisor) = self.supervisors.get_mut(service) {
+            supervisor.reset();
+        }
+        let shows = self.state.service(service).is_some_and(|s| s.gave_up || s.failure.is_some() || s.restarts > 0);
+        if shows {
+            self.emit(Event::Retry { service: service.to_owned() });
+        }
+    }
+
+    fn update_jobs(&mut self) {
+        let changes: Vec<(String, bool)> = {
+            let seed = BTreeSet::new();
+            let discard = BTreeSet::new();
+            let standing = BTreeMap::new();
+            let wanted = Wanted {
+                stack: &self.stack,
+                desired: &self.desired,
+                observed: &self.observed,
+                standing: &standing,
+                bounce: &self.bounce,
+                rerun: &self.rerun,
+                seed: &seed,
+                discard: &discard,
+                restarts: RestartOwner::Dev,
+                dir: self.stack.dir.as_str(),
+            };
+            let jobs = self.state.services.iter().filter(|service| service.info.job);
+            jobs.map(|service| {
+                let name = service.info.name.clone();
+                let current = !self.rerun.contains(&name) && job_is_current(&wanted, &name);
+                (name, current, service.done)
+            })
+            .filter(|(_, current, known)| current != known)
+            .map(|(name, current, _)| (name, current))
+            .collect()
+        };
+        for (service, current) in changes {
+            self.emit(Event::Job { service, current });
+        }
+    }
+
+    /// Tells why each service that does not go on does not.
+    pub(super) fn update_holds(&mut self) {
+        let gated: BTreeMap<String, Vec<Gate>> =
+            self.walk.gated().into_iter().map(|(service, gates)| (service.to_owned(), gates.to_vec())).collect();
+        let time = now();
+        let mut changes = Vec::new();
+        for service in &self.state.services {
+            let name = &service.info.name;
+            let mut holds: Vec<Hold> = gated.get(name).into_iter().flatten().filter_map(|g| self.hold(g)).collect();
+            if let Some(at) = self.supervisors.get(name).and_then(|s| s.paused_until(time)) {
+                holds.push(Hold::Backoff { until: at, attempt: service.restarts });
+            }
+            if holds != service.holds {
+                changes.push((name.clone(), holds));
+            }
+        }
+        for (service, holds) in changes {
+            self.emit(Event::Held { service, holds });
+        }
+    }
+
+    fn hold(&self, gate: &Gate) -> Option<Hold> {
+        if self.state.is_open(gate) {
+            return None;
+        }
+        let phase = self.state.service(&gate.service).map_or_else(String::new, |service| service.phase.to_string());
+        Some(Hold::Needs { on: gate.service.clone(), condition: gate.condition, phase })
+    }
+}
+
+/// The services of a stack without profiles, which `dev up` without names means.
+pub fn default_services(stack: &Stack) -> BTreeSet<String> {
+    stack.services.values().filter(|service| service.profiles.is_empty()).map(|s| s.name.clone()).collect()
+}

@@ -1,0 +1,242 @@
+//! The loop: one queue, nothing that blocks.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::core::{Engine, now};
+use super::event::{Event, FailureClass, Level};
+use super::goal::{Goal, Outcome, Until};
+use super::input::{Command, Input};
+use super::supervise::Verdict;
+
+/// Looks that follow changes from outside are at least this far apart.
+const LOOK_PAUSE: Duration = Duration::from_millis(40);
+/// Without any event the world is looked at this often, in case one was missed.
+const LOOK_ANYWAY: Duration = Duration::from_secs(30);
+/// How long what is left of tasks may take to end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+impl Engine {
+    /// Runs until the goal is reached, as far as `Until` says that it ends then, or until told to stop.
+    pub async fn run(mut self) -> Outcome {
+        if self.watching {
+            self.follow_changes();
+        }
+        let outcome = loop {
+            self.step();
+            if let Some(outcome) = self.outcome.take() {
+                break outcome;
+            }
+            let deadline = self.next_deadline();
+            let input = tokio::select! {
+                input = self.queue.recv() => input.unwrap_or(Input::Tick),
+                () = tokio::time::sleep_until(deadline) => Input::Tick,
+            };
+            self.take(input);
+            // Whatever else has come in meanwhile is taken before anything new is begun.
+            while let Ok(input) = self.queue.try_recv() {
+                self.take(input);
+            }
+        };
+        self.emit(Event::Bye { removed: matches!(self.goal, Goal::Down(_)) });
+        self.stop.cancel();
+        self.tasks.close();
+        // A task that ignores its token must not keep the terminal.
+        let _late = tokio::time::timeout(FAREWELL, self.tasks.wait()).await;
+        outcome
+    }
+
+    /// Begins whatever can be begun now.
+    fn step(&mut self) {
+        self.time_passes();
+        self.launch();
+        if self.should_look() {
+            self.begin_look();
+        }
+        self.update_holds();
+        self.conclude();
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Looked { epoch, sources, result } => self.looked(epoch, sources, result),
+            Input::Operated { ticket, millis, result } => self.operated(ticket, millis, result),
+            Input::Cancelled { ticket } => self.cancelled(ticket),
+            Input::Progress { ticket, text, done, total } => self.progressed(ticket, text, done, total),
+            Input::Probed(report) => self.probed(report),
+            Input::Alive(report) => self.alive(report),
+            Input::Provisioned { service, index, generation, result } => {
+                self.provisioned(service, index, generation, result);
+            }
+            Input::Changed(change) => self.changed(change),
+            Input::Files(batch) => self.files(batch),
+            Input::Synced { service, files, first, millis, result } => {
+                self.synced(service, files, first, millis, result);
+            }
+            Input::Reloaded(result) => self.reloaded(result),
+            Input::LastLine { service, line } => self.emit(Event::LastLine { service, line }),
+            Input::Command(command) => self.command(command),
+            Input::Tick => {}
+        }
+    }
+
+    fn should_look(&self) -> bool {
+        if self.look.under_way {
+            return false;
+        }
+        let Some(last) = self.look.last else { return true };
+        if self.look.failures > 0 {
+            return last.elapsed() >= look_retry(self.look.failures);
+        }
+        let pause = if self.walk.is_idle() { LOOK_PAUSE / 8 } else { LOOK_PAUSE };
+        (self.look.wanted && last.elapsed() >= pause) || last.elapsed() >= LOOK_ANYWAY
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let now_instant = Instant::now();
+        let mut wait = LOOK_ANYWAY;
+        if !self.look.under_way
+            && let Some(last) = self.look.last
+        {
+            let after = if self.look.failures > 0 {
+                look_retry(self.look.failures)
+            } else if self.look.wanted {
+                LOOK_PAUSE
+            } else {
+                LOOK_ANYWAY
+            };
+            wait = wait.min(after.saturating_sub(last.elapsed()));
+        }
+        let time = now();
+        for supervisor in self.supervisors.values() {
+            if let Some(at) = supervisor.next_deadline() {
+                wait = wait.min(Duration::from_millis(at.saturating_sub(time)));
+            }
+        }
+        now_instant + wait.max(Duration::from_millis(1))
+    }
+
+    /// Deadlines that passed, and pauses that ended.
+    fn time_passes(&mut self) {
+        let time = now();
+        let due: Vec<String> = self
+            .supervisors
+            .iter()
+            .filter(|(_, supervisor)| supervisor.next_deadline().is_some_and(|at| at <= time))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for service in due {
+            let answer = self.last_answer(&service);
+            let Some(supervisor) = self.supervisors.get_mut(&service) else { continue };
+            if let Verdict::GaveUp(why) = supervisor.on_time(time, &answer) {
+                self.emit(Event::GaveUp { service, why });
+            }
+            self.look.wanted = true;
+        }
+    }
+
+    fn last_answer(&self, service: &str) -> String {
+        let instances = self.state.service(service).map(|service| &service.instances);
+        let probes = instances.into_iter().flatten().filter_map(|(_, instance)| instance.probe.as_ref());
+        probes.filter(|probe| !probe.passed).map(|probe| probe.answer.clone()).next().unwrap_or_default()
+    }
+
+    /// Whether the goal is reached, and what follows from that.
+    fn conclude(&mut self) {
+        let quiet = self.look.seen && !self.look.wanted && !self.look.under_way && self.walk.is_idle();
+        if !quiet || self.look.failures > 0 {
+            return;
+        }
+        let open = self.walk.open_operations();
+        match &self.goal {
+            Goal::Up { .. } => {
+                let Some(verdict) = self.state.verdict() else { return };
+                if !self.state.settled && open == 0 {
+                    self.emit(Event::Settled { ready: verdict == Outcome::Done, operations: 0 });
+                }
+                if self.until == Until::Ready {
+                    self.outcome = Some(verdict);
+                }
+            }
+            Goal::Observe => {
+                if self.until == Until::Answered && self.everyone_answered() {
+                    self.outcome = Some(self.state.verdict().unwrap_or(Outcome::Left));
+                }
+            }
+            Goal::Stop(_) | Goal::Down(_) => {
+                if open == 0 {
+                    self.outcome = Some(Outcome::Done);
+                }
+            }
+        }
+    }
+
+    fn everyone_answered(&self) -> bool {
+        self.state.services.iter().all(|service| {
+            service.instances.values().all(|instance| {
+                let runs = instance.found.as_ref().is_some_and(|f| f.status == crate::plan::observed::Status::Running);
+                !runs || !service.info.probed || service.info.job || instance.probe.is_some()
+            })
+        })
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Up { services } => self.up(services),
+            Command::Restart { services, reply } => {
+                // The asker may be gone; the restart counts anyway.
+                let _gone = reply.send(self.restart(&services));
+            }
+            Command::Stop { services } => self.stop_services(services),
+            Command::Down { removal } => self.pursue(Goal::Down(removal)),
+            Command::StopAndLeave => {
+                let scope = self.scope();
+                self.pursue(Goal::Stop(scope));
+            }
+            Command::Subscribe { reply } => {
+                let _gone = reply.send(self.bus.subscribe(&self.state));
+            }
+            Command::Leave => self.outcome = Some(Outcome::Left),
+        }
+    }
+
+    /// Changes what the world is compared with.
+    pub(super) fn pursue(&mut self, goal: Goal) {
+        if matches!(goal, Goal::Stop(_) | Goal::Down(_)) {
+            self.instances.clear();
+        }
+        self.goal = goal;
+        self.state.settled = false;
+        self.announce();
+        self.look.epoch += 1;
+        self.look.wanted = true;
+        // What flies is cancelled or adopted once the new plan is there; nothing further starts until then.
+        for ticket in self.walk.replace(crate::plan::Plan::default()) {
+            self.cancel(ticket);
+        }
+    }
+
+    pub(super) fn runtime_failed(&mut self, message: String) {
+        self.look.failures += 1;
+        if self.state.runtime_up {
+            self.emit(Event::Runtime { up: false, text: message.clone() });
+        }
+        let patience = if self.look.seen { u32::MAX } else { 3 };
+        if self.look.failures > patience {
+            self.notice(Level::Error, message.clone());
+            let failure = super::event::Failure {
+                class: FailureClass::Engine,
+                message,
+                detail: Vec::new(),
+                help: Some("check that the container engine runs: `docker version`".to_owned()),
+            };
+            self.outcome = Some(Outcome::Failed(vec![(String::new(), failure)]));
+        }
+    }
+}
+
+/// The pause before the next look after this many failed ones.
+fn look_retry(failures: u32) -> Duration {
+    Duration::from_millis(100u64 << failures.min(5))
+}

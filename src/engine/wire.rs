@@ -1,0 +1,35 @@
+//! The protocol of the engine's socket: one JSON value a line, requests one way, messages the other.
+
+use serde::{Deserialize, Serialize};
+
+use super::bus::LogEntry;
+use super::event::Stamped;
+use super::state::State;
+
+/// What a client asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Request {
+    /// The state, then everything that happens, until the connection ends.
+    Attach,
+    Up { services: Vec<String> },
+    Restart { services: Vec<String> },
+    Stop { services: Vec<String> },
+    /// Stop everything that was asked for, then end.
+    StopAndLeave,
+    Down { volumes: bool },
+}
+
+/// What a client is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "tell", rename_all = "snake_case")]
+pub enum Tell {
+    /// Replaces what the client knows: at first, and after it was too slow.
+    State(Box<State>),
+    Event(Box<Stamped>),
+    Log(Box<LogEntry>),
+    /// The request was taken; what follows from it is seen by attaching.
+    Taken,
+    /// The request was refused.
+    Refused { why: String },
+}
