@@ -138,7 +138,9 @@ impl<'a> Evaluation<'a> {
                     place,
                 )
             }
-            Reference::Env { name, default } => self.environment(name, default.as_deref(), blame),
+            Reference::Env { name, default } => {
+                self.environment(name, default.as_deref(), place, blame)
+            }
             Reference::Secret { name } => self.secret(name, blame),
             Reference::Git { what } => self.git(what, blame),
         }
@@ -214,22 +216,46 @@ impl<'a> Evaluation<'a> {
         &self,
         name: &str,
         default: Option<&str>,
+        place: Place<'a>,
         blame: &Reference,
     ) -> Result<Value, Unresolved> {
-        let Some(facts) = self.facts else {
-            return Ok(Value::default());
-        };
-        // As in a shell: `:-` covers a variable that is set to nothing, too.
-        let found = facts
-            .environment
-            .get(name)
-            .map(String::as_str)
-            .filter(|text| default.is_none() || !text.is_empty());
-        let missing = || Unresolved::NoEnv {
-            reference: written(blame),
-            name: name.to_owned(),
-        };
-        found.or(default).map(Value::plain).ok_or_else(missing)
+        let set = self.facts.and_then(|facts| facts.environment.get(name));
+        match (set, default) {
+            // As in a shell: `:-` covers a variable that is set to nothing, too.
+            (Some(text), default) if default.is_none() || !text.is_empty() => {
+                Ok(Value::plain(text))
+            }
+            (_, Some(default)) => self.default(default, place, blame),
+            (_, None) if self.facts.is_none() => Ok(Value::default()),
+            (_, None) => Err(Unresolved::NoEnv {
+                reference: written(blame),
+                name: name.to_owned(),
+            }),
+        }
+    }
+
+    /// A default may hold references; it was parsed once with the template around it.
+    fn default(
+        &self,
+        text: &str,
+        place: Place<'a>,
+        blame: &Reference,
+    ) -> Result<Value, Unresolved> {
+        if place.depth >= DEPTH {
+            return Err(Unresolved::Endless {
+                reference: written(blame),
+            });
+        }
+        let template = Template::parse(text).unwrap_or_else(|_| Template::text(text));
+        // The template lives shorter than the stack, so the question has to, too.
+        let (here, place): (Evaluation<'_>, Place<'_>) = (
+            *self,
+            Place {
+                depth: place.depth + 1,
+                ..place
+            },
+        );
+        here.read(&template, place)
     }
 
     fn secret(&self, name: &str, blame: &Reference) -> Result<Value, Unresolved> {
