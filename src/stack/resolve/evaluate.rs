@@ -163,52 +163,55 @@ impl<'a> Evaluation<'a> {
             ..place
         };
         match path {
-            [only]
-                if only == "name"
-                    && let Some(database) = place.database =>
-            {
-                Ok(Value::plain(database))
-            }
-            [only] => match service.outputs.get(only) {
-                Some(output) => {
-                    let value = self.read(&output.value, place)?;
-                    Ok(Value {
-                        secret: value.secret || output.secret,
-                        ..value
-                    })
-                }
-                None if only == "public" => self.of_port(wanted, browser_port(service), only),
-                None => self.of_port(wanted, service.main_port.as_deref(), only),
-            },
-            [env, name]
-                if env == "env"
-                    && let Some(value) = service.env.get(name) =>
-            {
-                self.read(
-                    value,
-                    Place {
-                        database: None,
-                        ..place
-                    },
-                )
+            [only] => self.own_output(wanted, only, place),
+            [env, name] if env == "env" && service.env.contains_key(name) => {
+                let outside = Place {
+                    database: None,
+                    ..place
+                };
+                self.read(&service.env[name], outside)
             }
             [database, rest @ ..]
                 if place.database.is_none() && service.databases.contains(database) =>
             {
-                let wanted = Wanted {
-                    path: rest,
-                    ..wanted
+                let within = Place {
+                    database: Some(database),
+                    ..place
                 };
                 self.output(
-                    wanted,
-                    Place {
-                        database: Some(database),
-                        ..place
+                    Wanted {
+                        path: rest,
+                        ..wanted
                     },
+                    within,
                 )
             }
             [port, output] => self.of_port(wanted, Some(port), output),
             _ => Err(no_output(wanted)),
+        }
+    }
+
+    /// An output of the service itself, or of the database that was named before it.
+    fn own_output(
+        &self,
+        wanted: Wanted<'a>,
+        name: &str,
+        place: Place<'a>,
+    ) -> Result<Value, Unresolved> {
+        let service = wanted.service;
+        if let (Some(database), "name") = (place.database, name) {
+            return Ok(Value::plain(database));
+        }
+        match service.outputs.get(name) {
+            Some(output) => {
+                let value = self.read(&output.value, place)?;
+                Ok(Value {
+                    secret: value.secret || output.secret,
+                    ..value
+                })
+            }
+            None if name == "public" => self.of_port(wanted, browser_port(service), name),
+            None => self.of_port(wanted, service.main_port.as_deref(), name),
         }
     }
 
