@@ -1,5 +1,6 @@
 //! References become text: what they say depends on who asks.
 
+mod address;
 mod error;
 mod evaluate;
 mod outputs;

@@ -23,7 +23,7 @@ fn usage(name: &str) -> PresetUse<'_> {
 fn written(template: &Template) -> String {
     let part = |part: &Part| match part {
         Part::Text(text) => text.clone(),
-        Part::Reference(Reference::Own { path }) => format!("${{self.{}}}", path.join(".")),
+        Part::Reference(own @ Reference::Own { .. }) => own.to_string(),
         Part::Reference(other) => panic!("presets refer to themselves only: {other:?}"),
     };
     template.parts.iter().map(part).collect()
@@ -121,6 +121,10 @@ fn every_file_is_in_the_catalog() {
 fn everything_that_a_preset_refers_to_is_there() {
     for name in names() {
         let service = expand(&usage(name)).expect(name);
+        assert!(
+            !shown(&service).replace("${self.", "").contains("${"),
+            "{name}"
+        );
         let outputs = service.outputs.values().map(|output| &output.value);
         for template in outputs.chain(service.env.values()) {
             for reference in template.references() {

@@ -108,13 +108,10 @@ fn suggest(wrong: &str, known: &[String], what: &str) -> String {
     }
 }
 
-/// A reference as it is written.
+/// A reference as it is written, without its default, which may be long and should not be shown.
 pub(super) fn written(reference: &Reference) -> String {
     match reference {
-        Reference::Service { service, path } => format!("${{{service}.{}}}", path.join(".")),
-        Reference::Own { path } => format!("${{self.{}}}", path.join(".")),
         Reference::Env { name, .. } => format!("${{env:{name}}}"),
-        Reference::Secret { name } => format!("${{secret:{name}}}"),
-        Reference::Git { what } => format!("${{git:{what}}}"),
+        other => other.to_string(),
     }
 }

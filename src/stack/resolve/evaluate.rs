@@ -1,17 +1,12 @@
 //! The walk from a template through outputs to text.
 
-use std::borrow::Cow;
-
 use secrecy::ExposeSecret;
 
 use super::error::{Unresolved, written};
-use super::outputs::{OF_PORT, browser_port, known_outputs};
+use super::outputs::{browser_port, known_outputs};
 use super::{Asker, Facts, Value};
-use crate::stack::{HostPort, Part, Port, Reference, Service, Source, Stack, Template};
+use crate::stack::{Part, Reference, Service, Stack, Template};
 
-/// How the engine's containers call the host.
-const HOST_FROM_CONTAINER: &str = "host.docker.internal";
-const LOOPBACK: &str = "127.0.0.1";
 /// Deeper than any honest chain of outputs.
 const DEPTH: u32 = 16;
 
@@ -38,12 +33,12 @@ struct Place<'a> {
 
 /// A reference with the text to blame.
 #[derive(Clone, Copy)]
-struct Wanted<'a> {
-    service: &'a Service,
-    path: &'a [String],
+pub(super) struct Wanted<'a> {
+    pub service: &'a Service,
+    pub path: &'a [String],
     /// The template around it is a URL, in which an IPv6 address has brackets.
-    in_url: bool,
-    reference: &'a Reference,
+    pub in_url: bool,
+    pub reference: &'a Reference,
 }
 
 impl<'a> Evaluation<'a> {
@@ -143,7 +138,9 @@ impl<'a> Evaluation<'a> {
                     place,
                 )
             }
-            Reference::Env { name, default } => self.environment(name, default.as_deref(), blame),
+            Reference::Env { name, default } => {
+                self.environment(name, default.as_deref(), place, blame)
+            }
             Reference::Secret { name } => self.secret(name, blame),
             Reference::Git { what } => self.git(what, blame),
         }
@@ -166,48 +163,27 @@ impl<'a> Evaluation<'a> {
             ..place
         };
         match path {
-            [only]
-                if only == "name"
-                    && let Some(database) = place.database =>
-            {
-                Ok(Value::plain(database))
-            }
-            [only] => match service.outputs.get(only) {
-                Some(output) => {
-                    let value = self.read(&output.value, place)?;
-                    Ok(Value {
-                        secret: value.secret || output.secret,
-                        ..value
-                    })
-                }
-                None if only == "public" => self.of_port(wanted, browser_port(service), only),
-                None => self.of_port(wanted, service.main_port.as_deref(), only),
-            },
-            [env, name]
-                if env == "env"
-                    && let Some(value) = service.env.get(name) =>
-            {
-                self.read(
-                    value,
-                    Place {
-                        database: None,
-                        ..place
-                    },
-                )
+            [only] => self.own_output(wanted, only, place),
+            [env, name] if env == "env" && service.env.contains_key(name) => {
+                let outside = Place {
+                    database: None,
+                    ..place
+                };
+                self.read(&service.env[name], outside)
             }
             [database, rest @ ..]
                 if place.database.is_none() && service.databases.contains(database) =>
             {
-                let wanted = Wanted {
-                    path: rest,
-                    ..wanted
+                let within = Place {
+                    database: Some(database),
+                    ..place
                 };
                 self.output(
-                    wanted,
-                    Place {
-                        database: Some(database),
-                        ..place
+                    Wanted {
+                        path: rest,
+                        ..wanted
                     },
+                    within,
                 )
             }
             [port, output] => self.of_port(wanted, Some(port), output),
@@ -215,132 +191,27 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn of_port(
+    /// An output of the service itself, or of the database that was named before it.
+    fn own_output(
         &self,
         wanted: Wanted<'a>,
-        name: Option<&'a str>,
-        output: &str,
+        name: &str,
+        place: Place<'a>,
     ) -> Result<Value, Unresolved> {
-        let found = name.and_then(|name| Some((name, wanted.service.ports.get(name)?)));
-        let (name, port) = found
-            .filter(|_| OF_PORT.contains(&output))
-            .ok_or_else(|| no_output(wanted))?;
-        let (host, number) = if output == "public" {
-            self.on_host(wanted, name, port)?
-        } else {
-            self.address(wanted, name, port)?
-        };
-        let bracketed = if host.contains(':') {
-            Cow::Owned(format!("[{host}]"))
-        } else {
-            Cow::Borrowed(&*host)
-        };
-        Ok(Value::plain(match output {
-            "host" if wanted.in_url => bracketed.into_owned(),
-            "host" => host.into_owned(),
-            "port" => number.to_string(),
-            _ => format!("{}://{bracketed}:{number}", port.scheme),
-        }))
-    }
-
-    /// Where the asker reaches a port.
-    fn address(
-        &self,
-        wanted: Wanted<'a>,
-        name: &str,
-        port: &'a Port,
-    ) -> Result<(Cow<'a, str>, u16), Unresolved> {
-        let Asker::Container { service: asker } = self.asker else {
-            return self.on_host(wanted, name, port);
-        };
-        let asking = self.stack.services.get(asker);
-        let target = wanted.service;
-        let is_self = target.name == asker;
-        if asking.is_some_and(|asking| asking.host_network) {
-            return if is_self {
-                Ok((LOOPBACK.into(), port.container))
-            } else {
-                self.on_host(wanted, name, port)
-            };
-        }
-        if is_on_host(target) && !is_self {
-            return Ok((
-                HOST_FROM_CONTAINER.into(),
-                self.listening(target, name, port),
-            ));
-        }
-        if let Some(asking) = asking
-            && !is_self
-            && !share_network(asking, target)
-        {
-            let reference = written(wanted.reference);
-            return Err(Unresolved::NoNetwork {
-                reference,
-                asker: asker.to_owned(),
-                service: target.name.clone(),
-            });
-        }
-        Ok((Cow::Borrowed(&target.name), port.container))
-    }
-
-    /// Where anything on the host reaches a port.
-    fn on_host(
-        &self,
-        wanted: Wanted<'a>,
-        name: &str,
-        port: &'a Port,
-    ) -> Result<(Cow<'a, str>, u16), Unresolved> {
         let service = wanted.service;
-        if is_on_host(service) {
-            return Ok((LOOPBACK.into(), self.listening(service, name, port)));
+        if let (Some(database), "name") = (place.database, name) {
+            return Ok(Value::plain(database));
         }
-        let blame = || {
-            (
-                written(wanted.reference),
-                service.name.clone(),
-                name.to_owned(),
-            )
-        };
-        if !port.publish {
-            let (reference, service, port) = blame();
-            return Err(Unresolved::NotPublished {
-                reference,
-                service,
-                port,
-            });
-        }
-        let host = if port.bind.is_unspecified() {
-            LOOPBACK.into()
-        } else {
-            port.bind.to_string().into()
-        };
-        let number = match (self.chosen(service, name), port.host, self.facts) {
-            (Some(number), _, _) | (None, HostPort::Fixed(number), _) => number,
-            (None, HostPort::Auto, None) => port.container,
-            (None, HostPort::Auto, Some(_)) => {
-                let (reference, service, port) = blame();
-                return Err(Unresolved::NoHostPort {
-                    reference,
-                    service,
-                    port,
-                });
+        match service.outputs.get(name) {
+            Some(output) => {
+                let value = self.read(&output.value, place)?;
+                Ok(Value {
+                    secret: value.secret || output.secret,
+                    ..value
+                })
             }
-        };
-        Ok((host, number))
-    }
-
-    fn chosen(&self, service: &Service, port: &str) -> Option<u16> {
-        self.facts?
-            .host_ports
-            .get(&(service.name.clone(), port.to_owned()))
-            .copied()
-    }
-
-    /// The number on which something on the host listens.
-    fn listening(&self, service: &Service, name: &str, port: &Port) -> u16 {
-        match &service.source {
-            Source::Run(_) => self.chosen(service, name).unwrap_or(port.container),
-            _ => port.container,
+            None if name == "public" => self.of_port(wanted, browser_port(service), name),
+            None => self.of_port(wanted, service.main_port.as_deref(), name),
         }
     }
 
@@ -348,22 +219,46 @@ impl<'a> Evaluation<'a> {
         &self,
         name: &str,
         default: Option<&str>,
+        place: Place<'a>,
         blame: &Reference,
     ) -> Result<Value, Unresolved> {
-        let Some(facts) = self.facts else {
-            return Ok(Value::default());
-        };
-        // As in a shell: `:-` covers a variable that is set to nothing, too.
-        let found = facts
-            .environment
-            .get(name)
-            .map(String::as_str)
-            .filter(|text| default.is_none() || !text.is_empty());
-        let missing = || Unresolved::NoEnv {
-            reference: written(blame),
-            name: name.to_owned(),
-        };
-        found.or(default).map(Value::plain).ok_or_else(missing)
+        let set = self.facts.and_then(|facts| facts.environment.get(name));
+        match (set, default) {
+            // As in a shell: `:-` covers a variable that is set to nothing, too.
+            (Some(text), default) if default.is_none() || !text.is_empty() => {
+                Ok(Value::plain(text))
+            }
+            (_, Some(default)) => self.default(default, place, blame),
+            (_, None) if self.facts.is_none() => Ok(Value::default()),
+            (_, None) => Err(Unresolved::NoEnv {
+                reference: written(blame),
+                name: name.to_owned(),
+            }),
+        }
+    }
+
+    /// A default may hold references; it was parsed once with the template around it.
+    fn default(
+        &self,
+        text: &str,
+        place: Place<'a>,
+        blame: &Reference,
+    ) -> Result<Value, Unresolved> {
+        if place.depth >= DEPTH {
+            return Err(Unresolved::Endless {
+                reference: written(blame),
+            });
+        }
+        let template = Template::parse(text).unwrap_or_else(|_| Template::text(text));
+        // The template lives shorter than the stack, so the question has to, too.
+        let (here, place): (Evaluation<'_>, Place<'_>) = (
+            *self,
+            Place {
+                depth: place.depth + 1,
+                ..place
+            },
+        );
+        here.read(&template, place)
     }
 
     fn secret(&self, name: &str, blame: &Reference) -> Result<Value, Unresolved> {
@@ -398,24 +293,7 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// Listens on the host itself, whatever is published.
-fn is_on_host(service: &Service) -> bool {
-    service.host_network || matches!(service.source, Source::Run(_))
-}
-
-/// Services without networks are on `default`.
-fn share_network(a: &Service, b: &Service) -> bool {
-    let is_on = |service: &Service, key: &String| match service.networks.as_slice() {
-        [] => key == "default",
-        networks => networks.contains(key),
-    };
-    match a.networks.as_slice() {
-        [] => is_on(b, &"default".to_owned()),
-        networks => networks.iter().any(|key| is_on(b, key)),
-    }
-}
-
-fn no_output(wanted: Wanted<'_>) -> Unresolved {
+pub(super) fn no_output(wanted: Wanted<'_>) -> Unresolved {
     Unresolved::NoOutput {
         reference: written(wanted.reference),
         service: wanted.service.name.clone(),

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use crate::stack::presets::{self, PresetUse};
 use crate::stack::{
-    Condition, HostPort, Job, Kubernetes, Limits, Need, Network, Part, Port, Promote, Protocol,
-    Reference, Restart, Role, SecretSource, Service, Source, Stack, StackKubernetes, Stop,
-    Template, Volume,
+    Condition, HostPort, Job, Kubernetes, Limits, Need, Network, Port, Promote, Protocol, Restart,
+    Role, SecretSource, Service, Source, Stack, StackKubernetes, Stop, Template, Volume,
 };
 
 pub fn stack(services: impl IntoIterator<Item = Service>) -> Stack {
@@ -143,40 +142,6 @@ pub fn http(container: u16) -> Port {
     }
 }
 
-/// `${…}` for tests: no escapes, nothing nested.
 pub fn template(text: &str) -> Template {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some((before, tail)) = rest.split_once("${") {
-        let (inner, after) = tail.split_once('}').expect("closed");
-        parts.push(Part::Text(before.to_owned()));
-        parts.push(Part::Reference(reference(inner)));
-        rest = after;
-    }
-    parts.push(Part::Text(rest.to_owned()));
-    Template { parts }
-}
-
-fn reference(inner: &str) -> Reference {
-    if let Some((kind, what)) = inner.split_once(':') {
-        let (name, default) = match what.split_once(":-") {
-            Some((name, default)) => (name.to_owned(), Some(default.to_owned())),
-            None => (what.to_owned(), None),
-        };
-        return match kind {
-            "env" => Reference::Env { name, default },
-            "secret" => Reference::Secret { name },
-            _ => Reference::Git { what: name },
-        };
-    }
-    let mut path = inner.split('.').map(str::to_owned);
-    match path.next().expect("a name") {
-        own if own == "self" => Reference::Own {
-            path: path.collect(),
-        },
-        service => Reference::Service {
-            service,
-            path: path.collect(),
-        },
-    }
+    Template::parse(text).expect("a template")
 }

@@ -192,6 +192,12 @@ fn the_environment_has_defaults_like_a_shell() {
     assert_eq!(text(&stack, "${env:EMPTY:-x}", SHELL), "x");
     assert_eq!(text(&stack, "[${env:EMPTY}]", SHELL), "[]");
     assert_eq!(text(&stack, "${env:NOT:-}", SHELL), "");
+    assert_eq!(
+        text(&stack, "${env:NOT:-${db.host}:${env:NEITHER:-1}}", IN_API),
+        "db:1"
+    );
+    let secret = read(&stack, "${env:NOT:-${secret:JWT}}", SHELL).expect("a value");
+    assert!(secret.secret);
     assert_eq!(text(&stack, "${git:sha}", SHELL), "abc123");
 }
 
