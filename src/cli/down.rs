@@ -29,8 +29,18 @@ pub async fn down(global: &GlobalArgs, arguments: &DownArgs) -> Result<ExitCode,
     if arguments.volumes && !arguments.yes {
         agree(&session)?;
     }
-    let removal = Removal { volumes: arguments.volumes };
-    let code = end(&session, global, Goal::Down(removal), &Request::Down { volumes: removal.volumes }).await?;
+    let removal = Removal {
+        volumes: arguments.volumes,
+    };
+    let code = end(
+        &session,
+        global,
+        Goal::Down(removal),
+        &Request::Down {
+            volumes: removal.volumes,
+        },
+    )
+    .await?;
     if code == ExitCode::Done {
         session.store.remember(None).map_err(CliError::state)?;
     }
@@ -47,12 +57,17 @@ pub async fn stop(global: &GlobalArgs, arguments: &StopArgs) -> Result<ExitCode,
     if named.is_empty() {
         return end(&session, global, Goal::Stop(all), &Request::StopAndLeave).await;
     }
-    let ask = Request::Stop { services: arguments.services.clone() };
+    let ask = Request::Stop {
+        services: arguments.services.clone(),
+    };
     if session.store.lock().map_err(CliError::state)?.is_some() {
         return end(&session, global, Goal::Stop(named), &ask).await;
     }
     let stopped = |state: &State| {
-        let running = named.iter().filter_map(|name| state.service(name)).any(|service| service.has_started() || service.work.is_some());
+        let running = named
+            .iter()
+            .filter_map(|name| state.service(name))
+            .any(|service| service.has_started() || service.work.is_some());
         (!running).then_some(Outcome::Done)
     };
     through_engine(&session, global, &ask, stopped).await
@@ -61,7 +76,11 @@ pub async fn stop(global: &GlobalArgs, arguments: &StopArgs) -> Result<ExitCode,
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
 pub async fn start(global: &GlobalArgs, arguments: &StartArgs) -> Result<ExitCode, CliError> {
-    let up = UpArgs { services: arguments.services.clone(), wait: true, ..UpArgs::default() };
+    let up = UpArgs {
+        services: arguments.services.clone(),
+        wait: true,
+        ..UpArgs::default()
+    };
     super::up::run(global, &up).await
 }
 
@@ -77,7 +96,12 @@ pub async fn restart(global: &GlobalArgs, arguments: &RestartArgs) -> Result<Exi
         let feed = Feed::attach(&socket).await.map_err(CliError::state)?;
         let before = feed.state;
         let names: Vec<String> = if services.is_empty() {
-            before.services.iter().filter(|s| s.info.wanted).map(|s| s.info.name.clone()).collect()
+            before
+                .services
+                .iter()
+                .filter(|s| s.info.wanted)
+                .map(|s| s.info.name.clone())
+                .collect()
         } else {
             services.clone()
         };
@@ -88,18 +112,34 @@ pub async fn restart(global: &GlobalArgs, arguments: &RestartArgs) -> Result<Exi
     let all: BTreeSet<String> = session.stack.services.keys().cloned().collect();
     let named: BTreeSet<String> = arguments.services.iter().cloned().collect();
     let stopping = if named.is_empty() { all } else { named };
-    let code = end(&session, global, Goal::Stop(stopping), &Request::StopAndLeave).await?;
+    let code = end(
+        &session,
+        global,
+        Goal::Stop(stopping),
+        &Request::StopAndLeave,
+    )
+    .await?;
     if code != ExitCode::Done {
         return Ok(code);
     }
-    start(global, &StartArgs { services: arguments.services.clone() }).await
+    start(
+        global,
+        &StartArgs {
+            services: arguments.services.clone(),
+        },
+    )
+    .await
 }
 
 /// Done once each of `names` lives a new life and is ready in it, or has given up.
 fn renewed(state: &State, before: &State, names: &[String]) -> Option<Outcome> {
     let lives = |state: &State, name: &str| -> Vec<_> {
         let instances = state.service(name).map(|service| &service.instances);
-        instances.into_iter().flatten().filter_map(|(_, i)| i.found.as_ref().map(|f| f.generation.clone())).collect()
+        instances
+            .into_iter()
+            .flatten()
+            .filter_map(|(_, i)| i.found.as_ref().map(|f| f.generation.clone()))
+            .collect()
     };
     let mut failures = Vec::new();
     for name in names {
@@ -110,7 +150,11 @@ fn renewed(state: &State, before: &State, names: &[String]) -> Option<Outcome> {
             return None;
         }
     }
-    Some(if failures.is_empty() { Outcome::Done } else { Outcome::Failed(failures) })
+    Some(if failures.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Failed(failures)
+    })
 }
 
 /// Asks the running engine, and shows what follows until `enough`.
@@ -122,12 +166,21 @@ async fn through_engine(
 ) -> Result<ExitCode, CliError> {
     let socket = session.socket()?;
     let mut feed = Feed::attach(&socket).await.map_err(CliError::state)?;
-    request(&socket, ask).await.map_err(|error| CliError::Own { message: error.to_string(), help: None })?;
+    request(&socket, ask).await.map_err(|error| CliError::Own {
+        message: error.to_string(),
+        help: None,
+    })?;
     let mut screen = Output::open(global.json, "");
     let mut interrupts = Interrupts::listen()?;
     let deadline = Some(Instant::now() + RESTART);
-    let ended =
-        Follow { feed: &mut feed, screen: &mut screen, interrupts: &mut interrupts, deadline }.until(enough).await;
+    let ended = Follow {
+        feed: &mut feed,
+        screen: &mut screen,
+        interrupts: &mut interrupts,
+        deadline,
+    }
+    .until(enough)
+    .await;
     screen.close(&feed.state);
     Ok(match ended {
         Ended::Verdict(Outcome::Failed(_)) => ExitCode::ServiceFailed,
@@ -138,26 +191,48 @@ async fn through_engine(
 }
 
 /// Through the running engine, which ends with it; else with one of our own.
-async fn end(session: &Session, global: &GlobalArgs, goal: Goal, ask: &Request) -> Result<ExitCode, CliError> {
+async fn end(
+    session: &Session,
+    global: &GlobalArgs,
+    goal: Goal,
+    ask: &Request,
+) -> Result<ExitCode, CliError> {
     let mut screen = Output::open(global.json, "");
     let mut interrupts = Interrupts::listen()?;
     let lock = session.store.lock().map_err(CliError::state)?;
     if lock.is_none() {
         let socket = session.socket()?;
         let mut feed = Feed::attach(&socket).await.map_err(CliError::state)?;
-        request(&socket, ask).await.map_err(|error| CliError::Own { message: error.to_string(), help: None })?;
-        let ended = Follow { feed: &mut feed, screen: &mut screen, interrupts: &mut interrupts, deadline: None }
-            .until(|_| None)
-            .await;
+        request(&socket, ask).await.map_err(|error| CliError::Own {
+            message: error.to_string(),
+            help: None,
+        })?;
+        let ended = Follow {
+            feed: &mut feed,
+            screen: &mut screen,
+            interrupts: &mut interrupts,
+            deadline: None,
+        }
+        .until(|_| None)
+        .await;
         screen.close(&feed.state);
-        return Ok(if ended == Ended::Interrupted { ExitCode::Interrupted } else { ExitCode::Done });
+        return Ok(if ended == Ended::Interrupted {
+            ExitCode::Interrupted
+        } else {
+            ExitCode::Done
+        });
     }
     let engine = Engine::new(session.setup(goal, Until::Told, false).await?);
     let mut feed = Feed::inside(engine.subscribe(), engine.inputs());
     let running = tokio::spawn(engine.run());
-    let ended = Follow { feed: &mut feed, screen: &mut screen, interrupts: &mut interrupts, deadline: None }
-        .until(|_| None)
-        .await;
+    let ended = Follow {
+        feed: &mut feed,
+        screen: &mut screen,
+        interrupts: &mut interrupts,
+        deadline: None,
+    }
+    .until(|_| None)
+    .await;
     if ended == Ended::Interrupted {
         running.abort();
         screen.close(&feed.state);
@@ -166,7 +241,10 @@ async fn end(session: &Session, global: &GlobalArgs, goal: Goal, ask: &Request) 
     let outcome = running.await.unwrap_or(Outcome::Left);
     screen.close(&feed.state);
     match outcome {
-        Outcome::OtherCheckout { dir } => Err(CliError::OtherCheckout { dir, name: session.stack.name.clone() }),
+        Outcome::OtherCheckout { dir } => Err(CliError::OtherCheckout {
+            dir,
+            name: session.stack.name.clone(),
+        }),
         Outcome::Failed(failures) => match failures.into_iter().next() {
             Some((_, failure)) => Err(CliError::Runtime(failure)),
             None => Ok(ExitCode::ServiceFailed),
@@ -197,6 +275,9 @@ fn agree(session: &Session) -> Result<(), CliError> {
     if super::output::ask(&format!("Remove {list} with all data in them?")) {
         Ok(())
     } else {
-        Err(CliError::Usage { message: "nothing was removed".to_owned(), help: None })
+        Err(CliError::Usage {
+            message: "nothing was removed".to_owned(),
+            help: None,
+        })
     }
 }

@@ -17,7 +17,10 @@ pub async fn run(global: &GlobalArgs, arguments: &EnvArgs) -> Result<ExitCode, C
     let session = Session::open(global)?;
     session.check_names(&arguments.services)?;
     let loaded = session.facts().await?;
-    let facts = Facts { host_ports: host_ports(&session.store.ports()), ..loaded.facts };
+    let facts = Facts {
+        host_ports: host_ports(&session.store.ports()),
+        ..loaded.facts
+    };
     let mut settings = BTreeMap::new();
     for service in session.stack.services.values() {
         if arguments.services.is_empty() || arguments.services.contains(&service.name) {
@@ -56,11 +59,17 @@ fn of_service(session: &Session, service: &Service, facts: &Facts) -> BTreeMap<S
 
 fn variable(service: &str, output: &str) -> String {
     let name = format!("{service}_{output}").to_ascii_uppercase();
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+    name.chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect()
 }
 
 /// For a `.env` file: double quotes, as every reader of the format takes them.
 fn quoted(value: &str) -> String {
-    let escaped = value.replace('\\', r"\\").replace('"', "\\\"").replace('$', "\\$").replace('\n', "\\n");
+    let escaped = value
+        .replace('\\', r"\\")
+        .replace('"', "\\\"")
+        .replace('$', "\\$")
+        .replace('\n', "\\n");
     format!("\"{escaped}\"")
 }

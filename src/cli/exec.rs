@@ -16,24 +16,38 @@ pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, 
     let session = Session::open(global)?;
     session.check_names(std::slice::from_ref(&arguments.service))?;
     let docker = session.docker().await?;
-    let look = Look { project: session.stack.name.clone(), ..Look::default() };
+    let look = Look {
+        project: session.stack.name.clone(),
+        ..Look::default()
+    };
     let observed = docker.look(&look).await?;
-    let mut running =
-        observed.containers.iter().filter(|c| c.service == arguments.service && c.is_running());
+    let mut running = observed
+        .containers
+        .iter()
+        .filter(|c| c.service == arguments.service && c.is_running());
     let Some(container) = running.next() else {
         let message = format!("no container of `{}` runs", arguments.service);
         let error = RuntimeError::new(FailureClass::Other, message);
-        return Err(error.help(format!("`dev why {}` says why", arguments.service)).into());
+        return Err(error
+            .help(format!("`dev why {}` says why", arguments.service))
+            .into());
     };
     let mut command = Vec::new();
     for argument in &arguments.command {
         match argument.to_str() {
             Some(text) => command.push(text.to_owned()),
-            None => return Err(CliError::usage("the engine takes only arguments that are UTF-8")),
+            None => {
+                return Err(CliError::usage(
+                    "the engine takes only arguments that are UTF-8",
+                ));
+            }
         }
     }
     let tty = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let spec = ExecSpec { tty, ..ExecSpec::new(command) };
+    let spec = ExecSpec {
+        tty,
+        ..ExecSpec::new(command)
+    };
     let code = docker.exec_interactive(&container.id, &spec).await?;
     Ok(ExitCode::Command(u8::try_from(code).unwrap_or(1)))
 }

@@ -10,7 +10,10 @@ const DEADLINE: Duration = Duration::from_secs(5);
 
 pub async fn facts(stack: &Stack) -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
-    for (what, arguments) in [("sha", ["rev-parse", "HEAD"].as_slice()), ("branch", &["branch", "--show-current"])] {
+    for (what, arguments) in [
+        ("sha", ["rev-parse", "HEAD"].as_slice()),
+        ("branch", &["branch", "--show-current"]),
+    ] {
         if mentions(stack, what)
             && let Some(answer) = ask(stack, arguments).await
         {
@@ -22,15 +25,23 @@ pub async fn facts(stack: &Stack) -> BTreeMap<String, String> {
 
 async fn ask(stack: &Stack, arguments: &[&str]) -> Option<String> {
     let mut command = tokio::process::Command::new("git");
-    command.args(arguments).current_dir(&stack.dir).kill_on_drop(true);
-    let output = tokio::time::timeout(DEADLINE, command.output()).await.ok()?.ok()?;
+    command
+        .args(arguments)
+        .current_dir(&stack.dir)
+        .kill_on_drop(true);
+    let output = tokio::time::timeout(DEADLINE, command.output())
+        .await
+        .ok()?
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (output.status.success() && !text.is_empty()).then_some(text)
 }
 
 fn mentions(stack: &Stack, wanted: &str) -> bool {
     let asks = |template: &Template| {
-        template.references().any(|reference| matches!(reference, Reference::Git { what } if what == wanted))
+        template
+            .references()
+            .any(|reference| matches!(reference, Reference::Git { what } if what == wanted))
     };
     stack.services.values().any(|service| {
         let build_args = match &service.source {

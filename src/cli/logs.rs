@@ -39,7 +39,9 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
     let mut printer = Printer {
         redactor: Redactor::new(loaded.facts.secrets.values()),
         gutter: Gutter::new(names.iter().map(String::as_str), look()),
-        since: arguments.since.map_or(0, |since| i128::from(since.from(now())) * NANOS),
+        since: arguments
+            .since
+            .map_or(0, |since| i128::from(since.from(now())) * NANOS),
         grep: arguments.grep.clone(),
         json: global.json,
     };
@@ -54,22 +56,33 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
         }
     };
     let project = session.stack.name.clone();
-    let ask = Look { project: project.clone(), ..Look::default() };
+    let ask = Look {
+        project: project.clone(),
+        ..Look::default()
+    };
     let world = Arc::new(DockerWorld::new(docker.clone()));
     // Subscribed before the look, so that no container begins between them.
     let changes = world.changes(&project);
     let observed = docker.look(&ask).await?;
-    let containers: Vec<ObservedContainer> =
-        observed.containers.into_iter().filter(|container| names.contains(&container.service)).collect();
+    let containers: Vec<ObservedContainer> = observed
+        .containers
+        .into_iter()
+        .filter(|container| names.contains(&container.service))
+        .collect();
     let mut entries: Vec<Entry> = names.iter().flat_map(|name| kept(&session, name)).collect();
     for container in &containers {
         let newest = newest(&entries, container);
         let lines = world.logs(&container.id, newest, false);
-        let more = lines.map(|line| Entry::new(container, line)).collect::<Vec<_>>().await;
+        let more = lines
+            .map(|line| Entry::new(container, line))
+            .collect::<Vec<_>>()
+            .await;
         entries.extend(more.into_iter().filter(|entry| entry.at > newest));
     }
-    let last: Vec<(ObservedContainer, i128)> =
-        containers.into_iter().map(|container| (container.clone(), newest(&entries, &container))).collect();
+    let last: Vec<(ObservedContainer, i128)> = containers
+        .into_iter()
+        .map(|container| (container.clone(), newest(&entries, &container)))
+        .collect();
     printer.print_all(entries, arguments.tail);
     if arguments.follow {
         let mut interrupts = Interrupts::listen()?;
@@ -94,12 +107,22 @@ struct Entry {
 impl Entry {
     fn new(container: &ObservedContainer, line: LogLine) -> Self {
         let (service, index) = (container.service.clone(), container.index);
-        Self { service, index, at: line.at, error: line.error, line: line.line }
+        Self {
+            service,
+            index,
+            at: line.at,
+            error: line.error,
+            line: line.line,
+        }
     }
 }
 
 fn kept(session: &Session, service: &str) -> Vec<Entry> {
-    let replicas = session.stack.services.get(service).map_or(1, |service| service.replicas);
+    let replicas = session
+        .stack
+        .services
+        .get(service)
+        .map_or(1, |service| service.replicas);
     let folder = session.store.logs();
     let of = |index: u32| {
         let lines = logs::read(&folder, &format!("{service}-{index}")).into_iter();
@@ -107,12 +130,20 @@ fn kept(session: &Session, service: &str) -> Vec<Entry> {
     };
     (1..=replicas.max(1))
         .flat_map(of)
-        .map(|(index, at, error, line)| Entry { service: service.to_owned(), index, at, error, line })
+        .map(|(index, at, error, line)| Entry {
+            service: service.to_owned(),
+            index,
+            at,
+            error,
+            line,
+        })
         .collect()
 }
 
 fn newest(entries: &[Entry], container: &ObservedContainer) -> i128 {
-    let own = entries.iter().filter(|e| e.service == container.service && e.index == container.index);
+    let own = entries
+        .iter()
+        .filter(|e| e.service == container.service && e.index == container.index);
     own.map(|entry| entry.at).max().unwrap_or(0)
 }
 
@@ -132,10 +163,15 @@ async fn follow(
     let mut begin = |lines: &mut Lines, container: ObservedContainer, after: i128| {
         if followed.insert(container.generation()) {
             let stream = world.logs(&container.id, after, true);
-            lines.push(stream.map(move |line| Entry::new(&container, line)).filter(move |e| {
-                let new = e.at > after;
-                async move { new }
-            }).boxed());
+            lines.push(
+                stream
+                    .map(move |line| Entry::new(&container, line))
+                    .filter(move |e| {
+                        let new = e.at > after;
+                        async move { new }
+                    })
+                    .boxed(),
+            );
         }
     };
     for (container, after) in last {
@@ -179,7 +215,8 @@ impl Printer {
         entries.retain(|entry| self.wants(entry));
         entries.sort_by_key(|entry| entry.at);
         if let Tail::Last(count) = tail {
-            let mut seen: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+            let mut seen: std::collections::BTreeMap<String, usize> =
+                std::collections::BTreeMap::new();
             let mut keep: Vec<Entry> = Vec::new();
             for entry in entries.into_iter().rev() {
                 let seen = seen.entry(entry.service.clone()).or_default();
@@ -203,7 +240,11 @@ impl Printer {
     }
 
     fn wants(&self, entry: &Entry) -> bool {
-        entry.at >= self.since && self.grep.as_ref().is_none_or(|grep| grep.is_match(&entry.line))
+        entry.at >= self.since
+            && self
+                .grep
+                .as_ref()
+                .is_none_or(|grep| grep.is_match(&entry.line))
     }
 
     fn write(&self, entry: &Entry) {
@@ -211,7 +252,13 @@ impl Printer {
         if self.json {
             let at = u64::try_from(entry.at / NANOS).unwrap_or(0);
             let (service, index, error) = (entry.service.clone(), entry.index, entry.error);
-            let entry = LogEntry { service, index, at, error, line };
+            let entry = LogEntry {
+                service,
+                index,
+                at,
+                error,
+                line,
+            };
             if let Ok(text) = serde_json::to_string(&entry) {
                 to_stdout(&text);
             }

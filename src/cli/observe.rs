@@ -22,11 +22,16 @@ pub async fn state(session: &Session) -> Result<State, CliError> {
     let running = tokio::spawn(engine.run());
     while feed.next().await.is_some() {}
     match running.await.unwrap_or(Outcome::Left) {
-        Outcome::OtherCheckout { dir } => Err(CliError::OtherCheckout { dir, name: session.stack.name.clone() }),
-        Outcome::Failed(failures) => match failures.into_iter().find(|(service, _)| service.is_empty()) {
-            Some((_, failure)) => Err(CliError::Runtime(failure)),
-            None => Ok(feed.state),
-        },
+        Outcome::OtherCheckout { dir } => Err(CliError::OtherCheckout {
+            dir,
+            name: session.stack.name.clone(),
+        }),
+        Outcome::Failed(failures) => {
+            match failures.into_iter().find(|(service, _)| service.is_empty()) {
+                Some((_, failure)) => Err(CliError::Runtime(failure)),
+                None => Ok(feed.state),
+            }
+        }
         Outcome::Done | Outcome::Left => Ok(feed.state),
     }
 }

@@ -21,7 +21,11 @@ pub async fn run(global: &GlobalArgs, arguments: &OpenArgs) -> Result<ExitCode, 
         .iter()
         .filter(|service| names.is_empty() || names.contains(&service.info.name))
         .filter_map(|service| {
-            let address = service.info.addresses.iter().find(|address| address.starts_with("http"))?;
+            let address = service
+                .info
+                .addresses
+                .iter()
+                .find(|address| address.starts_with("http"))?;
             Some((service.info.name.as_str(), address.as_str()))
         })
         .collect();
@@ -30,13 +34,19 @@ pub async fn run(global: &GlobalArgs, arguments: &OpenArgs) -> Result<ExitCode, 
         [] => return Err(CliError::usage("nothing here has a web address")),
         several => {
             let list: Vec<&str> = several.iter().map(|(name, _)| *name).collect();
-            return Err(CliError::usage(format!("several have a web address, name one: {}", list.join(", "))));
+            return Err(CliError::usage(format!(
+                "several have a web address, name one: {}",
+                list.join(", ")
+            )));
         }
     };
     let opener = OPENERS.into_iter().find_map(|name| which::which(name).ok());
     match opener {
         Some(opener) if !arguments.print => {
-            let opened = tokio::process::Command::new(opener).arg(&address).status().await;
+            let opened = tokio::process::Command::new(opener)
+                .arg(&address)
+                .status()
+                .await;
             opened.map_err(CliError::state)?;
         }
         _ => to_stdout(&address),

@@ -23,7 +23,13 @@ impl Output {
     pub fn open(json: bool, footer: &str) -> Self {
         let mode = mode(json);
         let look = look();
-        Self { view: on_stdout(mode, look, footer), mode, look, last: State::default(), broken: false }
+        Self {
+            view: on_stdout(mode, look, footer),
+            mode,
+            look,
+            last: State::default(),
+            broken: false,
+        }
     }
 
     pub fn event(&mut self, state: &State, event: &Stamped) {

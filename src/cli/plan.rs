@@ -21,7 +21,10 @@ pub async fn run(global: &GlobalArgs, arguments: &PlanArgs) -> Result<ExitCode, 
     } else {
         arguments.services.iter().cloned().collect()
     };
-    let goal = Goal::Up { services, stopped: BTreeSet::new() };
+    let goal = Goal::Up {
+        services,
+        stopped: BTreeSet::new(),
+    };
     let engine = Engine::new(session.setup(goal, Until::Ready, false).await?);
     let plan = engine.preview().await?;
     if global.json {

@@ -17,10 +17,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // Nobody reads it: then there is nobody to tell.
             let _gone = error.print();
-            return if error.exit_code() == 0 { ExitCode::Done } else { ExitCode::Usage };
+            return if error.exit_code() == 0 {
+                ExitCode::Done
+            } else {
+                ExitCode::Usage
+            };
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -33,7 +40,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             report(&error);
-            if beside { error.exit_code().beside_a_command() } else { error.exit_code() }
+            if beside {
+                error.exit_code().beside_a_command()
+            } else {
+                error.exit_code()
+            }
         }
     };
     // A read of the terminal cannot be cancelled, and must not keep the process.
@@ -70,7 +81,11 @@ fn report(error: &CliError) {
         output::to_stderr(&crate::stack::file::render(errors, color, width()));
         return;
     }
-    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let theme = if color {
+        GraphicalTheme::unicode()
+    } else {
+        GraphicalTheme::unicode_nocolor()
+    };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(width());
     let mut text = String::new();
     match handler.render_report(&mut text, error) {
@@ -81,5 +96,9 @@ fn report(error: &CliError) {
 
 fn width() -> usize {
     let term = console::Term::stderr();
-    if term.is_term() { usize::from(term.size().1).clamp(40, 120) } else { 100 }
+    if term.is_term() {
+        usize::from(term.size().1).clamp(40, 120)
+    } else {
+        100
+    }
 }

@@ -54,7 +54,13 @@ impl Session {
             let options: Vec<String> = envs.iter().map(|env| format!("--env {env}")).collect();
             remark = Some(format!("as the running stack: {}", options.join(" ")));
         }
-        Ok(Self { environment, stack: loaded.stack, store, request, remark })
+        Ok(Self {
+            environment,
+            stack: loaded.stack,
+            store,
+            request,
+            remark,
+        })
     }
 
     /// # Errors
@@ -86,7 +92,10 @@ impl Session {
     /// A secret cannot be had.
     pub async fn facts(&self) -> Result<Loaded, CliError> {
         let facts = read_facts(&self.stack, &self.store, &self.environment.variables).await?;
-        Ok(Loaded { stack: self.stack.clone(), facts })
+        Ok(Loaded {
+            stack: self.stack.clone(),
+            facts,
+        })
     }
 
     fn reload(&self) -> Reload {
@@ -99,7 +108,9 @@ impl Session {
                 let stack = tokio::task::spawn_blocking(move || load(&request)).await;
                 let stack = stack.map_err(|error| error.to_string())?;
                 let stack = stack.map_err(|error| super::error::plain(&error))?.stack;
-                let facts = read_facts(&stack, &store, &variables).await.map_err(|error| error.to_string())?;
+                let facts = read_facts(&stack, &store, &variables)
+                    .await
+                    .map_err(|error| error.to_string())?;
                 Ok(Loaded { stack, facts })
             })
         })
@@ -110,8 +121,14 @@ impl Session {
     /// # Errors
     /// The runtime folder cannot be made.
     pub fn socket(&self) -> Result<Utf8PathBuf, CliError> {
-        let runtime = self.environment.get("XDG_RUNTIME_DIR").map(Utf8PathBuf::from).filter(|dir| dir.is_dir());
-        self.store.socket(runtime.as_deref()).map_err(CliError::state)
+        let runtime = self
+            .environment
+            .get("XDG_RUNTIME_DIR")
+            .map(Utf8PathBuf::from)
+            .filter(|dir| dir.is_dir());
+        self.store
+            .socket(runtime.as_deref())
+            .map_err(CliError::state)
     }
 
     /// Names that the stack does not have are errors, with the nearest one that it has.
@@ -119,7 +136,10 @@ impl Session {
     /// # Errors
     /// The first unknown name.
     pub fn check_names(&self, names: &[String]) -> Result<(), CliError> {
-        match names.iter().find(|name| !self.stack.services.contains_key(*name)) {
+        match names
+            .iter()
+            .find(|name| !self.stack.services.contains_key(*name))
+        {
             None => Ok(()),
             Some(name) => {
                 let known: Vec<&str> = self.stack.services.keys().map(String::as_str).collect();
@@ -139,20 +159,33 @@ async fn read_facts(
     variables: &BTreeMap<String, String>,
 ) -> Result<Facts, CliError> {
     let kept = store.secrets();
-    let context =
-        secret::Context { dir: &stack.dir, kept: &kept, environment: variables, random: secret::random };
+    let context = secret::Context {
+        dir: &stack.dir,
+        kept: &kept,
+        environment: variables,
+        random: secret::random,
+    };
     let (secrets, errors) = secret::load(&stack.secrets, &context).await;
     if !errors.is_empty() {
         return Err(CliError::Secrets(errors));
     }
     let git = super::git::facts(stack).await;
-    Ok(Facts { environment: variables.clone(), secrets, git, ..Facts::default() })
+    Ok(Facts {
+        environment: variables.clone(),
+        secrets,
+        git,
+        ..Facts::default()
+    })
 }
 
 fn start_dir(global: &GlobalArgs) -> Result<Utf8PathBuf, CliError> {
     let current = std::env::current_dir().map_err(CliError::state)?;
-    let current = Utf8PathBuf::from_path_buf(current)
-        .map_err(|path| CliError::usage(format!("the current folder's name is not UTF-8: {}", path.display())))?;
+    let current = Utf8PathBuf::from_path_buf(current).map_err(|path| {
+        CliError::usage(format!(
+            "the current folder's name is not UTF-8: {}",
+            path.display()
+        ))
+    })?;
     Ok(match &global.directory {
         Some(dir) => current.join(dir),
         None => current,

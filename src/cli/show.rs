@@ -6,11 +6,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use super::error::CliError;
+use super::output::Output;
 use crate::engine::event::Event;
 use crate::engine::feed::{Feed, News};
 use crate::engine::goal::Outcome;
 use crate::engine::state::State;
-use super::output::Output;
 
 /// The live view is drawn anew this often at most.
 const FRAME: Duration = Duration::from_millis(100);
@@ -97,6 +97,8 @@ impl Follow<'_> {
 
 /// Milliseconds since 1970.
 pub fn now() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

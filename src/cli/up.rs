@@ -15,13 +15,13 @@ use super::output::Output;
 use super::session::Session;
 use super::show::{Ended, Follow, Interrupts};
 use crate::engine::core::Engine;
+use crate::engine::default_services;
 use crate::engine::feed::{Feed, request};
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::{Command, Input};
 use crate::engine::serve;
 use crate::engine::store::{Lock, Remembered};
 use crate::engine::wire::Request;
-use crate::engine::default_services;
 
 /// How long a background engine may take until it listens.
 const BIRTH: Duration = Duration::from_secs(20);
@@ -32,11 +32,20 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
     let begun = std::time::Instant::now();
     let session = Session::open(global)?;
     session.check_names(&arguments.services)?;
-    let mut screen = Output::open(global.json, if arguments.wait || arguments.detach { "" } else { "Ctrl-C stops" });
+    let mut screen = Output::open(
+        global.json,
+        if arguments.wait || arguments.detach {
+            ""
+        } else {
+            "Ctrl-C stops"
+        },
+    );
     if let Some(remark) = &session.remark {
         screen.remark(remark);
     }
-    let deadline = arguments.wait_timeout.map(|timeout| Instant::now() + timeout);
+    let deadline = arguments
+        .wait_timeout
+        .map(|timeout| Instant::now() + timeout);
     match session.store.lock().map_err(CliError::state)? {
         None => beside(&session, arguments, screen, deadline, begun).await,
         Some(lock) if arguments.background => background(&session, arguments, lock).await,
@@ -58,8 +67,14 @@ fn wanted(session: &Session, arguments: &UpArgs) -> BTreeSet<String> {
 }
 
 fn remember(session: &Session, arguments: &UpArgs) -> Result<(), CliError> {
-    let remembered = Remembered { envs: session.request.envs.clone(), scope: arguments.services.clone() };
-    session.store.remember(Some(&remembered)).map_err(CliError::state)
+    let remembered = Remembered {
+        envs: session.request.envs.clone(),
+        scope: arguments.services.clone(),
+    };
+    session
+        .store
+        .remember(Some(&remembered))
+        .map_err(CliError::state)
 }
 
 /// An engine of this process's own.
@@ -73,8 +88,16 @@ struct Running {
     _lock: Lock,
 }
 
-async fn begin(session: &Session, arguments: &UpArgs, lock: Lock, until: Until) -> Result<Running, CliError> {
-    let goal = Goal::Up { services: wanted(session, arguments), stopped: BTreeSet::new() };
+async fn begin(
+    session: &Session,
+    arguments: &UpArgs,
+    lock: Lock,
+    until: Until,
+) -> Result<Running, CliError> {
+    let goal = Goal::Up {
+        services: wanted(session, arguments),
+        stopped: BTreeSet::new(),
+    };
     let setup = session.setup(goal, until, true).await?;
     remember(session, arguments)?;
     let engine = Engine::new(setup);
@@ -85,7 +108,15 @@ async fn begin(session: &Session, arguments: &UpArgs, lock: Lock, until: Until) 
     let cancel = CancellationToken::new();
     let server = tokio::spawn(serve::serve(listener, inputs.clone(), cancel.clone()));
     let engine = tokio::spawn(engine.run());
-    Ok(Running { feed, inputs, engine, server, cancel, socket, _lock: lock })
+    Ok(Running {
+        feed,
+        inputs,
+        engine,
+        server,
+        cancel,
+        socket,
+        _lock: lock,
+    })
 }
 
 impl Running {
@@ -115,11 +146,20 @@ async fn own(
     begun: std::time::Instant,
 ) -> Result<ExitCode, CliError> {
     let mut interrupts = Interrupts::listen()?;
-    let until = if arguments.wait { Until::Ready } else { Until::Told };
+    let until = if arguments.wait {
+        Until::Ready
+    } else {
+        Until::Told
+    };
     let mut running = begin(session, arguments, lock, until).await?;
-    let ended = Follow { feed: &mut running.feed, screen: &mut screen, interrupts: &mut interrupts, deadline }
-        .until(|_| None)
-        .await;
+    let ended = Follow {
+        feed: &mut running.feed,
+        screen: &mut screen,
+        interrupts: &mut interrupts,
+        deadline,
+    }
+    .until(|_| None)
+    .await;
     match ended {
         Ended::Interrupted => {
             if arguments.wait {
@@ -131,10 +171,14 @@ async fn own(
             }
             screen.remark("stopping; once more to leave at once");
             running.tell(Command::StopAndLeave).await;
-            let again =
-                Follow { feed: &mut running.feed, screen: &mut screen, interrupts: &mut interrupts, deadline: None }
-                    .until(|_| None)
-                    .await;
+            let again = Follow {
+                feed: &mut running.feed,
+                screen: &mut screen,
+                interrupts: &mut interrupts,
+                deadline: None,
+            }
+            .until(|_| None)
+            .await;
             if again == Ended::Interrupted {
                 running.tell(Command::Leave).await;
             }
@@ -153,7 +197,14 @@ async fn own(
         Ended::Bye | Ended::Verdict(_) => {
             let state = running.feed.state.clone();
             let outcome = running.end().await;
-            conclude(session, &outcome, &mut screen, &state, begun, arguments.wait)
+            conclude(
+                session,
+                &outcome,
+                &mut screen,
+                &state,
+                begun,
+                arguments.wait,
+            )
         }
     }
 }
@@ -169,7 +220,10 @@ fn conclude(
     match outcome {
         Outcome::OtherCheckout { dir } => {
             screen.close(state);
-            Err(CliError::OtherCheckout { dir: dir.clone(), name: session.stack.name.clone() })
+            Err(CliError::OtherCheckout {
+                dir: dir.clone(),
+                name: session.stack.name.clone(),
+            })
         }
         Outcome::Failed(failures) => {
             if let Some((_, failure)) = failures.iter().find(|(service, _)| service.is_empty()) {
@@ -194,16 +248,28 @@ fn conclude(
     }
 }
 
-fn failure_code(outcome: &Outcome, failures: &[(String, crate::engine::event::Failure)]) -> ExitCode {
+fn failure_code(
+    outcome: &Outcome,
+    failures: &[(String, crate::engine::event::Failure)],
+) -> ExitCode {
     if outcome.is_late() {
         return ExitCode::NotReady;
     }
-    let worst = failures.iter().map(|(_, failure)| ExitCode::from(failure.class));
-    worst.filter(|code| *code != ExitCode::NotReady).next().unwrap_or(ExitCode::ServiceFailed)
+    let worst = failures
+        .iter()
+        .map(|(_, failure)| ExitCode::from(failure.class));
+    worst
+        .filter(|code| *code != ExitCode::NotReady)
+        .next()
+        .unwrap_or(ExitCode::ServiceFailed)
 }
 
 /// The process that `-d` leaves behind: an engine without a view.
-async fn background(session: &Session, arguments: &UpArgs, lock: Lock) -> Result<ExitCode, CliError> {
+async fn background(
+    session: &Session,
+    arguments: &UpArgs,
+    lock: Lock,
+) -> Result<ExitCode, CliError> {
     // Without a session of its own it would end with the terminal it was started from.
     rustix::process::setsid().map_err(|error| CliError::state(error.into()))?;
     let mut interrupts = Interrupts::listen()?;
@@ -227,7 +293,10 @@ async fn detach(
     begun: std::time::Instant,
 ) -> Result<ExitCode, CliError> {
     let program = std::env::current_exe().map_err(CliError::state)?;
-    let log = fs_err::File::create(session.store.engine_log()).map_err(CliError::state)?.into_parts().0;
+    let log = fs_err::File::create(session.store.engine_log())
+        .map_err(CliError::state)?
+        .into_parts()
+        .0;
     let errors = log.try_clone().map_err(CliError::state)?;
     let mut command = tokio::process::Command::new(program);
     if let Some(directory) = &global.directory {
@@ -242,8 +311,15 @@ async fn detach(
     for env in &session.request.envs {
         command.arg("--env").arg(env);
     }
-    command.arg("up").arg("--background").args(&arguments.services);
-    command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
+    command
+        .arg("up")
+        .arg("--background")
+        .args(&arguments.services);
+    command
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(errors)
+        .process_group(0);
     let mut child = command.spawn().map_err(CliError::state)?;
     let socket = session.socket()?;
     let born = Instant::now() + BIRTH;
@@ -253,7 +329,10 @@ async fn detach(
         }
         if child.try_wait().map_err(CliError::state)?.is_some() || Instant::now() > born {
             let said = fs_err::read_to_string(session.store.engine_log()).unwrap_or_default();
-            return Err(CliError::Own { message: "the engine in the background did not come up".to_owned(), help: Some(said) });
+            return Err(CliError::Own {
+                message: "the engine in the background did not come up".to_owned(),
+                help: Some(said),
+            });
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
@@ -278,7 +357,15 @@ async fn beside(
     }
     screen.remark("attached to the running `dev up`; Ctrl-C detaches");
     let feed = Feed::attach(&socket).await.map_err(CliError::state)?;
-    attached(session, feed, arguments.detach || arguments.wait, screen, deadline, begun).await
+    attached(
+        session,
+        feed,
+        arguments.detach || arguments.wait,
+        screen,
+        deadline,
+        begun,
+    )
+    .await
 }
 
 async fn attached(
@@ -290,9 +377,16 @@ async fn attached(
     begun: std::time::Instant,
 ) -> Result<ExitCode, CliError> {
     let mut interrupts = Interrupts::listen()?;
-    let verdict = |state: &crate::engine::state::State| if until_ready { state.verdict() } else { None };
-    let ended =
-        Follow { feed: &mut feed, screen: &mut screen, interrupts: &mut interrupts, deadline }.until(verdict).await;
+    let verdict =
+        |state: &crate::engine::state::State| if until_ready { state.verdict() } else { None };
+    let ended = Follow {
+        feed: &mut feed,
+        screen: &mut screen,
+        interrupts: &mut interrupts,
+        deadline,
+    }
+    .until(verdict)
+    .await;
     let state = feed.state.clone();
     match ended {
         Ended::Verdict(outcome) => conclude(session, &outcome, &mut screen, &state, begun, true),
@@ -303,7 +397,10 @@ async fn attached(
         Ended::Bye if until_ready => {
             screen.close(&state);
             let said = fs_err::read_to_string(session.store.engine_log()).unwrap_or_default();
-            Err(CliError::Own { message: "the engine ended before the stack was ready".to_owned(), help: Some(said) })
+            Err(CliError::Own {
+                message: "the engine ended before the stack was ready".to_owned(),
+                help: Some(said),
+            })
         }
         Ended::Bye => {
             screen.close(&state);
@@ -312,7 +409,11 @@ async fn attached(
         Ended::Interrupted => {
             screen.remark("detached; the stack goes on running");
             screen.close(&state);
-            Ok(if until_ready { ExitCode::Interrupted } else { ExitCode::Done })
+            Ok(if until_ready {
+                ExitCode::Interrupted
+            } else {
+                ExitCode::Done
+            })
         }
     }
 }

@@ -36,10 +36,18 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
             feed
         }
     };
-    let ended = Follow { feed: &mut feed, screen: &mut output, interrupts: &mut interrupts, deadline }
-        .until(|state| verdict(state, &arguments.services))
-        .await;
-    output.conclude(&crate::view::status::only(feed.state.clone(), &arguments.services), begun.elapsed());
+    let ended = Follow {
+        feed: &mut feed,
+        screen: &mut output,
+        interrupts: &mut interrupts,
+        deadline,
+    }
+    .until(|state| verdict(state, &arguments.services))
+    .await;
+    output.conclude(
+        &crate::view::status::only(feed.state.clone(), &arguments.services),
+        begun.elapsed(),
+    );
     Ok(match ended {
         Ended::Verdict(Outcome::Done) => ExitCode::Done,
         Ended::Verdict(outcome) if outcome.is_late() => ExitCode::NotReady,

@@ -47,19 +47,28 @@ pub struct Subscription {
 
 impl Default for Bus {
     fn default() -> Self {
-        Self { messages: broadcast::channel(BACKLOG).0 }
+        Self {
+            messages: broadcast::channel(BACKLOG).0,
+        }
     }
 }
 
 impl Bus {
     /// For the state's owner alone: `state` has to hold exactly what was sent so far.
     pub fn subscribe(&self, state: &State) -> Subscription {
-        Subscription { state: state.clone(), messages: self.messages.subscribe() }
+        Subscription {
+            state: state.clone(),
+            messages: self.messages.subscribe(),
+        }
     }
 
     /// Nobody listening is no error: the state is kept for whoever comes.
     pub fn event(&self, at: u64, event: Event) -> Arc<Stamped> {
-        let stamped = Arc::new(Stamped { v: VERSION, at, event });
+        let stamped = Arc::new(Stamped {
+            v: VERSION,
+            at,
+            event,
+        });
         let _nobody = self.messages.send(Message::Event(Arc::clone(&stamped)));
         stamped
     }
@@ -72,6 +81,9 @@ impl Bus {
 /// Asks a running engine for a subscription; `None`: it has ended.
 pub async fn subscribe(inputs: &mpsc::Sender<Input>) -> Option<Subscription> {
     let (reply, answer) = oneshot::channel();
-    inputs.send(Input::Command(Command::Subscribe { reply })).await.ok()?;
+    inputs
+        .send(Input::Command(Command::Subscribe { reply }))
+        .await
+        .ok()?;
     answer.await.ok()
 }

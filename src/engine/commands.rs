@@ -13,14 +13,20 @@ use std::sync::Arc;
 impl Engine {
     /// Adds services to what is up; what gave up is tried again.
     pub(super) fn up(&mut self, names: Vec<String>) {
-        let names: BTreeSet<String> =
-            if names.is_empty() { default_services(&self.stack) } else { names.into_iter().collect() };
+        let names: BTreeSet<String> = if names.is_empty() {
+            default_services(&self.stack)
+        } else {
+            names.into_iter().collect()
+        };
         let again = self.stack.closure(names.iter().map(String::as_str));
         if let Goal::Up { services, stopped } = &mut self.goal {
             services.extend(names);
             stopped.retain(|name| !again.contains(name));
         } else {
-            self.goal = Goal::Up { services: names, stopped: BTreeSet::new() };
+            self.goal = Goal::Up {
+                services: names,
+                stopped: BTreeSet::new(),
+            };
         }
         for service in again {
             self.retry(&service);
@@ -31,8 +37,15 @@ impl Engine {
     /// # Errors
     /// In words: a name that the stack does not have.
     pub(super) fn restart(&mut self, names: &[String]) -> Result<(), String> {
-        let names: Vec<String> = if names.is_empty() { self.scope().into_iter().collect() } else { names.to_vec() };
-        if let Some(unknown) = names.iter().find(|name| !self.stack.services.contains_key(*name)) {
+        let names: Vec<String> = if names.is_empty() {
+            self.scope().into_iter().collect()
+        } else {
+            names.to_vec()
+        };
+        if let Some(unknown) = names
+            .iter()
+            .find(|name| !self.stack.services.contains_key(*name))
+        {
             return Err(format!("the stack has no service `{unknown}`"));
         }
         if let Goal::Up { services, stopped } = &mut self.goal {
@@ -43,12 +56,22 @@ impl Engine {
         }
         for name in names {
             self.retry(&name);
-            if self.stack.services.get(&name).is_some_and(crate::stack::Service::is_job) {
+            if self
+                .stack
+                .services
+                .get(&name)
+                .is_some_and(crate::stack::Service::is_job)
+            {
                 self.rerun.insert(name);
                 continue;
             }
-            let lives = self.observed.containers.iter().filter(|c| c.service == name && c.is_running());
-            self.bounce.extend(lives.map(crate::plan::observed::ObservedContainer::generation));
+            let lives = self
+                .observed
+                .containers
+                .iter()
+                .filter(|c| c.service == name && c.is_running());
+            self.bounce
+                .extend(lives.map(crate::plan::observed::ObservedContainer::generation));
         }
         self.begin_again();
         Ok(())

@@ -37,7 +37,8 @@ pub struct Loaded {
 }
 
 /// Reads the stack again, with the same layers. The error is plain text for people.
-pub type Reload = Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, Result<Loaded, String>> + Send + Sync>;
+pub type Reload =
+    Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, Result<Loaded, String>> + Send + Sync>;
 
 /// What an engine starts with.
 pub struct Setup {
@@ -136,7 +137,10 @@ impl Engine {
             seed: BTreeSet::new(),
             walk: Walk::default(),
             cancels: BTreeMap::new(),
-            look: LookState { wanted: true, ..LookState::default() },
+            look: LookState {
+                wanted: true,
+                ..LookState::default()
+            },
             outcome: None,
             inputs,
             queue,
@@ -166,7 +170,10 @@ impl Engine {
     }
 
     pub(super) fn notice(&mut self, level: Level, text: impl Into<String>) {
-        self.emit(Event::Notice { level, text: text.into() });
+        self.emit(Event::Notice {
+            level,
+            text: text.into(),
+        });
     }
 
     /// The services that are to run now; empty unless the goal is `Up`.
@@ -187,7 +194,12 @@ impl Engine {
         let services = self.service_infos();
         let same = self.state.name == self.stack.name
             && self.state.services.len() == services.len()
-            && self.state.services.iter().zip(&services).all(|(known, info)| known.info == *info);
+            && self
+                .state
+                .services
+                .iter()
+                .zip(&services)
+                .all(|(known, info)| known.info == *info);
         if !same {
             self.announce_anyway();
         }
@@ -197,7 +209,11 @@ impl Engine {
     pub(super) fn announce_anyway(&mut self) {
         let services = self.service_infos();
         let layers = self.stack.layers.iter().map(ToString::to_string).collect();
-        self.emit(Event::Stack { name: self.stack.name.clone(), layers, services });
+        self.emit(Event::Stack {
+            name: self.stack.name.clone(),
+            layers,
+            services,
+        });
     }
 
     fn service_infos(&self) -> Vec<ServiceInfo> {
@@ -225,11 +241,23 @@ impl Engine {
         let published = service.ports.iter().filter(|(_, port)| port.publish);
         let mut found: Vec<(bool, String)> = published
             .filter_map(|(name, port)| {
-                let key = PortKey { service: service.name.clone(), port: name.clone(), index: 1 };
+                let key = PortKey {
+                    service: service.name.clone(),
+                    port: name.clone(),
+                    index: 1,
+                };
                 let number = self.allocations.get(&key)?;
-                let host = if port.bind.is_unspecified() { "127.0.0.1".to_owned() } else { port.bind.to_string() };
+                let host = if port.bind.is_unspecified() {
+                    "127.0.0.1".to_owned()
+                } else {
+                    port.bind.to_string()
+                };
                 let plain = format!("{host}:{number}");
-                let text = if port.scheme.starts_with("http") { format!("{}://{plain}", port.scheme) } else { plain };
+                let text = if port.scheme.starts_with("http") {
+                    format!("{}://{plain}", port.scheme)
+                } else {
+                    plain
+                };
                 Some((service.main_port.as_ref() != Some(name), text))
             })
             .collect();
@@ -255,7 +283,9 @@ impl Engine {
 
 /// Milliseconds since 1970.
 pub(super) fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -275,9 +305,17 @@ fn redact(mut event: Event, redactor: &Redactor) -> Event {
         Event::Probe { answer, .. } | Event::NotAlive { answer, .. } => text(answer),
         Event::GaveUp { why, .. } => failure(why),
         Event::Restarting { failure: why, .. } => failure(why),
-        Event::Operation { step: super::event::Step::Failed { failure: why }, .. } => failure(why),
-        Event::Operation { step: super::event::Step::Progress { text: line, .. }, .. } => text(line),
-        Event::Notice { text: line, .. } | Event::LastLine { line, .. } | Event::StackRejected { error: line } => {
+        Event::Operation {
+            step: super::event::Step::Failed { failure: why },
+            ..
+        } => failure(why),
+        Event::Operation {
+            step: super::event::Step::Progress { text: line, .. },
+            ..
+        } => text(line),
+        Event::Notice { text: line, .. }
+        | Event::LastLine { line, .. }
+        | Event::StackRejected { error: line } => {
             text(line);
         }
         _ => {}

@@ -60,7 +60,8 @@ impl Walk {
         let mut overtaken = Vec::new();
         for (ticket, flight) in &mut self.flying {
             let place = self.plan.operations.iter().position(|operation| {
-                operation.subject == flight.operation.subject && operation.action.same_call(&flight.operation.action)
+                operation.subject == flight.operation.subject
+                    && operation.action.same_call(&flight.operation.action)
             });
             flight.place = place;
             match place {
@@ -86,7 +87,11 @@ impl Walk {
             let ticket = self.next_ticket;
             self.next_ticket += 1;
             self.progress[id] = Progress::Flying;
-            let flight = Flight { operation: operation.clone(), input: input.clone(), place: Some(id) };
+            let flight = Flight {
+                operation: operation.clone(),
+                input: input.clone(),
+                place: Some(id),
+            };
             self.flying.insert(ticket, flight);
             launches.push(Launch {
                 ticket,
@@ -140,7 +145,9 @@ impl Walk {
 
     /// The operation that flies under a ticket, if the plan at hand still has it; else as it was begun.
     pub fn operation(&self, ticket: Ticket) -> Option<Operation> {
-        self.flying.get(&ticket).map(|flight| flight.operation.clone())
+        self.flying
+            .get(&ticket)
+            .map(|flight| flight.operation.clone())
     }
 
     /// What an operation's input stands for, as far as it is known.
@@ -148,7 +155,10 @@ impl Walk {
         match input {
             Input::Known(value) => Some(value.clone()),
             Input::From(_) => {
-                let flight = self.flying.values().find(|flight| flight.operation.subject == operation.subject)?;
+                let flight = self
+                    .flying
+                    .values()
+                    .find(|flight| flight.operation.subject == operation.subject)?;
                 flight.input.clone()
             }
         }

@@ -37,15 +37,25 @@ pub struct Feed {
 
 #[derive(Debug)]
 enum Source {
-    Inside { messages: broadcast::Receiver<Message>, inputs: mpsc::Sender<Input> },
-    Socket { lines: Lines<BufReader<OwnedReadHalf>>, _writer: OwnedWriteHalf },
+    Inside {
+        messages: broadcast::Receiver<Message>,
+        inputs: mpsc::Sender<Input>,
+    },
+    Socket {
+        lines: Lines<BufReader<OwnedReadHalf>>,
+        _writer: OwnedWriteHalf,
+    },
 }
 
 impl Feed {
     /// Of an engine in this process; `inputs` is where to ask again after falling behind.
     pub fn inside(subscription: Subscription, inputs: mpsc::Sender<Input>) -> Self {
         let Subscription { state, messages } = subscription;
-        Self { state, source: Source::Inside { messages, inputs }, ended: false }
+        Self {
+            state,
+            source: Source::Inside { messages, inputs },
+            ended: false,
+        }
     }
 
     /// Attaches to the engine behind a socket.
@@ -58,10 +68,21 @@ impl Feed {
         let mut lines = BufReader::new(reader).lines();
         let first = tokio::time::timeout(ANSWER, lines.next_line()).await;
         let first = first.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
-        let Some(Tell::State(state)) = first.and_then(|line| serde_json::from_str(&line).ok()) else {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "the engine speaks another version"));
+        let Some(Tell::State(state)) = first.and_then(|line| serde_json::from_str(&line).ok())
+        else {
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::InvalidData,
+                "the engine speaks another version",
+            ));
         };
-        Ok(Self { state: *state, source: Source::Socket { lines, _writer: writer }, ended: false })
+        Ok(Self {
+            state: *state,
+            source: Source::Socket {
+                lines,
+                _writer: writer,
+            },
+            ended: false,
+        })
     }
 
     /// The next news, taken into the state already; `None`: the engine has ended. May be dropped while it waits.

@@ -14,20 +14,49 @@ use crate::runtime::world::{Change, Output};
 /// One thing that happened, or was asked.
 #[derive(Debug)]
 pub enum Input {
-    Looked { epoch: u64, sources: SourceHashes, result: Result<Observed, RuntimeError> },
-    Operated { ticket: Ticket, millis: u64, result: Result<Output, RuntimeError> },
+    Looked {
+        epoch: u64,
+        sources: SourceHashes,
+        result: Result<Observed, RuntimeError>,
+    },
+    Operated {
+        ticket: Ticket,
+        millis: u64,
+        result: Result<Output, RuntimeError>,
+    },
     /// A pull or build that a newer plan did not want.
-    Cancelled { ticket: Ticket },
-    Progress { ticket: Ticket, text: String, done: u64, total: u64 },
+    Cancelled {
+        ticket: Ticket,
+    },
+    Progress {
+        ticket: Ticket,
+        text: String,
+        done: u64,
+        total: u64,
+    },
     Probed(ProbeReport),
     /// The liveness probe of a life that was ready.
     Alive(ProbeReport),
-    Provisioned { service: String, index: u32, generation: Generation, result: Result<(), RuntimeError> },
+    Provisioned {
+        service: String,
+        index: u32,
+        generation: Generation,
+        result: Result<(), RuntimeError>,
+    },
     Changed(Change),
     Files(crate::watch::Batch),
-    Synced { service: String, files: usize, first: String, millis: u64, result: Result<(), RuntimeError> },
+    Synced {
+        service: String,
+        files: usize,
+        first: String,
+        millis: u64,
+        result: Result<(), RuntimeError>,
+    },
     Reloaded(Result<Box<Loaded>, String>),
-    LastLine { service: String, line: String },
+    LastLine {
+        service: String,
+        line: String,
+    },
     Command(Command),
     /// Nothing but the time.
     Tick,
@@ -37,15 +66,26 @@ pub enum Input {
 #[derive(Debug)]
 pub enum Command {
     /// Add these services (and what they need) to what is up; those that gave up are tried again. Empty: all.
-    Up { services: Vec<String> },
+    Up {
+        services: Vec<String>,
+    },
     /// End the present life of these services and begin a new one.
-    Restart { services: Vec<String>, reply: oneshot::Sender<Result<(), String>> },
-    Stop { services: Vec<String> },
-    Down { removal: Removal },
+    Restart {
+        services: Vec<String>,
+        reply: oneshot::Sender<Result<(), String>>,
+    },
+    Stop {
+        services: Vec<String>,
+    },
+    Down {
+        removal: Removal,
+    },
     /// Stop what was asked for, then end.
     StopAndLeave,
     /// A view wants to follow.
-    Subscribe { reply: oneshot::Sender<super::bus::Subscription> },
+    Subscribe {
+        reply: oneshot::Sender<super::bus::Subscription>,
+    },
     /// End at once; what runs goes on running.
     Leave,
 }

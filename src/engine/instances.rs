@@ -49,7 +49,10 @@ struct Attended {
 impl Default for Instances {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { attended: BTreeMap::new(), execs: Arc::new(Semaphore::new(cores)) }
+        Self {
+            attended: BTreeMap::new(),
+            execs: Arc::new(Semaphore::new(cores)),
+        }
     }
 }
 
@@ -82,8 +85,17 @@ impl Engine {
             .filter(|container| container.is_running() && scope.contains(&container.service))
             .cloned()
             .collect();
-        let present: BTreeSet<(String, u32)> = running.iter().map(|c| (c.service.clone(), c.index)).collect();
-        let gone: Vec<_> = self.instances.attended.keys().filter(|key| !present.contains(*key)).cloned().collect();
+        let present: BTreeSet<(String, u32)> = running
+            .iter()
+            .map(|c| (c.service.clone(), c.index))
+            .collect();
+        let gone: Vec<_> = self
+            .instances
+            .attended
+            .keys()
+            .filter(|key| !present.contains(*key))
+            .cloned()
+            .collect();
         for (service, index) in gone {
             self.instances.end(&service, index);
         }
@@ -103,7 +115,10 @@ impl Engine {
         let same_life = known.is_some_and(|known| known.generation == generation);
         self.instances.end(&key.0, key.1);
         let cancel = self.stop.child_token();
-        let reads_log = matches!(probe.as_ref().map(|probe| &probe.kind), Some(ProbeKind::Log { .. }));
+        let reads_log = matches!(
+            probe.as_ref().map(|probe| &probe.kind),
+            Some(ProbeKind::Log { .. })
+        );
         let (lines, reader) = mpsc::channel(PROBE_LINES);
         if self.watching || reads_log {
             let lines = reads_log.then(|| lines.clone());
@@ -143,7 +158,8 @@ impl Engine {
         let prober = self.prober(container, probe, subject, Some(lines));
         let inputs = self.inputs.clone();
         let (reports, mut reported) = mpsc::channel::<ProbeReport>(16);
-        self.tasks.spawn(async move { prober.run(reports, cancel).await });
+        self.tasks
+            .spawn(async move { prober.run(reports, cancel).await });
         self.tasks.spawn(async move {
             while let Some(report) = reported.recv().await {
                 if inputs.send(Input::Probed(report)).await.is_err() {
@@ -166,7 +182,11 @@ impl Engine {
             let world = world.clone();
             let id = id.clone();
             Box::pin(async move {
-                let spec = ExecSpec { command, timeout: Some(timeout), ..ExecSpec::default() };
+                let spec = ExecSpec {
+                    command,
+                    timeout: Some(timeout),
+                    ..ExecSpec::default()
+                };
                 match world.exec(&id, &spec).await {
                     Ok(output) => Ok((output.code, output.output)),
                     Err(error) => Err(error.to_string()),
@@ -186,23 +206,47 @@ impl Engine {
     fn target(&self, container: &ObservedContainer) -> Target {
         let routable = self.world.bridge_is_routable();
         let published = container.ports.iter().map(|(number, _, address, host)| {
-            let ip = if address.is_unspecified() { std::net::Ipv4Addr::LOCALHOST.into() } else { *address };
+            let ip = if address.is_unspecified() {
+                std::net::Ipv4Addr::LOCALHOST.into()
+            } else {
+                *address
+            };
             (*number, SocketAddr::new(ip, *host))
         });
         Target {
-            bridge: container.addresses.values().next().copied().filter(|_| routable),
+            bridge: container
+                .addresses
+                .values()
+                .next()
+                .copied()
+                .filter(|_| routable),
             published: published.collect(),
         }
     }
 
     pub(super) fn probed(&mut self, report: ProbeReport) {
-        let ProbeReport { service, index, generation, passed, answer } = report;
+        let ProbeReport {
+            service,
+            index,
+            generation,
+            passed,
+            answer,
+        } = report;
         let known = self.instances.attended.get(&(service.clone(), index));
         if known.is_none_or(|known| known.generation != generation) {
             return;
         }
-        let was_ready = self.state.service(&service).is_some_and(super::state::ServiceState::is_ready);
-        self.emit(Event::Probe { service: service.clone(), index, generation: generation.clone(), passed, answer });
+        let was_ready = self
+            .state
+            .service(&service)
+            .is_some_and(super::state::ServiceState::is_ready);
+        self.emit(Event::Probe {
+            service: service.clone(),
+            index,
+            generation: generation.clone(),
+            passed,
+            answer,
+        });
         if passed {
             self.provision_or_ready(&service, index, &generation);
         } else if was_ready {
@@ -211,7 +255,12 @@ impl Engine {
     }
 
     fn provision_or_ready(&mut self, service: &str, index: u32, generation: &Generation) {
-        let commands = self.desired.provision.get(service).cloned().unwrap_or_default();
+        let commands = self
+            .desired
+            .provision
+            .get(service)
+            .cloned()
+            .unwrap_or_default();
         let done = self
             .state
             .service(service)
@@ -222,14 +271,18 @@ impl Engine {
             return;
         }
         let key = (service.to_owned(), index);
-        let Some(attended) = self.instances.attended.get_mut(&key) else { return };
+        let Some(attended) = self.instances.attended.get_mut(&key) else {
+            return;
+        };
         if attended.provisioning {
             return;
         }
         attended.provisioning = true;
         attended.provision_tries += 1;
-        let commands: Vec<Vec<String>> =
-            commands.into_iter().map(|command| command.into_iter().map(|value| value.text).collect()).collect();
+        let commands: Vec<Vec<String>> = commands
+            .into_iter()
+            .map(|command| command.into_iter().map(|value| value.text).collect())
+            .collect();
         let world = self.world.clone();
         let (service, generation) = (service.to_owned(), generation.clone());
         self.report_provision(&service, Step::Started);
@@ -241,7 +294,12 @@ impl Engine {
                     break;
                 }
             }
-            Input::Provisioned { service, index, generation, result }
+            Input::Provisioned {
+                service,
+                index,
+                generation,
+                result,
+            }
         });
     }
 
@@ -252,7 +310,9 @@ impl Engine {
         generation: Generation,
         result: Result<(), RuntimeError>,
     ) {
-        let Some(attended) = self.instances.attended.get_mut(&(service.clone(), index)) else { return };
+        let Some(attended) = self.instances.attended.get_mut(&(service.clone(), index)) else {
+            return;
+        };
         if attended.generation != generation {
             return;
         }
@@ -260,12 +320,21 @@ impl Engine {
         match result {
             Ok(()) => {
                 self.report_provision(&service, Step::Done { millis: 0 });
-                self.emit(Event::Provisioned { service: service.clone(), index, generation: generation.clone() });
+                self.emit(Event::Provisioned {
+                    service: service.clone(),
+                    index,
+                    generation: generation.clone(),
+                });
                 self.became_ready(&service, index, &generation);
             }
             Err(error) => {
                 let failure = error.0;
-                self.report_provision(&service, Step::Failed { failure: failure.clone() });
+                self.report_provision(
+                    &service,
+                    Step::Failed {
+                        failure: failure.clone(),
+                    },
+                );
                 let spent = self
                     .instances
                     .attended
@@ -282,12 +351,25 @@ impl Engine {
     }
 
     fn reprobe(&mut self, service: &str, index: u32) {
-        let found = self.observed.containers.iter().find(|c| c.service == service && c.index == index).cloned();
-        let tries = self.instances.attended.get(&(service.to_owned(), index)).map_or(0, |a| a.provision_tries);
+        let found = self
+            .observed
+            .containers
+            .iter()
+            .find(|c| c.service == service && c.index == index)
+            .cloned();
+        let tries = self
+            .instances
+            .attended
+            .get(&(service.to_owned(), index))
+            .map_or(0, |a| a.provision_tries);
         if let Some(container) = found {
             self.instances.end(service, index);
             self.attend_one(&container);
-            if let Some(attended) = self.instances.attended.get_mut(&(service.to_owned(), index)) {
+            if let Some(attended) = self
+                .instances
+                .attended
+                .get_mut(&(service.to_owned(), index))
+            {
                 attended.provision_tries = tries;
             }
         }
@@ -297,7 +379,10 @@ impl Engine {
         if let Some(supervisor) = self.supervisors.get_mut(&service) {
             supervisor.on_failed(failure.clone(), now());
         }
-        self.emit(Event::GaveUp { service, why: failure });
+        self.emit(Event::GaveUp {
+            service,
+            why: failure,
+        });
     }
 
     fn report_provision(&mut self, service: &str, step: Step) {
@@ -311,7 +396,10 @@ impl Engine {
     }
 
     fn became_ready(&mut self, service: &str, index: u32, generation: &Generation) {
-        let ready = self.state.service(service).is_some_and(super::state::ServiceState::is_ready);
+        let ready = self
+            .state
+            .service(service)
+            .is_some_and(super::state::ServiceState::is_ready);
         if ready && let Some(supervisor) = self.supervisors.get_mut(service) {
             supervisor.on_ready(now());
         }
@@ -320,21 +408,40 @@ impl Engine {
 
     /// Liveness is asked from the first readiness on.
     fn watch_alive(&mut self, service: &str, index: u32, generation: &Generation) {
-        let Some(probe) = self.stack.services.get(service).and_then(|service| service.alive.clone()) else { return };
-        let found = self.observed.containers.iter().find(|c| c.generation() == *generation).cloned();
+        let Some(probe) = self
+            .stack
+            .services
+            .get(service)
+            .and_then(|service| service.alive.clone())
+        else {
+            return;
+        };
+        let found = self
+            .observed
+            .containers
+            .iter()
+            .find(|c| c.generation() == *generation)
+            .cloned();
         let key = (service.to_owned(), index);
-        let Some(attended) = self.instances.attended.get_mut(&key) else { return };
+        let Some(attended) = self.instances.attended.get_mut(&key) else {
+            return;
+        };
         let Some(container) = found else { return };
         if attended.alive {
             return;
         }
         attended.alive = true;
         let cancel = attended.cancel.clone();
-        let subject = Subject { service: service.to_owned(), index, generation: generation.clone() };
+        let subject = Subject {
+            service: service.to_owned(),
+            index,
+            generation: generation.clone(),
+        };
         let prober = self.prober(&container, probe, subject, None);
         let inputs = self.inputs.clone();
         let (reports, mut reported) = mpsc::channel::<ProbeReport>(16);
-        self.tasks.spawn(async move { prober.run(reports, cancel).await });
+        self.tasks
+            .spawn(async move { prober.run(reports, cancel).await });
         self.tasks.spawn(async move {
             while let Some(report) = reported.recv().await {
                 if inputs.send(Input::Alive(report)).await.is_err() {
@@ -345,29 +452,54 @@ impl Engine {
     }
 
     pub(super) fn alive(&mut self, report: ProbeReport) {
-        let ProbeReport { service, index, generation, passed, answer } = report;
+        let ProbeReport {
+            service,
+            index,
+            generation,
+            passed,
+            answer,
+        } = report;
         if passed || self.bounce.contains(&generation) {
             return;
         }
         self.bounce.insert(generation);
-        self.emit(Event::NotAlive { service, index, answer });
+        self.emit(Event::NotAlive {
+            service,
+            index,
+            answer,
+        });
         self.look.wanted = true;
     }
 
     /// Reads a container's log into the ring on disk, to the views, and to a probe that waits for a line.
     fn follow_log(&self, container: &ObservedContainer, probe: Option<mpsc::Sender<String>>) {
         let (service, index) = (container.service.clone(), container.index);
-        let limit = self.stack.services.get(&service).and_then(|service| service.limits.log);
+        let limit = self
+            .stack
+            .services
+            .get(&service)
+            .and_then(|service| service.limits.log);
         let name = format!("{service}-{index}");
-        let mut ring = match Ring::open(&self.store.logs(), &name, limit.map_or(super::logs::DEFAULT_LIMIT, |l| l / 2)) {
+        let mut ring = match Ring::open(
+            &self.store.logs(),
+            &name,
+            limit.map_or(super::logs::DEFAULT_LIMIT, |l| l / 2),
+        ) {
             Ok(ring) => Some(ring),
             Err(_) => None,
         };
         let newest = ring.as_ref().map_or(0, Ring::newest);
         let started = chrono::DateTime::parse_from_rfc3339(&container.started_at);
-        let started = started.ok().and_then(|at| at.timestamp_nanos_opt()).map_or(0, i128::from);
+        let started = started
+            .ok()
+            .and_then(|at| at.timestamp_nanos_opt())
+            .map_or(0, i128::from);
         // A probe has to see this life's lines from the first one on; the ring takes only what is new to it.
-        let since = if probe.is_some() { started } else { newest.max(started) };
+        let since = if probe.is_some() {
+            started
+        } else {
+            newest.max(started)
+        };
         let mut lines = self.world.logs(&container.id, since, true);
         let bus = self.bus.clone();
         let redactor = Arc::clone(&self.redactor);
@@ -384,16 +516,29 @@ impl Engine {
                 if line.at <= newest {
                     continue;
                 }
-                if ring.as_mut().is_some_and(|ring| ring.append(index, &line).is_err()) {
+                if ring
+                    .as_mut()
+                    .is_some_and(|ring| ring.append(index, &line).is_err())
+                {
                     ring = None;
                 }
-                if shown.is_none_or(|at| at.elapsed() >= LAST_LINE) && !line.line.trim().is_empty() {
+                if shown.is_none_or(|at| at.elapsed() >= LAST_LINE) && !line.line.trim().is_empty()
+                {
                     shown = Some(tokio::time::Instant::now());
-                    let last = Input::LastLine { service: service.clone(), line: line.line.clone() };
+                    let last = Input::LastLine {
+                        service: service.clone(),
+                        line: line.line.clone(),
+                    };
                     let _later = inputs.try_send(last);
                 }
                 let at = u64::try_from(line.at / 1_000_000).unwrap_or(0);
-                bus.log(LogEntry { service: service.clone(), index, at, error: line.error, line: line.line });
+                bus.log(LogEntry {
+                    service: service.clone(),
+                    index,
+                    at,
+                    error: line.error,
+                    line: line.line,
+                });
             }
         };
         self.tasks.spawn(async move {
@@ -407,11 +552,19 @@ async fn provision(
     container: &str,
     command: Vec<String>,
 ) -> Result<(), RuntimeError> {
-    let spec = ExecSpec { command, timeout: Some(Duration::from_secs(30)), ..ExecSpec::default() };
+    let spec = ExecSpec {
+        command,
+        timeout: Some(Duration::from_secs(30)),
+        ..ExecSpec::default()
+    };
     let output = world.exec(container, &spec).await?;
     if output.code == 0 {
         return Ok(());
     }
     let lines = output.output.lines().map(str::to_owned).collect();
-    Err(RuntimeError::new(FailureClass::Other, format!("setting it up failed with exit code {}", output.code)).detail(lines))
+    Err(RuntimeError::new(
+        FailureClass::Other,
+        format!("setting it up failed with exit code {}", output.code),
+    )
+    .detail(lines))
 }

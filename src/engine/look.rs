@@ -27,7 +27,11 @@ impl Engine {
         let hashing = self.hashing();
         self.spawn(async move {
             let (result, sources) = tokio::join!(world.look(&ask), hashing);
-            Input::Looked { epoch, sources, result }
+            Input::Looked {
+                epoch,
+                sources,
+                result,
+            }
         });
     }
 
@@ -35,12 +39,32 @@ impl Engine {
     pub(super) fn ask(&self) -> Look {
         let scope = self.scope();
         let images = crate::plan::desired::image_references(&self.stack, &scope);
-        let networks = self.stack.networks.keys().map(|key| self.stack.network_name(key)).collect();
-        let volumes = self.stack.volumes.keys().map(|key| self.stack.volume_name(key)).collect();
-        Look { project: self.stack.name.clone(), images, networks, volumes }
+        let networks = self
+            .stack
+            .networks
+            .keys()
+            .map(|key| self.stack.network_name(key))
+            .collect();
+        let volumes = self
+            .stack
+            .volumes
+            .keys()
+            .map(|key| self.stack.volume_name(key))
+            .collect();
+        Look {
+            project: self.stack.name.clone(),
+            images,
+            networks,
+            volumes,
+        }
     }
 
-    pub(super) fn looked(&mut self, epoch: u64, sources: SourceHashes, result: Result<Observed, RuntimeError>) {
+    pub(super) fn looked(
+        &mut self,
+        epoch: u64,
+        sources: SourceHashes,
+        result: Result<Observed, RuntimeError>,
+    ) {
         self.look.under_way = false;
         self.sources = sources;
         let mut observed = match result {
@@ -57,7 +81,10 @@ impl Engine {
         }
         self.look.failures = 0;
         if !self.state.runtime_up {
-            self.emit(Event::Runtime { up: true, text: self.world.describe() });
+            self.emit(Event::Runtime {
+                up: true,
+                text: self.world.describe(),
+            });
         }
         observed.inputs.clone_from(&self.sources.inputs);
         observed.jobs = self.store.jobs();
@@ -75,9 +102,21 @@ impl Engine {
 
     /// Another folder whose stack has this project's name, and things on the engine.
     fn other_checkout(&self, observed: &Observed) -> Option<String> {
-        let theirs = observed.containers.iter().filter_map(|container| container.dir.as_deref());
-        let theirs = theirs.chain(observed.volumes.values().filter(|v| v.ours).filter_map(|v| v.dir.as_deref()));
-        theirs.filter(|dir| *dir != self.stack.dir.as_str()).map(str::to_owned).next()
+        let theirs = observed
+            .containers
+            .iter()
+            .filter_map(|container| container.dir.as_deref());
+        let theirs = theirs.chain(
+            observed
+                .volumes
+                .values()
+                .filter(|v| v.ours)
+                .filter_map(|v| v.dir.as_deref()),
+        );
+        theirs
+            .filter(|dir| *dir != self.stack.dir.as_str())
+            .map(str::to_owned)
+            .next()
     }
 
     /// A supervisor for each service in scope, none for others.
@@ -85,13 +124,22 @@ impl Engine {
         let scope = self.scope();
         self.supervisors.retain(|name, _| scope.contains(name));
         for name in scope {
-            let Some(service) = self.stack.services.get(&name) else { continue };
-            let within = self.readiness_probe(&name).map_or(Probe::WITHIN, |probe| probe.within);
-            let policy = if service.is_job() && service.restart == Restart::Auto { Restart::No } else { service.restart };
+            let Some(service) = self.stack.services.get(&name) else {
+                continue;
+            };
+            let within = self
+                .readiness_probe(&name)
+                .map_or(Probe::WITHIN, |probe| probe.within);
+            let policy = if service.is_job() && service.restart == Restart::Auto {
+                Restart::No
+            } else {
+                service.restart
+            };
             match self.supervisors.get_mut(&name) {
                 Some(supervisor) => supervisor.configure(policy, service.is_job(), within),
                 None => {
-                    self.supervisors.insert(name, Supervisor::new(policy, service.is_job(), within));
+                    self.supervisors
+                        .insert(name, Supervisor::new(policy, service.is_job(), within));
                 }
             }
         }
@@ -107,20 +155,44 @@ impl Engine {
             .state
             .services
             .iter()
-            .flat_map(|service| service.instances.keys().map(|index| (service.info.name.clone(), *index)))
-            .filter(|(name, index)| !containers.iter().any(|c| c.service == *name && c.index == *index))
+            .flat_map(|service| {
+                service
+                    .instances
+                    .keys()
+                    .map(|index| (service.info.name.clone(), *index))
+            })
+            .filter(|(name, index)| {
+                !containers
+                    .iter()
+                    .any(|c| c.service == *name && c.index == *index)
+            })
             .collect();
         for (service, index) in gone {
             self.instances.end(&service, index);
-            self.emit(Event::Instance { service, index, found: None });
+            self.emit(Event::Instance {
+                service,
+                index,
+                found: None,
+            });
         }
-        self.bounce.retain(|generation| containers.iter().any(|container| container.generation() == *generation));
+        self.bounce.retain(|generation| {
+            containers
+                .iter()
+                .any(|container| container.generation() == *generation)
+        });
     }
 
     fn see(&mut self, container: &ObservedContainer) {
-        let found = Found { generation: container.generation(), status: container.status };
+        let found = Found {
+            generation: container.generation(),
+            status: container.status,
+        };
         let (service, index) = (container.service.clone(), container.index);
-        let known = self.state.service(&service).and_then(|s| s.instances.get(&index)).and_then(|i| i.found.clone());
+        let known = self
+            .state
+            .service(&service)
+            .and_then(|s| s.instances.get(&index))
+            .and_then(|i| i.found.clone());
         if known.as_ref() == Some(&found) {
             return;
         }
@@ -128,14 +200,21 @@ impl Engine {
             known.status == Status::Running && known.generation == found.generation
         });
         let busy = self.walk.is_flying(&service);
-        self.emit(Event::Instance { service: service.clone(), index, found: Some(found.clone()) });
+        self.emit(Event::Instance {
+            service: service.clone(),
+            index,
+            found: Some(found.clone()),
+        });
         match container.status {
             Status::Running => {
                 if let Some(supervisor) = self.supervisors.get_mut(&service) {
                     supervisor.on_started(&found.generation, now());
                 }
             }
-            Status::Exited { code, out_of_memory } if was_running && !busy => {
+            Status::Exited {
+                code,
+                out_of_memory,
+            } if was_running && !busy => {
                 self.ended(container, code, out_of_memory);
             }
             _ => {}
@@ -148,16 +227,27 @@ impl Engine {
         if !matches!(self.goal, Goal::Up { .. }) {
             return;
         }
-        let is_job = self.stack.services.get(&service).is_some_and(crate::stack::Service::is_job);
+        let is_job = self
+            .stack
+            .services
+            .get(&service)
+            .is_some_and(crate::stack::Service::is_job);
         if is_job && code == 0 {
             self.job_done(&service);
             return;
         }
         let failure = exit_failure(&service, code, out_of_memory, is_job);
-        let Some(supervisor) = self.supervisors.get_mut(&service) else { return };
+        let Some(supervisor) = self.supervisors.get_mut(&service) else {
+            return;
+        };
         match supervisor.on_exit(&container.generation(), failure.clone(), now()) {
             Verdict::GaveUp(why) => self.emit(Event::GaveUp { service, why }),
-            Verdict::Again { at, attempt } => self.emit(Event::Restarting { service, failure, attempt, until: at }),
+            Verdict::Again { at, attempt } => self.emit(Event::Restarting {
+                service,
+                failure,
+                attempt,
+                until: at,
+            }),
             Verdict::Steady => {}
         }
     }
@@ -166,9 +256,13 @@ impl Engine {
         let hash = job_hash(&self.stack, &self.desired, &self.observed, service);
         let Some(hash) = hash else { return };
         self.rerun.remove(service);
-        self.observed.jobs.insert(service.to_owned(), JobRecord { hash });
+        self.observed
+            .jobs
+            .insert(service.to_owned(), JobRecord { hash });
         if let Err(error) = self.store.set_jobs(&self.observed.jobs) {
-            let text = format!("cannot note that {service} is done, so it will run again next time: {error}");
+            let text = format!(
+                "cannot note that {service} is done, so it will run again next time: {error}"
+            );
             self.notice(super::event::Level::Warning, text);
         }
     }
@@ -179,14 +273,19 @@ impl Engine {
         if spec.ready.is_some() || spec.is_job() {
             return spec.ready.clone();
         }
-        let (ImageSource::Pull(reference) | ImageSource::Build(reference)) = self.desired.images.get(service)?;
+        let (ImageSource::Pull(reference) | ImageSource::Build(reference)) =
+            self.desired.images.get(service)?;
         let healthcheck = self.observed.images.get(reference)?.healthcheck.as_ref()?;
         crate::probe::from_healthcheck(healthcheck)
     }
 
     pub(super) fn changed(&mut self, change: Change) {
         match change {
-            Change::Container { began: true, service: Some(service), .. } if self.walk.is_flying(&service) => {}
+            Change::Container {
+                began: true,
+                service: Some(service),
+                ..
+            } if self.walk.is_flying(&service) => {}
             Change::Container { .. } => self.look.wanted = true,
             Change::Other => self.look.wanted |= self.walk.is_idle(),
             Change::Lost(text) => {
@@ -224,7 +323,9 @@ fn exit_failure(service: &str, code: i64, out_of_memory: bool, job: bool) -> Fai
             class: FailureClass::OutOfMemory,
             message: "killed because it ran out of memory".to_owned(),
             detail: Vec::new(),
-            help: Some(format!("raise `limits.memory` of `{service}`, or find what it keeps")),
+            help: Some(format!(
+                "raise `limits.memory` of `{service}`, or find what it keeps"
+            )),
         };
     }
     let help = match code {
@@ -237,5 +338,10 @@ fn exit_failure(service: &str, code: i64, out_of_memory: bool, job: bool) -> Fai
         129..=159 => format!("ended by signal {}", code - 128),
         _ => format!("ended with exit code {code}"),
     };
-    Failure { class: FailureClass::Exited, message: how, detail: Vec::new(), help: Some(help) }
+    Failure {
+        class: FailureClass::Exited,
+        message: how,
+        detail: Vec::new(),
+        help: Some(help),
+    }
 }

@@ -28,12 +28,20 @@ impl Engine {
     }
 
     fn begin(&mut self, launch: Launch) {
-        let Launch { ticket, operation, input } = launch;
+        let Launch {
+            ticket,
+            operation,
+            input,
+        } = launch;
         if let Action::Seed { service, .. } = &operation.action {
             self.begin_seed(ticket, service.clone(), input.unwrap_or_default());
             return;
         }
-        let call = Call { action: operation.action, input, labels: self.labels() };
+        let call = Call {
+            action: operation.action,
+            input,
+            labels: self.labels(),
+        };
         let cancel = CancellationToken::new();
         self.cancels.insert(ticket, cancel.clone());
         let world = self.world.clone();
@@ -42,7 +50,16 @@ impl Engine {
         self.tasks.spawn(async move {
             while let Some(report) = reports.recv().await {
                 let crate::runtime::Progress { text, done, total } = report;
-                if inputs.send(Input::Progress { ticket, text, done, total }).await.is_err() {
+                if inputs
+                    .send(Input::Progress {
+                        ticket,
+                        text,
+                        done,
+                        total,
+                    })
+                    .await
+                    .is_err()
+                {
                     break;
                 }
             }
@@ -89,10 +106,17 @@ impl Engine {
         }
     }
 
-    pub(super) fn operated(&mut self, ticket: Ticket, millis: u64, result: Result<Output, RuntimeError>) {
+    pub(super) fn operated(
+        &mut self,
+        ticket: Ticket,
+        millis: u64,
+        result: Result<Output, RuntimeError>,
+    ) {
         self.cancels.remove(&ticket);
         self.look.epoch += 1;
-        let Some(operation) = self.walk.operation(ticket) else { return };
+        let Some(operation) = self.walk.operation(ticket) else {
+            return;
+        };
         match result {
             Ok(output) => {
                 self.walk.done(ticket, output.clone());
@@ -103,7 +127,12 @@ impl Engine {
             Err(RuntimeError(failure)) => {
                 self.look.wanted = true;
                 if !self.port_refused(&operation, &failure) {
-                    self.report(&operation, Step::Failed { failure: failure.clone() });
+                    self.report(
+                        &operation,
+                        Step::Failed {
+                            failure: failure.clone(),
+                        },
+                    );
                     let mut hit = self.walk.failed(ticket);
                     hit.extend(self.image_users(&operation.subject));
                     self.operation_failed(hit, &failure);
@@ -117,42 +146,70 @@ impl Engine {
 
     /// What is known at once, without a look.
     fn changed_by(&mut self, operation: &Operation, output: Output) {
-        let Subject::Instance { service, index, .. } = &operation.subject else { return };
+        let Subject::Instance { service, index, .. } = &operation.subject else {
+            return;
+        };
         let (service, index) = (service.clone(), *index);
         match (&operation.action, output) {
             (Action::StartContainer { .. }, Output::Started(container)) => self.started(*container),
             (Action::RemoveContainer { id, .. }, _) => {
                 self.discard.remove(id);
-                self.observed.containers.retain(|container| container.id != *id);
+                self.observed
+                    .containers
+                    .retain(|container| container.id != *id);
                 self.instances.end(&service, index);
-                self.emit(Event::Instance { service, index, found: None });
+                self.emit(Event::Instance {
+                    service,
+                    index,
+                    found: None,
+                });
             }
             _ => {}
         }
     }
 
     fn started(&mut self, container: ObservedContainer) {
-        let found = Found { generation: container.generation(), status: container.status };
+        let found = Found {
+            generation: container.generation(),
+            status: container.status,
+        };
         let (service, index) = (container.service.clone(), container.index);
-        self.observed.containers.retain(|other| other.id != container.id);
+        self.observed
+            .containers
+            .retain(|other| other.id != container.id);
         self.observed.containers.push(container);
-        self.emit(Event::Instance { service: service.clone(), index, found: Some(found.clone()) });
+        self.emit(Event::Instance {
+            service: service.clone(),
+            index,
+            found: Some(found.clone()),
+        });
         if let Some(supervisor) = self.supervisors.get_mut(&service) {
             supervisor.on_started(&found.generation, now());
         }
         self.attend();
     }
 
-    fn operation_failed(&mut self, services: std::collections::BTreeSet<String>, failure: &Failure) {
+    fn operation_failed(
+        &mut self,
+        services: std::collections::BTreeSet<String>,
+        failure: &Failure,
+    ) {
         if services.is_empty() {
             self.notice(Level::Error, failure.message.clone());
         }
         for service in services {
-            let Some(supervisor) = self.supervisors.get_mut(&service) else { continue };
+            let Some(supervisor) = self.supervisors.get_mut(&service) else {
+                continue;
+            };
             match supervisor.on_failed(failure.clone(), now()) {
                 Verdict::GaveUp(why) => self.emit(Event::GaveUp { service, why }),
                 Verdict::Again { at, attempt } => {
-                    self.emit(Event::Restarting { service, failure: failure.clone(), attempt, until: at });
+                    self.emit(Event::Restarting {
+                        service,
+                        failure: failure.clone(),
+                        attempt,
+                        until: at,
+                    });
                 }
                 Verdict::Steady => {}
             }
@@ -161,35 +218,69 @@ impl Engine {
 
     /// The services whose image this is: nothing of theirs stands in the plan when it fails for all of them.
     fn image_users(&self, subject: &Subject) -> Vec<String> {
-        let Subject::Image(name) = subject else { return Vec::new() };
+        let Subject::Image(name) = subject else {
+            return Vec::new();
+        };
         let uses = |source: &ImageSource| match source {
             ImageSource::Pull(reference) => reference == name,
             ImageSource::Build(tag) => tag == name,
         };
-        self.desired.images.iter().filter(|(_, source)| uses(source)).map(|(service, _)| service.clone()).collect()
+        self.desired
+            .images
+            .iter()
+            .filter(|(_, source)| uses(source))
+            .map(|(service, _)| service.clone())
+            .collect()
     }
 
     /// A port that `dev` chose itself is taken after all: the next plan takes another one.
     fn port_refused(&mut self, operation: &Operation, failure: &Failure) -> bool {
-        let Subject::Instance { service, index, .. } = &operation.subject else { return false };
+        let Subject::Instance { service, index, .. } = &operation.subject else {
+            return false;
+        };
         if failure.class != FailureClass::PortTaken {
             return false;
         }
-        let spec = self.desired.containers.iter().find(|spec| spec.service == *service && spec.index == *index);
+        let spec = self
+            .desired
+            .containers
+            .iter()
+            .find(|spec| spec.service == *service && spec.index == *index);
         let Some(spec) = spec else { return false };
-        let fixed = spec.ports.iter().any(|port| port.host.is_some() && !port.auto);
+        let fixed = spec
+            .ports
+            .iter()
+            .any(|port| port.host.is_some() && !port.auto);
         let names_fixed = spec.ports.iter().any(|port| {
-            !port.auto && port.host.is_some_and(|host| failure.message.contains(&host.to_string()))
+            !port.auto
+                && port
+                    .host
+                    .is_some_and(|host| failure.message.contains(&host.to_string()))
         });
-        let chosen: Vec<u16> = spec.ports.iter().filter(|port| port.auto).filter_map(|port| port.host).collect();
-        let named: Vec<u16> =
-            chosen.iter().copied().filter(|host| failure.message.contains(&host.to_string())).collect();
+        let chosen: Vec<u16> = spec
+            .ports
+            .iter()
+            .filter(|port| port.auto)
+            .filter_map(|port| port.host)
+            .collect();
+        let named: Vec<u16> = chosen
+            .iter()
+            .copied()
+            .filter(|host| failure.message.contains(&host.to_string()))
+            .collect();
         if chosen.is_empty() || names_fixed || (fixed && named.is_empty()) {
             return false;
         }
         let taken = if named.is_empty() { chosen } else { named };
-        let text = taken.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        self.notice(Level::Warning, format!("{service}: {}; port {text} is left to it", failure.message));
+        let text = taken
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ");
+        self.notice(
+            Level::Warning,
+            format!("{service}: {}; port {text} is left to it", failure.message),
+        );
         self.refused_ports.extend(taken);
         if let Action::StartContainer { container } = &operation.action
             && let Some(id) = self.walk.input_of(operation, container)
@@ -203,8 +294,12 @@ impl Engine {
         let verb = match &operation.action {
             Action::PullImage { .. } => Verb::Pull,
             Action::BuildImage(_) => Verb::Build,
-            Action::CreateNetwork { .. } | Action::CreateVolume { .. } | Action::CreateContainer { .. } => Verb::Create,
-            Action::RemoveNetwork { .. } | Action::RemoveVolume { .. } | Action::RemoveContainer { .. } => Verb::Remove,
+            Action::CreateNetwork { .. }
+            | Action::CreateVolume { .. }
+            | Action::CreateContainer { .. } => Verb::Create,
+            Action::RemoveNetwork { .. }
+            | Action::RemoveVolume { .. }
+            | Action::RemoveContainer { .. } => Verb::Remove,
             Action::Seed { .. } | Action::SetRestartPolicy { .. } => Verb::Update,
             Action::StartContainer { .. } | Action::UnpauseContainer { .. } => Verb::Start,
             Action::StopContainer { .. } => Verb::Stop,

@@ -8,7 +8,9 @@ use super::goal::Goal;
 use crate::plan::allocate::{Allocations, PortKey, Taken, allocate};
 use crate::plan::desired::{Desired, desire};
 use crate::plan::hold::{Gate, Hold};
-use crate::plan::reconcile::{RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop};
+use crate::plan::reconcile::{
+    RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop,
+};
 use crate::plan::{Cause, Plan};
 use crate::runtime::RuntimeError;
 use crate::stack::Stack;
@@ -76,7 +78,11 @@ impl Engine {
             rerun: &self.rerun,
             seed: &self.seed,
             discard: &self.discard,
-            restarts: if self.leaves() { RestartOwner::Engine } else { RestartOwner::Dev },
+            restarts: if self.leaves() {
+                RestartOwner::Engine
+            } else {
+                RestartOwner::Dev
+            },
             dir: self.stack.dir.as_str(),
         })
     }
@@ -97,8 +103,14 @@ impl Engine {
             .collect();
         let mut scope = scope;
         loop {
-            let result =
-                desire(&self.stack, &scope, &self.allocations, &self.facts, &self.sources, self.store.key());
+            let result = desire(
+                &self.stack,
+                &scope,
+                &self.allocations,
+                &self.facts,
+                &self.sources,
+                self.store.key(),
+            );
             let errors = match result {
                 Ok(desired) => {
                     self.desired = desired;
@@ -119,27 +131,56 @@ impl Engine {
     }
 
     fn unresolved(&mut self, service: &str, message: String) {
-        let known = self.supervisors.get(service).and_then(|supervisor| supervisor.failure());
+        let known = self
+            .supervisors
+            .get(service)
+            .and_then(|supervisor| supervisor.failure());
         if known.is_some_and(|failure| failure.message == message) {
             return;
         }
-        let failure = Failure { class: FailureClass::Unresolved, message, detail: Vec::new(), help: None };
+        let failure = Failure {
+            class: FailureClass::Unresolved,
+            message,
+            detail: Vec::new(),
+            help: None,
+        };
         if let Some(supervisor) = self.supervisors.get_mut(service) {
             supervisor.on_failed(failure.clone(), now());
         }
-        self.emit(Event::GaveUp { service: service.to_owned(), why: failure });
+        self.emit(Event::GaveUp {
+            service: service.to_owned(),
+            why: failure,
+        });
     }
 
     fn choose_ports(&mut self, scope: &BTreeSet<String>) {
         let bound = self.bound_ports();
-        let mut taken: Taken = self.refused_ports.iter().map(|port| (None, *port)).collect();
-        taken.extend(self.taken_on_host(scope, &bound).into_iter().map(|port| (None, port)));
+        let mut taken: Taken = self
+            .refused_ports
+            .iter()
+            .map(|port| (None, *port))
+            .collect();
+        taken.extend(
+            self.taken_on_host(scope, &bound)
+                .into_iter()
+                .map(|port| (None, port)),
+        );
         let mut candidates = std::iter::from_fn(portpicker::pick_unused_port);
-        let chosen = allocate(&self.stack, scope, &self.allocations, &bound, &taken, &mut candidates);
+        let chosen = allocate(
+            &self.stack,
+            scope,
+            &self.allocations,
+            &bound,
+            &taken,
+            &mut candidates,
+        );
         if chosen != self.allocations {
             self.allocations = chosen;
             if let Err(error) = self.store.set_ports(&self.allocations) {
-                self.notice(Level::Warning, format!("cannot remember the chosen ports: {error}"));
+                self.notice(
+                    Level::Warning,
+                    format!("cannot remember the chosen ports: {error}"),
+                );
             }
         }
     }
@@ -147,15 +188,25 @@ impl Engine {
     /// What our own running containers hold now.
     fn bound_ports(&self) -> Allocations {
         let mut bound = Allocations::new();
-        for container in self.observed.containers.iter().filter(|container| container.is_running()) {
-            let Some(service) = self.stack.services.get(&container.service) else { continue };
+        for container in self
+            .observed
+            .containers
+            .iter()
+            .filter(|container| container.is_running())
+        {
+            let Some(service) = self.stack.services.get(&container.service) else {
+                continue;
+            };
             for (name, port) in &service.ports {
                 let holds = container.ports.iter().find(|(number, protocol, _, _)| {
                     *number == port.container && *protocol == port.protocol
                 });
                 if let Some((_, _, _, host)) = holds {
-                    let key =
-                        PortKey { service: service.name.clone(), port: name.clone(), index: container.index };
+                    let key = PortKey {
+                        service: service.name.clone(),
+                        port: name.clone(),
+                        index: container.index,
+                    };
                     bound.insert(key, *host);
                 }
             }
@@ -166,15 +217,24 @@ impl Engine {
     /// Ports that something else listens on, as far as this side of the engine can tell; its own bind decides.
     fn taken_on_host(&self, scope: &BTreeSet<String>, bound: &Allocations) -> BTreeSet<u16> {
         let ours: BTreeSet<u16> = bound.values().copied().collect();
-        let services = scope.iter().filter_map(|name| self.stack.services.get(name));
+        let services = scope
+            .iter()
+            .filter_map(|name| self.stack.services.get(name));
         let mut ask: BTreeSet<u16> = services
             .flat_map(|service| service.ports.values())
             .filter(|port| port.publish)
             .map(|port| port.container)
             .collect();
-        ask.extend(self.allocations.iter().filter(|(key, _)| !bound.contains_key(*key)).map(|(_, port)| *port));
+        ask.extend(
+            self.allocations
+                .iter()
+                .filter(|(key, _)| !bound.contains_key(*key))
+                .map(|(_, port)| *port),
+        );
         ask.retain(|port| !ours.contains(port));
-        ask.into_iter().filter(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_err()).collect()
+        ask.into_iter()
+            .filter(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_err())
+            .collect()
     }
 
     /// A service that gave up, and is now made from something else, starts with a clean slate.
@@ -182,7 +242,12 @@ impl Engine {
         let changed: BTreeSet<String> = plan
             .operations
             .iter()
-            .filter(|operation| matches!(operation.cause, Cause::ConfigChanged | Cause::SourcesChanged))
+            .filter(|operation| {
+                matches!(
+                    operation.cause,
+                    Cause::ConfigChanged | Cause::SourcesChanged
+                )
+            })
             .filter_map(|operation| operation.subject.service().map(str::to_owned))
             .collect();
         for service in changed {
@@ -195,9 +260,14 @@ impl Engine {
         if let Some(supervisor) = self.supervisors.get_mut(service) {
             supervisor.reset();
         }
-        let shows = self.state.service(service).is_some_and(|s| s.gave_up || s.failure.is_some() || s.restarts > 0);
+        let shows = self
+            .state
+            .service(service)
+            .is_some_and(|s| s.gave_up || s.failure.is_some() || s.restarts > 0);
         if shows {
-            self.emit(Event::Retry { service: service.to_owned() });
+            self.emit(Event::Retry {
+                service: service.to_owned(),
+            });
         }
     }
 
@@ -218,7 +288,11 @@ impl Engine {
                 restarts: RestartOwner::Dev,
                 dir: self.stack.dir.as_str(),
             };
-            let jobs = self.state.services.iter().filter(|service| service.info.job);
+            let jobs = self
+                .state
+                .services
+                .iter()
+                .filter(|service| service.info.job);
             jobs.map(|service| {
                 let name = service.info.name.clone();
                 let current = !self.rerun.contains(&name) && job_is_current(&wanted, &name);
@@ -235,15 +309,31 @@ impl Engine {
 
     /// Tells why each service that does not go on does not.
     pub(super) fn update_holds(&mut self) {
-        let gated: BTreeMap<String, Vec<Gate>> =
-            self.walk.gated().into_iter().map(|(service, gates)| (service.to_owned(), gates.to_vec())).collect();
+        let gated: BTreeMap<String, Vec<Gate>> = self
+            .walk
+            .gated()
+            .into_iter()
+            .map(|(service, gates)| (service.to_owned(), gates.to_vec()))
+            .collect();
         let time = now();
         let mut changes = Vec::new();
         for service in &self.state.services {
             let name = &service.info.name;
-            let mut holds: Vec<Hold> = gated.get(name).into_iter().flatten().filter_map(|g| self.hold(g)).collect();
-            if let Some(at) = self.supervisors.get(name).and_then(|s| s.paused_until(time)) {
-                holds.push(Hold::Backoff { until: at, attempt: service.restarts });
+            let mut holds: Vec<Hold> = gated
+                .get(name)
+                .into_iter()
+                .flatten()
+                .filter_map(|g| self.hold(g))
+                .collect();
+            if let Some(at) = self
+                .supervisors
+                .get(name)
+                .and_then(|s| s.paused_until(time))
+            {
+                holds.push(Hold::Backoff {
+                    until: at,
+                    attempt: service.restarts,
+                });
             }
             if holds != service.holds {
                 changes.push((name.clone(), holds));
@@ -258,12 +348,24 @@ impl Engine {
         if self.state.is_open(gate) {
             return None;
         }
-        let phase = self.state.service(&gate.service).map_or_else(String::new, |service| service.phase.to_string());
-        Some(Hold::Needs { on: gate.service.clone(), condition: gate.condition, phase })
+        let phase = self
+            .state
+            .service(&gate.service)
+            .map_or_else(String::new, |service| service.phase.to_string());
+        Some(Hold::Needs {
+            on: gate.service.clone(),
+            condition: gate.condition,
+            phase,
+        })
     }
 }
 
 /// The services of a stack without profiles, which `dev up` without names means.
 pub fn default_services(stack: &Stack) -> BTreeSet<String> {
-    stack.services.values().filter(|service| service.profiles.is_empty()).map(|s| s.name.clone()).collect()
+    stack
+        .services
+        .values()
+        .filter(|service| service.profiles.is_empty())
+        .map(|s| s.name.clone())
+        .collect()
 }

@@ -39,7 +39,9 @@ impl Engine {
                 self.take(input);
             }
         };
-        self.emit(Event::Bye { removed: matches!(self.goal, Goal::Down(_)) });
+        self.emit(Event::Bye {
+            removed: matches!(self.goal, Goal::Down(_)),
+        });
         self.stop.cancel();
         self.tasks.close();
         // A task that ignores its token must not keep the terminal.
@@ -60,18 +62,42 @@ impl Engine {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Looked { epoch, sources, result } => self.looked(epoch, sources, result),
-            Input::Operated { ticket, millis, result } => self.operated(ticket, millis, result),
+            Input::Looked {
+                epoch,
+                sources,
+                result,
+            } => self.looked(epoch, sources, result),
+            Input::Operated {
+                ticket,
+                millis,
+                result,
+            } => self.operated(ticket, millis, result),
             Input::Cancelled { ticket } => self.cancelled(ticket),
-            Input::Progress { ticket, text, done, total } => self.progressed(ticket, text, done, total),
+            Input::Progress {
+                ticket,
+                text,
+                done,
+                total,
+            } => self.progressed(ticket, text, done, total),
             Input::Probed(report) => self.probed(report),
             Input::Alive(report) => self.alive(report),
-            Input::Provisioned { service, index, generation, result } => {
+            Input::Provisioned {
+                service,
+                index,
+                generation,
+                result,
+            } => {
                 self.provisioned(service, index, generation, result);
             }
             Input::Changed(change) => self.changed(change),
             Input::Files(batch) => self.files(batch),
-            Input::Synced { service, files, first, millis, result } => {
+            Input::Synced {
+                service,
+                files,
+                first,
+                millis,
+                result,
+            } => {
                 self.synced(service, files, first, millis, result);
             }
             Input::Reloaded(result) => self.reloaded(result),
@@ -85,11 +111,17 @@ impl Engine {
         if self.look.under_way {
             return false;
         }
-        let Some(last) = self.look.last else { return true };
+        let Some(last) = self.look.last else {
+            return true;
+        };
         if self.look.failures > 0 {
             return last.elapsed() >= look_retry(self.look.failures);
         }
-        let pause = if self.walk.is_idle() { LOOK_PAUSE / 8 } else { LOOK_PAUSE };
+        let pause = if self.walk.is_idle() {
+            LOOK_PAUSE / 8
+        } else {
+            LOOK_PAUSE
+        };
         (self.look.wanted && last.elapsed() >= pause) || last.elapsed() >= LOOK_ANYWAY
     }
 
@@ -128,7 +160,9 @@ impl Engine {
             .collect();
         for service in due {
             let answer = self.last_answer(&service);
-            let Some(supervisor) = self.supervisors.get_mut(&service) else { continue };
+            let Some(supervisor) = self.supervisors.get_mut(&service) else {
+                continue;
+            };
             if let Verdict::GaveUp(why) = supervisor.on_time(time, &answer) {
                 self.emit(Event::GaveUp { service, why });
             }
@@ -137,23 +171,39 @@ impl Engine {
     }
 
     fn last_answer(&self, service: &str) -> String {
-        let instances = self.state.service(service).map(|service| &service.instances);
-        let probes = instances.into_iter().flatten().filter_map(|(_, instance)| instance.probe.as_ref());
-        probes.filter(|probe| !probe.passed).map(|probe| probe.answer.clone()).next().unwrap_or_default()
+        let instances = self
+            .state
+            .service(service)
+            .map(|service| &service.instances);
+        let probes = instances
+            .into_iter()
+            .flatten()
+            .filter_map(|(_, instance)| instance.probe.as_ref());
+        probes
+            .filter(|probe| !probe.passed)
+            .map(|probe| probe.answer.clone())
+            .next()
+            .unwrap_or_default()
     }
 
     /// Whether the goal is reached, and what follows from that.
     fn conclude(&mut self) {
-        let quiet = self.look.seen && !self.look.wanted && !self.look.under_way && self.walk.is_idle();
+        let quiet =
+            self.look.seen && !self.look.wanted && !self.look.under_way && self.walk.is_idle();
         if !quiet || self.look.failures > 0 {
             return;
         }
         let open = self.walk.open_operations();
         match &self.goal {
             Goal::Up { .. } => {
-                let Some(verdict) = self.state.verdict() else { return };
+                let Some(verdict) = self.state.verdict() else {
+                    return;
+                };
                 if !self.state.settled && open == 0 {
-                    self.emit(Event::Settled { ready: verdict == Outcome::Done, operations: 0 });
+                    self.emit(Event::Settled {
+                        ready: verdict == Outcome::Done,
+                        operations: 0,
+                    });
                 }
                 if self.until == Until::Ready {
                     self.outcome = Some(verdict);
@@ -175,7 +225,10 @@ impl Engine {
     fn everyone_answered(&self) -> bool {
         self.state.services.iter().all(|service| {
             service.instances.values().all(|instance| {
-                let runs = instance.found.as_ref().is_some_and(|f| f.status == crate::plan::observed::Status::Running);
+                let runs = instance
+                    .found
+                    .as_ref()
+                    .is_some_and(|f| f.status == crate::plan::observed::Status::Running);
                 !runs || !service.info.probed || service.info.job || instance.probe.is_some()
             })
         })
@@ -220,7 +273,10 @@ impl Engine {
     pub(super) fn runtime_failed(&mut self, message: String) {
         self.look.failures += 1;
         if self.state.runtime_up {
-            self.emit(Event::Runtime { up: false, text: message.clone() });
+            self.emit(Event::Runtime {
+                up: false,
+                text: message.clone(),
+            });
         }
         let patience = if self.look.seen { u32::MAX } else { 3 };
         if self.look.failures > patience {

@@ -72,7 +72,13 @@ async fn client(stream: UnixStream, inputs: &mpsc::Sender<Input>) -> std::io::Re
         let request = match serde_json::from_str(&line) {
             Ok(request) => request,
             Err(error) => {
-                tell(&mut writer, &Tell::Refused { why: format!("no request: {error}") }).await?;
+                tell(
+                    &mut writer,
+                    &Tell::Refused {
+                        why: format!("no request: {error}"),
+                    },
+                )
+                .await?;
                 continue;
             }
         };
@@ -92,12 +98,20 @@ async fn pass_on(request: Request, inputs: &mpsc::Sender<Input>) -> Tell {
         Request::Restart { services } => Command::Restart { services, reply },
         Request::Stop { services } => Command::Stop { services },
         Request::StopAndLeave => Command::StopAndLeave,
-        Request::Down { volumes } => Command::Down { removal: Removal { volumes } },
-        Request::Attach => return Tell::Refused { why: "already attached".to_owned() },
+        Request::Down { volumes } => Command::Down {
+            removal: Removal { volumes },
+        },
+        Request::Attach => {
+            return Tell::Refused {
+                why: "already attached".to_owned(),
+            };
+        }
     };
     let answers = matches!(command, Command::Restart { .. });
     if inputs.send(Input::Command(command)).await.is_err() {
-        return Tell::Refused { why: "the engine is ending".to_owned() };
+        return Tell::Refused {
+            why: "the engine is ending".to_owned(),
+        };
     }
     if answers && let Ok(Err(why)) = answer.await {
         return Tell::Refused { why };
@@ -110,7 +124,9 @@ async fn attach(
     writer: &mut OwnedWriteHalf,
     inputs: &mpsc::Sender<Input>,
 ) -> std::io::Result<()> {
-    let Some(mut subscription) = subscribe(inputs).await else { return Ok(()) };
+    let Some(mut subscription) = subscribe(inputs).await else {
+        return Ok(());
+    };
     tell(writer, &Tell::State(Box::new(subscription.state))).await?;
     loop {
         let message = tokio::select! {
@@ -126,9 +142,13 @@ async fn attach(
                     return Ok(());
                 }
             }
-            Ok(Message::Log(entry)) => tell(writer, &Tell::Log(Box::new(entry.as_ref().clone()))).await?,
+            Ok(Message::Log(entry)) => {
+                tell(writer, &Tell::Log(Box::new(entry.as_ref().clone()))).await?
+            }
             Err(RecvError::Lagged(_)) => {
-                let Some(again) = subscribe(inputs).await else { return Ok(()) };
+                let Some(again) = subscribe(inputs).await else {
+                    return Ok(());
+                };
                 subscription.messages = again.messages;
                 tell(writer, &Tell::State(Box::new(again.state))).await?;
             }

@@ -213,7 +213,8 @@ impl Supervisor {
 
     /// The end of the pause that it is in.
     pub fn paused_until(&self, now: u64) -> Option<u64> {
-        self.not_before.filter(|at| *at > now && self.gave_up.is_none())
+        self.not_before
+            .filter(|at| *at > now && self.gave_up.is_none())
     }
 
     pub fn failure(&self) -> Option<&Failure> {

@@ -12,12 +12,20 @@ use super::state::State;
 pub enum Request {
     /// The state, then everything that happens, until the connection ends.
     Attach,
-    Up { services: Vec<String> },
-    Restart { services: Vec<String> },
-    Stop { services: Vec<String> },
+    Up {
+        services: Vec<String>,
+    },
+    Restart {
+        services: Vec<String>,
+    },
+    Stop {
+        services: Vec<String>,
+    },
     /// Stop everything that was asked for, then end.
     StopAndLeave,
-    Down { volumes: bool },
+    Down {
+        volumes: bool,
+    },
 }
 
 /// What a client is told.
@@ -31,5 +39,7 @@ pub enum Tell {
     /// The request was taken; what follows from it is seen by attaching.
     Taken,
     /// The request was refused.
-    Refused { why: String },
+    Refused {
+        why: String,
+    },
 }

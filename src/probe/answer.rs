@@ -29,7 +29,11 @@ pub(super) const FOREIGN: usize = 160;
 /// The first line of foreign text with something on it: without control characters and escape sequences, which
 /// could move the cursor of whoever reads it, and at most `limit` characters long.
 pub fn clean(text: &str, limit: usize) -> String {
-    let line = text.lines().map(strip).find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let line = text
+        .lines()
+        .map(strip)
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
     let line = line.trim();
     if line.chars().count() <= limit {
         return line.to_owned();

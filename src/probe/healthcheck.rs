@@ -14,21 +14,30 @@ pub fn from_healthcheck(check: &ImageHealthcheck) -> Option<Probe> {
     let (kind, words) = check.test.split_first()?;
     let command = match kind.as_str() {
         "CMD" if !words.is_empty() => words.to_vec(),
-        "CMD-SHELL" if !words.is_empty() => vec!["/bin/sh".to_owned(), "-c".to_owned(), words.join(" ")],
+        "CMD-SHELL" if !words.is_empty() => {
+            vec!["/bin/sh".to_owned(), "-c".to_owned(), words.join(" ")]
+        }
         _ => return None,
     };
     let mut probe = Probe::new(ProbeKind::Exec { command });
     probe.every = nanos(check.interval).unwrap_or(INTERVAL);
     probe.timeout = nanos(check.timeout).unwrap_or(TIMEOUT);
-    probe.retries = u32::try_from(check.retries).ok().filter(|retries| *retries > 0).unwrap_or(RETRIES);
+    probe.retries = u32::try_from(check.retries)
+        .ok()
+        .filter(|retries| *retries > 0)
+        .unwrap_or(RETRIES);
     // Failures within the start period do not count, and then `retries` intervals have to fail.
     let start = nanos(check.start_period).unwrap_or_default();
-    probe.within = Probe::WITHIN.max(start.saturating_add(probe.every.saturating_mul(probe.retries)));
+    probe.within =
+        Probe::WITHIN.max(start.saturating_add(probe.every.saturating_mul(probe.retries)));
     Some(probe)
 }
 
 fn nanos(value: i64) -> Option<Duration> {
-    u64::try_from(value).ok().filter(|nanos| *nanos > 0).map(Duration::from_nanos)
+    u64::try_from(value)
+        .ok()
+        .filter(|nanos| *nanos > 0)
+        .map(Duration::from_nanos)
 }
 
 #[cfg(test)]
@@ -36,15 +45,24 @@ mod tests {
     use super::*;
 
     fn check(test: &[&str]) -> ImageHealthcheck {
-        ImageHealthcheck { test: test.iter().map(|&word| word.to_owned()).collect(), ..ImageHealthcheck::default() }
+        ImageHealthcheck {
+            test: test.iter().map(|&word| word.to_owned()).collect(),
+            ..ImageHealthcheck::default()
+        }
     }
 
     #[test]
     fn a_shell_check_runs_in_a_shell_at_the_engines_defaults() {
-        let probe = from_healthcheck(&check(&["CMD-SHELL", "curl -f localhost || exit 1"])).unwrap();
-        let command = ["/bin/sh", "-c", "curl -f localhost || exit 1"].map(str::to_owned).to_vec();
+        let probe =
+            from_healthcheck(&check(&["CMD-SHELL", "curl -f localhost || exit 1"])).unwrap();
+        let command = ["/bin/sh", "-c", "curl -f localhost || exit 1"]
+            .map(str::to_owned)
+            .to_vec();
         assert_eq!(probe.kind, ProbeKind::Exec { command });
-        assert_eq!((probe.every, probe.timeout, probe.retries), (INTERVAL, TIMEOUT, RETRIES));
+        assert_eq!(
+            (probe.every, probe.timeout, probe.retries),
+            (INTERVAL, TIMEOUT, RETRIES)
+        );
     }
 
     #[test]
@@ -55,7 +73,12 @@ mod tests {
         slow.retries = 4;
         slow.start_period = 300_000_000_000;
         let probe = from_healthcheck(&slow).unwrap();
-        assert_eq!(probe.kind, ProbeKind::Exec { command: vec!["/ready".to_owned(), "now".to_owned()] });
+        assert_eq!(
+            probe.kind,
+            ProbeKind::Exec {
+                command: vec!["/ready".to_owned(), "now".to_owned()]
+            }
+        );
         assert_eq!(probe.every, Duration::from_secs(5));
         assert_eq!(probe.timeout, Duration::from_secs(2));
         assert_eq!(probe.within, Duration::from_secs(320));
@@ -63,7 +86,13 @@ mod tests {
 
     #[test]
     fn none_and_nonsense_are_no_probe() {
-        for test in [&["NONE"][..], &[], &["CMD"], &["CMD-SHELL"], &["OTHER", "x"]] {
+        for test in [
+            &["NONE"][..],
+            &[],
+            &["CMD"],
+            &["CMD-SHELL"],
+            &["OTHER", "x"],
+        ] {
             assert_eq!(from_healthcheck(&check(test)), None, "{test:?}");
         }
     }

@@ -63,8 +63,16 @@ async fn attempt(address: Address, port: u16, path: &str) -> io::Result<Reply> {
             bytes.drain(..end);
             continue;
         }
-        let body = if (200..400).contains(&status) { String::new() } else { body(&mut stream, bytes, end).await };
-        return Ok(Reply { status, phrase, body });
+        let body = if (200..400).contains(&status) {
+            String::new()
+        } else {
+            body(&mut stream, bytes, end).await
+        };
+        return Ok(Reply {
+            status,
+            phrase,
+            body,
+        });
     }
 }
 
@@ -83,14 +91,24 @@ async fn head(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<usize> 
             return Err(io::Error::other("the head of the answer does not end"));
         }
         if stream.read_buf(bytes).await? == 0 {
-            return Err(if bytes.is_empty() { io::ErrorKind::UnexpectedEof.into() } else { no_http(bytes) });
+            return Err(if bytes.is_empty() {
+                io::ErrorKind::UnexpectedEof.into()
+            } else {
+                no_http(bytes)
+            });
         }
     }
 }
 
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    let crlf = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
-    let lf = bytes.windows(2).position(|two| two == b"\n\n").map(|at| at + 2);
+    let crlf = bytes
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .map(|at| at + 4);
+    let lf = bytes
+        .windows(2)
+        .position(|two| two == b"\n\n")
+        .map(|at| at + 2);
     crlf.into_iter().chain(lf).min()
 }
 
@@ -99,28 +117,43 @@ fn status_line(head: &[u8]) -> io::Result<(u16, String)> {
     let line = String::from_utf8_lossy(line);
     let mut parts = line.trim_end().splitn(3, ' ');
     let version = parts.next().unwrap_or_default();
-    let status = parts.next().and_then(|status| status.parse().ok()).filter(|status| (100..1000).contains(status));
+    let status = parts
+        .next()
+        .and_then(|status| status.parse().ok())
+        .filter(|status| (100..1000).contains(status));
     match status {
-        Some(status) if version.starts_with("HTTP/") => Ok((status, clean(parts.next().unwrap_or_default(), 60))),
+        Some(status) if version.starts_with("HTTP/") => {
+            Ok((status, clean(parts.next().unwrap_or_default(), 60)))
+        }
         _ => Err(no_http(head)),
     }
 }
 
 fn no_http(bytes: &[u8]) -> io::Error {
     let text = clean(&String::from_utf8_lossy(bytes), 60);
-    io::Error::other(if text.is_empty() { "no HTTP".to_owned() } else { format!("no HTTP, but `{text}`") })
+    io::Error::other(if text.is_empty() {
+        "no HTTP".to_owned()
+    } else {
+        format!("no HTTP, but `{text}`")
+    })
 }
 
 /// The first line of the body, as far as it comes soon.
 async fn body(stream: &mut TcpStream, mut bytes: Vec<u8>, end: usize) -> String {
-    let chunked = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase().contains("transfer-encoding: chunked");
+    let chunked = String::from_utf8_lossy(&bytes[..end])
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked");
     let _late = tokio::time::timeout(BODY, async {
         while bytes.len() < LIMIT && stream.read_buf(&mut bytes).await.is_ok_and(|read| read > 0) {}
     })
     .await;
     let body = String::from_utf8_lossy(bytes.get(end..).unwrap_or_default()).into_owned();
     // The first chunk is preceded by a line with its size.
-    let body = if chunked { body.split_once('\n').map_or("", |(_, rest)| rest) } else { &body };
+    let body = if chunked {
+        body.split_once('\n').map_or("", |(_, rest)| rest)
+    } else {
+        &body
+    };
     clean(body, FOREIGN)
 }
 
@@ -147,6 +180,9 @@ mod tests {
     #[test]
     fn a_path_cannot_break_out_of_the_request_line() {
         assert_eq!(encode("health"), "/health");
-        assert_eq!(encode("/a b\r\nX: y?q=1&é"), "/a%20b%0D%0AX:%20y?q=1&%C3%A9");
+        assert_eq!(
+            encode("/a b\r\nX: y?q=1&é"),
+            "/a%20b%0D%0AX:%20y?q=1&%C3%A9"
+        );
     }
 }

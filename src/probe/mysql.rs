@@ -39,7 +39,9 @@ async fn attempt(address: Address) -> io::Result<Answer> {
             let version = rest.split(|byte| *byte == 0).next().unwrap_or_default();
             let version = clean(&String::from_utf8_lossy(version), 60);
             let _late = tokio::time::timeout(GOODBYE, goodbye(&mut stream)).await;
-            Ok(Answer::Passed(format!("mysql: {version} accepts connections")))
+            Ok(Answer::Passed(format!(
+                "mysql: {version} accepts connections"
+            )))
         }
         Some((&ERROR, rest)) => Ok(Answer::Failed(format!("mysql: {}", error_text(rest)))),
         _ => Err(io::Error::other("this is no MySQL")),
@@ -67,7 +69,9 @@ async fn goodbye(stream: &mut TcpStream) -> io::Result<()> {
 }
 
 async fn send(stream: &mut TcpStream, number: u8, payload: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let length = u32::try_from(payload.len())
+        .unwrap_or(u32::MAX)
+        .to_le_bytes();
     let mut bytes = vec![length[0], length[1], length[2], number];
     bytes.extend(payload);
     stream.write_all(&bytes).await
@@ -87,11 +91,17 @@ pub(super) async fn packet(stream: &mut TcpStream) -> io::Result<(u8, Vec<u8>)> 
 
 /// `Too many connections (1040)`
 fn error_text(rest: &[u8]) -> String {
-    let Some((code, text)) = rest.split_first_chunk() else { return "refused".to_owned() };
+    let Some((code, text)) = rest.split_first_chunk() else {
+        return "refused".to_owned();
+    };
     let text = match text {
         // SQL state, once the protocol is agreed on.
         [b'#', _, _, _, _, _, text @ ..] => text,
         text => text,
     };
-    format!("{} ({})", clean(&String::from_utf8_lossy(text), FOREIGN), u16::from_le_bytes(*code))
+    format!(
+        "{} ({})",
+        clean(&String::from_utf8_lossy(text), FOREIGN),
+        u16::from_le_bytes(*code)
+    )
 }

@@ -63,13 +63,17 @@ mod tests {
 
     #[test]
     fn protocols_are_asked_from_20_ms_on() {
-        let pauses: Vec<u128> = [0, 1, 5, 14, 100, 128, 140, 10_000].map(|n| starting(Pace::Protocol, n)).to_vec();
+        let pauses: Vec<u128> = [0, 1, 5, 14, 100, 128, 140, 10_000]
+            .map(|n| starting(Pace::Protocol, n))
+            .to_vec();
         assert_eq!(pauses, [20, 24, 49, 250, 250, 250, 1000, 1000]);
     }
 
     #[test]
     fn commands_are_asked_from_100_ms_on() {
-        let pauses: Vec<u128> = [0, 1, 2, 7, 8, u32::MAX].map(|n| starting(Pace::Exec, n)).to_vec();
+        let pauses: Vec<u128> = [0, 1, 2, 7, 8, u32::MAX]
+            .map(|n| starting(Pace::Exec, n))
+            .to_vec();
         assert_eq!(pauses, [100, 150, 225, 1708, 2000, 2000]);
     }
 
@@ -84,10 +88,12 @@ mod tests {
     fn a_minute_of_starting_costs_few_questions() {
         let questions = |pace| {
             let mut spent = Duration::ZERO;
-            (0..).take_while(|n| {
-                spent += next(pace, *n, Phase::Starting, EVERY);
-                spent < Duration::from_secs(60)
-            }).count()
+            (0..)
+                .take_while(|n| {
+                    spent += next(pace, *n, Phase::Starting, EVERY);
+                    spent < Duration::from_secs(60)
+                })
+                .count()
         };
         assert!((100..200).contains(&questions(Pace::Protocol)));
         assert!((20..50).contains(&questions(Pace::Exec)));

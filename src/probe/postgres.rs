@@ -43,12 +43,18 @@ async fn attempt(address: Address, user: &str, database: &str) -> io::Result<Ans
             _ => return Err(io::Error::other("this is no PostgreSQL")),
         }
     }
-    Err(io::Error::other("the server does not get ready for queries"))
+    Err(io::Error::other(
+        "the server does not get ready for queries",
+    ))
 }
 
 fn startup(user: &str, database: &str) -> Vec<u8> {
     let mut body = VERSION_3.to_be_bytes().to_vec();
-    for (name, value) in [("user", user), ("database", database), ("application_name", "dev")] {
+    for (name, value) in [
+        ("user", user),
+        ("database", database),
+        ("application_name", "dev"),
+    ] {
         for text in [name, value] {
             body.extend(text.bytes().filter(|byte| *byte != 0));
             body.push(0);
@@ -78,7 +84,9 @@ fn code(body: &[u8]) -> Option<u32> {
 fn error_text(body: &[u8]) -> String {
     let (mut message, mut state) = (String::new(), String::new());
     for field in body.split(|byte| *byte == 0) {
-        let Some((kind, text)) = field.split_first() else { continue };
+        let Some((kind, text)) = field.split_first() else {
+            continue;
+        };
         let text = || clean(&String::from_utf8_lossy(text), FOREIGN);
         match kind {
             b'M' => message = text(),

@@ -8,7 +8,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::report::Picker;
-use super::{Answer, Exec, Pace, Phase, ProbeReport, Target, exec, http, log, mysql, next, postgres, redis, tcp};
+use super::{
+    Answer, Exec, Pace, Phase, ProbeReport, Target, exec, http, log, mysql, next, postgres, redis,
+    tcp,
+};
 use crate::plan::observed::Generation;
 use crate::stack::{Probe, ProbeKind};
 
@@ -83,7 +86,11 @@ impl Prober {
                 return;
             }
             let passing = picker.is_passing();
-            attempt = if passing == was_passing { attempt + 1 } else { 0 };
+            attempt = if passing == was_passing {
+                attempt + 1
+            } else {
+                0
+            };
             let phase = if passing { Phase::Ready } else { patient };
             tokio::time::sleep(next(pace, attempt, phase, self.probe.every)).await;
         }
@@ -99,7 +106,9 @@ impl Prober {
                     return;
                 }
                 let found = log::first_match(&regex, &mut lines).await;
-                found.unwrap_or_else(|| Answer::Failed(format!("log: ended, and no line matched `{pattern}`")))
+                found.unwrap_or_else(|| {
+                    Answer::Failed(format!("log: ended, and no line matched `{pattern}`"))
+                })
             }
         };
         let _gone = reports.send(self.report(answer.passed(), answer)).await;
@@ -113,7 +122,10 @@ impl Prober {
         }
         match tokio::time::timeout(timeout, self.question()).await {
             Ok(answer) => answer,
-            Err(_) => Answer::Failed(format!("{}: no answer within {timeout:?}", name(&self.probe.kind))),
+            Err(_) => Answer::Failed(format!(
+                "{}: no answer within {timeout:?}",
+                name(&self.probe.kind)
+            )),
         }
     }
 
@@ -129,7 +141,9 @@ impl Prober {
         };
         match &self.probe.kind {
             ProbeKind::Http { path, .. } => http::probe(address, port, path).await,
-            ProbeKind::Postgres { user, database, .. } => postgres::probe(address, user, database).await,
+            ProbeKind::Postgres { user, database, .. } => {
+                postgres::probe(address, user, database).await
+            }
             ProbeKind::Redis { .. } => redis::probe(address).await,
             ProbeKind::Mysql { .. } => mysql::probe(address).await,
             _ => tcp::probe(address, port).await,
@@ -137,8 +151,18 @@ impl Prober {
     }
 
     fn report(&self, passed: bool, answer: Answer) -> ProbeReport {
-        let Subject { service, index, generation } = self.subject.clone();
-        ProbeReport { service, index, generation, passed, answer: answer.into_text() }
+        let Subject {
+            service,
+            index,
+            generation,
+        } = self.subject.clone();
+        ProbeReport {
+            service,
+            index,
+            generation,
+            passed,
+            answer: answer.into_text(),
+        }
     }
 }
 

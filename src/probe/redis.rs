@@ -18,13 +18,19 @@ pub(super) async fn probe(address: Address) -> Answer {
         Ok(line) => line,
         Err(error) => return Answer::Failed(format!("redis: {}", reason(&error))),
     };
-    let text = format!("redis: {}", clean(line.get(1..).unwrap_or_default(), FOREIGN));
+    let text = format!(
+        "redis: {}",
+        clean(line.get(1..).unwrap_or_default(), FOREIGN)
+    );
     if line.starts_with("+PONG") || line.starts_with("-NOAUTH") {
         Answer::Passed(text)
     } else if line.starts_with(['+', '-']) {
         Answer::Failed(text)
     } else {
-        Answer::Failed(format!("redis: this is no Redis, but says `{}`", clean(&line, 60)))
+        Answer::Failed(format!(
+            "redis: this is no Redis, but says `{}`",
+            clean(&line, 60)
+        ))
     }
 }
 
@@ -40,5 +46,9 @@ async fn attempt(address: Address) -> io::Result<String> {
     if bytes.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().to_owned())
+    Ok(String::from_utf8_lossy(&bytes)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned())
 }

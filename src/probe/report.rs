@@ -35,12 +35,21 @@ pub(super) struct Picker {
 impl Picker {
     /// For readiness: the first failure is told at once, as the answer of one that still starts.
     pub fn readiness(retries: u32) -> Self {
-        Self { retries: retries.max(1), failures: 0, verdict: None, told: None, patient: false }
+        Self {
+            retries: retries.max(1),
+            failures: 0,
+            verdict: None,
+            told: None,
+            patient: false,
+        }
     }
 
     /// For liveness, where a told failure means a restart: never before `retries` of them in a row.
     pub fn liveness(retries: u32) -> Self {
-        Self { patient: true, ..Self::readiness(retries) }
+        Self {
+            patient: true,
+            ..Self::readiness(retries)
+        }
     }
 
     /// It has passed, and has not failed often enough since.
@@ -101,7 +110,11 @@ mod tests {
         picker.pick(&failed("refused"), now);
         assert_eq!(picker.pick(&failed("reset"), now + SAMPLE / 2), None);
         assert_eq!(picker.pick(&failed("reset"), now + SAMPLE), Some(false));
-        assert_eq!(picker.pick(&failed("reset"), now + SAMPLE * 9), None, "nothing new");
+        assert_eq!(
+            picker.pick(&failed("reset"), now + SAMPLE * 9),
+            None,
+            "nothing new"
+        );
     }
 
     #[test]
@@ -111,13 +124,21 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(picker.pick(&failed("slow"), now), None);
         }
-        assert_eq!(picker.pick(&passed(), now), None, "it recovered, and starts counting anew");
+        assert_eq!(
+            picker.pick(&passed(), now),
+            None,
+            "it recovered, and starts counting anew"
+        );
         assert_eq!(picker.pick(&failed("slow"), now), None);
         assert_eq!(picker.pick(&failed("slow"), now), None);
         assert!(picker.is_passing());
         assert_eq!(picker.pick(&failed("slow"), now), Some(false));
         assert!(!picker.is_passing());
-        assert_eq!(picker.pick(&passed(), now), Some(true), "one pass is enough");
+        assert_eq!(
+            picker.pick(&passed(), now),
+            Some(true),
+            "one pass is enough"
+        );
     }
 
     #[test]

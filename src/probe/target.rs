@@ -22,9 +22,15 @@ impl Target {
     /// The truest address of a container port; `None` when nothing here can reach it.
     pub fn address(&self, port: u16) -> Option<Address> {
         if let Some(ip) = self.bridge {
-            return Some(Address { socket: SocketAddr::new(ip, port), proxied: false });
+            return Some(Address {
+                socket: SocketAddr::new(ip, port),
+                proxied: false,
+            });
         }
-        self.published.get(&port).map(|socket| Address { socket: *socket, proxied: true })
+        self.published.get(&port).map(|socket| Address {
+            socket: *socket,
+            proxied: true,
+        })
     }
 }
 
@@ -35,11 +41,23 @@ mod tests {
     #[test]
     fn the_containers_own_address_leads() {
         let published: SocketAddr = "127.0.0.1:32768".parse().unwrap();
-        let mut target = Target { bridge: Some("172.17.0.2".parse().unwrap()), published: [(80, published)].into() };
-        let direct = Address { socket: "172.17.0.2:80".parse().unwrap(), proxied: false };
+        let mut target = Target {
+            bridge: Some("172.17.0.2".parse().unwrap()),
+            published: [(80, published)].into(),
+        };
+        let direct = Address {
+            socket: "172.17.0.2:80".parse().unwrap(),
+            proxied: false,
+        };
         assert_eq!(target.address(80), Some(direct));
         target.bridge = None;
-        assert_eq!(target.address(80), Some(Address { socket: published, proxied: true }));
+        assert_eq!(
+            target.address(80),
+            Some(Address {
+                socket: published,
+                proxied: true
+            })
+        );
         assert_eq!(target.address(81), None);
     }
 }

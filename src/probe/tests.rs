@@ -15,7 +15,9 @@ use super::*;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, future).await.expect("the state never came")
+    tokio::time::timeout(DEADLINE, future)
+        .await
+        .expect("the state never came")
 }
 
 /// A server that treats its n-th connection as `serve` says.
@@ -52,7 +54,10 @@ fn prober(kind: ProbeKind, target: Target) -> Prober {
         subject: Subject {
             service: "api".to_owned(),
             index: 1,
-            generation: Generation { id: "abc".to_owned(), started_at: "now".to_owned() },
+            generation: Generation {
+                id: "abc".to_owned(),
+                started_at: "now".to_owned(),
+            },
         },
         lines: None,
         exec: Arc::new(|_, _| Box::pin(async { Err("no container".to_owned()) })),
@@ -61,15 +66,27 @@ fn prober(kind: ProbeKind, target: Target) -> Prober {
 }
 
 fn direct(address: SocketAddr) -> Target {
-    Target { bridge: Some(address.ip()), published: BTreeMap::new() }
+    Target {
+        bridge: Some(address.ip()),
+        published: BTreeMap::new(),
+    }
 }
 
 fn published(port: u16, address: SocketAddr) -> Target {
-    Target { bridge: None, published: [(port, address)].into() }
+    Target {
+        bridge: None,
+        published: [(port, address)].into(),
+    }
 }
 
 fn http(address: SocketAddr) -> Prober {
-    prober(ProbeKind::Http { port: address.port(), path: "/health".to_owned() }, direct(address))
+    prober(
+        ProbeKind::Http {
+            port: address.port(),
+            path: "/health".to_owned(),
+        },
+        direct(address),
+    )
 }
 
 async fn ask(prober: Prober) -> Answer {
@@ -85,7 +102,13 @@ fn fail(text: &str) -> Answer {
 }
 
 /// The reports of a running prober.
-fn run(prober: Prober) -> (mpsc::Receiver<ProbeReport>, CancellationToken, JoinHandle<()>) {
+fn run(
+    prober: Prober,
+) -> (
+    mpsc::Receiver<ProbeReport>,
+    CancellationToken,
+    JoinHandle<()>,
+) {
     let (sender, receiver) = mpsc::channel(4);
     let cancel = CancellationToken::new();
     let task = tokio::spawn(prober.run(sender, cancel.clone()));
@@ -114,12 +137,24 @@ async fn http_tells_the_status_and_why_it_refuses() {
         })
     })
     .await;
-    assert_eq!(ask(http(address)).await, fail("GET /health → 503 Service Unavailable: no database yet"));
+    assert_eq!(
+        ask(http(address)).await,
+        fail("GET /health → 503 Service Unavailable: no database yet")
+    );
     assert_eq!(ask(http(address)).await, pass("GET /health → 200 OK"));
     assert_eq!(ask(http(address)).await, pass("GET /health → 302"));
-    assert_eq!(ask(http(address)).await, fail("GET /health → 500 Oops: boom!"));
-    assert_eq!(ask(http(address)).await, fail("GET /health → 404 Not Found"));
-    assert_eq!(ask(http(address)).await, fail("GET /health → no HTTP, but `HTTP/1.1 abc`"));
+    assert_eq!(
+        ask(http(address)).await,
+        fail("GET /health → 500 Oops: boom!")
+    );
+    assert_eq!(
+        ask(http(address)).await,
+        fail("GET /health → 404 Not Found")
+    );
+    assert_eq!(
+        ask(http(address)).await,
+        fail("GET /health → no HTTP, but `HTTP/1.1 abc`")
+    );
 }
 
 #[tokio::test]
@@ -150,13 +185,28 @@ async fn http_survives_bad_servers() {
         }
     })
     .await;
-    assert_eq!(ask(http(address)).await, fail("GET /health → closed without an answer"));
-    assert_eq!(ask(http(address)).await, fail("GET /health → no HTTP, but `-ERR unknown command`"));
+    assert_eq!(
+        ask(http(address)).await,
+        fail("GET /health → closed without an answer")
+    );
+    assert_eq!(
+        ask(http(address)).await,
+        fail("GET /health → no HTTP, but `-ERR unknown command`")
+    );
     let large = ask(http(address)).await.into_text();
-    assert!(large.starts_with("GET /health → 500 Large: xxx") && large.chars().count() < 220, "{large}");
-    assert_eq!(ask(http(address)).await, fail("GET /health → the head of the answer does not end"));
+    assert!(
+        large.starts_with("GET /health → 500 Large: xxx") && large.chars().count() < 220,
+        "{large}"
+    );
+    assert_eq!(
+        ask(http(address)).await,
+        fail("GET /health → the head of the answer does not end")
+    );
     let begun = Instant::now();
-    assert_eq!(ask(http(address)).await, fail("GET /health: no answer within 400ms"));
+    assert_eq!(
+        ask(http(address)).await,
+        fail("GET /health: no answer within 400ms")
+    );
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
@@ -172,8 +222,17 @@ async fn a_published_port_without_a_listener_behind_it_is_not_ready() {
     })
     .await;
     let tcp = |target| prober(ProbeKind::Tcp { port: 80 }, target);
-    assert_eq!(ask(tcp(published(80, address))).await, fail("tcp 80: closed without an answer"));
-    let http = prober(ProbeKind::Http { port: 80, path: "/".to_owned() }, published(80, address));
+    assert_eq!(
+        ask(tcp(published(80, address))).await,
+        fail("tcp 80: closed without an answer")
+    );
+    let http = prober(
+        ProbeKind::Http {
+            port: 80,
+            path: "/".to_owned(),
+        },
+        published(80, address),
+    );
     assert_eq!(ask(http).await, fail("GET / → closed without an answer"));
     assert_eq!(ask(tcp(published(80, address))).await, pass("tcp 80: open"));
     let nowhere = ask(tcp(Target::default())).await.into_text();
@@ -182,13 +241,32 @@ async fn a_published_port_without_a_listener_behind_it_is_not_ready() {
 
 #[tokio::test]
 async fn tcp_is_refused_until_someone_listens() {
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let (mut reports, cancel, task) = run(prober(ProbeKind::Tcp { port: address.port() }, direct(address)));
+    let address = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let (mut reports, cancel, task) = run(prober(
+        ProbeKind::Tcp {
+            port: address.port(),
+        },
+        direct(address),
+    ));
     let first = within(reports.recv()).await.unwrap();
-    assert_eq!(first.answer, format!("tcp {}: connection refused", address.port()));
+    assert_eq!(
+        first.answer,
+        format!("tcp {}: connection refused", address.port())
+    );
     let _listener = TcpListener::bind(address).await.unwrap();
     let report = until(&mut reports, true).await;
-    assert_eq!((report.service.as_str(), report.index, report.generation.id.as_str()), ("api", 1, "abc"));
+    assert_eq!(
+        (
+            report.service.as_str(),
+            report.index,
+            report.generation.id.as_str()
+        ),
+        ("api", 1, "abc")
+    );
     cancel.cancel();
     within(task).await.unwrap();
 }
@@ -205,46 +283,87 @@ async fn postgres_is_ready_when_it_asks_for_a_password_or_lets_in() {
         let missing = b"SFATAL\0C3D000\0Mdatabase \"gold\" does not exist\0\0";
         let let_in = postgres_message(b'R', &[0, 0, 0, 0]);
         let ready = postgres_message(b'Z', b"I");
-        say(stream, match n {
-            0 => postgres_message(b'E', starting),
-            1 => postgres_message(b'R', &[0, 0, 0, 10, b'S', b'C']),
-            2 => [let_in, postgres_message(b'S', b"a\0b\0"), ready].concat(),
-            3 => [let_in, postgres_message(b'E', missing)].concat(),
-            4 => b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
-            _ => Vec::new(),
-        })
+        say(
+            stream,
+            match n {
+                0 => postgres_message(b'E', starting),
+                1 => postgres_message(b'R', &[0, 0, 0, 10, b'S', b'C']),
+                2 => [let_in, postgres_message(b'S', b"a\0b\0"), ready].concat(),
+                3 => [let_in, postgres_message(b'E', missing)].concat(),
+                4 => b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+                _ => Vec::new(),
+            },
+        )
         .await;
     })
     .await;
     let postgres = || {
         let (user, database) = ("dev".to_owned(), "gold".to_owned());
-        prober(ProbeKind::Postgres { port: address.port(), user, database }, direct(address))
+        prober(
+            ProbeKind::Postgres {
+                port: address.port(),
+                user,
+                database,
+            },
+            direct(address),
+        )
     };
-    assert_eq!(ask(postgres()).await, fail("postgres: the database system is starting up (57P03)"));
+    assert_eq!(
+        ask(postgres()).await,
+        fail("postgres: the database system is starting up (57P03)")
+    );
     assert_eq!(ask(postgres()).await, pass("postgres: accepts connections"));
     assert_eq!(ask(postgres()).await, pass("postgres: ready for queries"));
-    assert_eq!(ask(postgres()).await, fail("postgres: database \"gold\" does not exist (3D000)"));
-    assert_eq!(ask(postgres()).await, fail("postgres: this is no PostgreSQL"));
-    assert_eq!(ask(postgres()).await, fail("postgres: closed without an answer"));
+    assert_eq!(
+        ask(postgres()).await,
+        fail("postgres: database \"gold\" does not exist (3D000)")
+    );
+    assert_eq!(
+        ask(postgres()).await,
+        fail("postgres: this is no PostgreSQL")
+    );
+    assert_eq!(
+        ask(postgres()).await,
+        fail("postgres: closed without an answer")
+    );
 }
 
 #[tokio::test]
 async fn redis_is_ready_when_it_answers_but_not_while_it_loads() {
     let (address, _server) = server(|n, stream| {
-        say(stream, match n {
-            0 => "-LOADING Redis is loading the dataset in memory\r\n",
-            1 => "-NOAUTH Authentication required.\r\n",
-            2 => "+PONG\r\n",
-            3 => "HTTP/1.1 400 Bad Request\r\n\r\n",
-            _ => "",
-        })
+        say(
+            stream,
+            match n {
+                0 => "-LOADING Redis is loading the dataset in memory\r\n",
+                1 => "-NOAUTH Authentication required.\r\n",
+                2 => "+PONG\r\n",
+                3 => "HTTP/1.1 400 Bad Request\r\n\r\n",
+                _ => "",
+            },
+        )
     })
     .await;
-    let redis = || prober(ProbeKind::Redis { port: address.port() }, direct(address));
-    assert_eq!(ask(redis()).await, fail("redis: LOADING Redis is loading the dataset in memory"));
-    assert_eq!(ask(redis()).await, pass("redis: NOAUTH Authentication required."));
+    let redis = || {
+        prober(
+            ProbeKind::Redis {
+                port: address.port(),
+            },
+            direct(address),
+        )
+    };
+    assert_eq!(
+        ask(redis()).await,
+        fail("redis: LOADING Redis is loading the dataset in memory")
+    );
+    assert_eq!(
+        ask(redis()).await,
+        pass("redis: NOAUTH Authentication required.")
+    );
     assert_eq!(ask(redis()).await, pass("redis: PONG"));
-    assert_eq!(ask(redis()).await, fail("redis: this is no Redis, but says `HTTP/1.1 400 Bad Request`"));
+    assert_eq!(
+        ask(redis()).await,
+        fail("redis: this is no Redis, but says `HTTP/1.1 400 Bad Request`")
+    );
     assert_eq!(ask(redis()).await, fail("redis: closed without an answer"));
 }
 
@@ -264,21 +383,46 @@ async fn mysql_is_ready_when_it_greets_and_is_left_politely() {
                 stream.write_all(&full).await.unwrap();
                 return;
             }
-            stream.write_all(&mysql_packet(0, b"\x0a8.0.36\0salt")).await.unwrap();
+            stream
+                .write_all(&mysql_packet(0, b"\x0a8.0.36\0salt"))
+                .await
+                .unwrap();
             let (_, login) = crate::probe::mysql::packet(&mut stream).await.unwrap();
-            stream.write_all(&mysql_packet(2, b"\xfecaching_sha2_password\0salt\0")).await.unwrap();
+            stream
+                .write_all(&mysql_packet(2, b"\xfecaching_sha2_password\0salt\0"))
+                .await
+                .unwrap();
             let mut empty = [9; 4];
             stream.read_exact(&mut empty).await.unwrap();
-            stream.write_all(&mysql_packet(4, b"\xff\x15\x04#28000Access denied")).await.unwrap();
+            stream
+                .write_all(&mysql_packet(4, b"\xff\x15\x04#28000Access denied"))
+                .await
+                .unwrap();
             logins.send((login, empty)).await.unwrap();
         }
     })
     .await;
-    let mysql = || prober(ProbeKind::Mysql { port: address.port() }, direct(address));
-    assert_eq!(ask(mysql()).await, fail("mysql: Too many connections (1040)"));
-    assert_eq!(ask(mysql()).await, pass("mysql: 8.0.36 accepts connections"));
+    let mysql = || {
+        prober(
+            ProbeKind::Mysql {
+                port: address.port(),
+            },
+            direct(address),
+        )
+    };
+    assert_eq!(
+        ask(mysql()).await,
+        fail("mysql: Too many connections (1040)")
+    );
+    assert_eq!(
+        ask(mysql()).await,
+        pass("mysql: 8.0.36 accepts connections")
+    );
     let (login, empty) = within(seen.recv()).await.unwrap();
-    assert!(login[32..].starts_with(b"dev-probe\0"), "a whole login of protocol 4.1");
+    assert!(
+        login[32..].starts_with(b"dev-probe\0"),
+        "a whole login of protocol 4.1"
+    );
     assert_eq!(empty, [0, 0, 0, 3], "an empty answer, numbered on");
 }
 
@@ -286,8 +430,12 @@ async fn mysql_is_ready_when_it_greets_and_is_left_politely() {
 async fn commands_pass_on_exit_0_within_their_time_and_one_at_a_time() {
     static RUNNING: AtomicUsize = AtomicUsize::new(0);
     let command = |words: &[&str]| {
-        let mut prober =
-            prober(ProbeKind::Exec { command: words.iter().map(|&w| w.to_owned()).collect() }, Target::default());
+        let mut prober = prober(
+            ProbeKind::Exec {
+                command: words.iter().map(|&w| w.to_owned()).collect(),
+            },
+            Target::default(),
+        );
         prober.exec = Arc::new(|command: Vec<String>, _| {
             Box::pin(async move {
                 assert_eq!(RUNNING.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
@@ -304,9 +452,18 @@ async fn commands_pass_on_exit_0_within_their_time_and_one_at_a_time() {
         prober
     };
     assert_eq!(ask(command(&["good"])).await, pass("`good` → exit 0"));
-    assert_eq!(ask(command(&["sh", "-c", "bad"])).await, fail("`bad` → exit 2: no response"));
-    assert_eq!(ask(command(&["never"])).await, fail("`never` took longer than 400ms"));
-    assert_eq!(ask(command(&["else"])).await, fail("`else`: the container is paused"));
+    assert_eq!(
+        ask(command(&["sh", "-c", "bad"])).await,
+        fail("`bad` → exit 2: no response")
+    );
+    assert_eq!(
+        ask(command(&["never"])).await,
+        fail("`never` took longer than 400ms")
+    );
+    assert_eq!(
+        ask(command(&["else"])).await,
+        fail("`else`: the container is paused")
+    );
     let slots = Arc::new(Semaphore::new(1));
     let many = (0..8).map(|_| {
         let mut prober = command(&["good"]);
@@ -322,25 +479,45 @@ async fn commands_pass_on_exit_0_within_their_time_and_one_at_a_time() {
 async fn a_log_probe_waits_for_its_line() {
     let log = |pattern: &str| {
         let (sender, lines) = mpsc::channel(8);
-        let mut prober = prober(ProbeKind::Log { pattern: pattern.to_owned() }, Target::default());
+        let mut prober = prober(
+            ProbeKind::Log {
+                pattern: pattern.to_owned(),
+            },
+            Target::default(),
+        );
         prober.lines = Some(lines);
         (sender, prober)
     };
     let (lines, watched) = log("ready in \\d+ ms");
     let (mut reports, _cancel, _task) = run(watched);
-    assert_eq!(within(reports.recv()).await.unwrap().answer, "log: no line matches `ready in \\d+ ms` yet");
+    assert_eq!(
+        within(reports.recv()).await.unwrap().answer,
+        "log: no line matches `ready in \\d+ ms` yet"
+    );
     lines.send("starting".to_owned()).await.unwrap();
-    lines.send("\u{1b}[32mready in 12 ms\u{1b}[0m".to_owned()).await.unwrap();
-    assert_eq!(until(&mut reports, true).await.answer, "log: ready in 12 ms");
+    lines
+        .send("\u{1b}[32mready in 12 ms\u{1b}[0m".to_owned())
+        .await
+        .unwrap();
+    assert_eq!(
+        until(&mut reports, true).await.answer,
+        "log: ready in 12 ms"
+    );
 
     let (lines, ended) = log("never");
     drop(lines);
     let (mut reports, _cancel, _task) = run(ended);
     within(reports.recv()).await.unwrap();
-    assert_eq!(within(reports.recv()).await.unwrap().answer, "log: ended, and no line matched `never`");
+    assert_eq!(
+        within(reports.recv()).await.unwrap().answer,
+        "log: ended, and no line matched `never`"
+    );
 
     let (mut reports, _cancel, _task) = run(log("(").1);
-    assert_eq!(within(reports.recv()).await.unwrap().answer, "log: `(` is no regular expression");
+    assert_eq!(
+        within(reports.recv()).await.unwrap().answer,
+        "log: `(` is no regular expression"
+    );
 }
 
 #[tokio::test]
@@ -351,7 +528,14 @@ async fn a_service_gets_ready_fails_and_recovers() {
         counter.fetch_add(1, Ordering::SeqCst);
         // Starts for 3 questions, is up for 3, stumbles once, is up for 3, is down for 5, then stays up.
         let up = matches!(n, 3..=5 | 7..=9 | 15..);
-        say(stream, if up { "HTTP/1.1 200 OK\r\n\r\n" } else { "HTTP/1.1 503 No\r\n\r\n" })
+        say(
+            stream,
+            if up {
+                "HTTP/1.1 200 OK\r\n\r\n"
+            } else {
+                "HTTP/1.1 503 No\r\n\r\n"
+            },
+        )
     })
     .await;
     let (mut reports, cancel, task) = run(http(address));

@@ -15,7 +15,11 @@ pub(super) fn forms(value: &str) -> Vec<String> {
     }
     for alphabet in [STANDARD, URL_SAFE] {
         forms.push(base64(value.as_bytes(), alphabet));
-        forms.extend((0..3).map(|shift| base64_within(value.as_bytes(), shift, alphabet)).filter(|f| f.len() >= SHORTEST));
+        forms.extend(
+            (0..3)
+                .map(|shift| base64_within(value.as_bytes(), shift, alphabet))
+                .filter(|f| f.len() >= SHORTEST),
+        );
     }
     forms
 }
@@ -24,7 +28,11 @@ pub(super) fn forms(value: &str) -> Vec<String> {
 fn base64(bytes: &[u8], alphabet: &[u8; 64]) -> String {
     let mut out = String::with_capacity(bytes.len() * 4 / 3 + 2);
     for chunk in bytes.chunks(3) {
-        let three = [chunk[0], chunk.get(1).copied().unwrap_or(0), chunk.get(2).copied().unwrap_or(0)];
+        let three = [
+            chunk[0],
+            chunk.get(1).copied().unwrap_or(0),
+            chunk.get(2).copied().unwrap_or(0),
+        ];
         let number = u32::from_be_bytes([0, three[0], three[1], three[2]]);
         for at in 0..=chunk.len() {
             let index = (number >> (18 - 6 * at)) & 63;
@@ -49,7 +57,9 @@ fn percent(value: &str, upper: bool, space: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for byte in value.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte))
+            }
             b' ' => out.push_str(space),
             byte if upper => out.push_str(&format!("%{byte:02X}")),
             byte => out.push_str(&format!("%{byte:02x}")),
@@ -61,7 +71,11 @@ fn percent(value: &str, upper: bool, space: &str) -> String {
 /// As inside a JSON string.
 fn json(value: &str) -> String {
     let quoted = serde_json::Value::from(value).to_string();
-    quoted.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned()
+    quoted
+        .trim_start_matches('"')
+        .strip_suffix('"')
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -70,7 +84,12 @@ mod tests {
 
     #[test]
     fn base64_is_that_of_rfc_4648() {
-        for (plain, coded) in [("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+        for (plain, coded) in [
+            ("f", "Zg"),
+            ("fo", "Zm8"),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(base64(plain.as_bytes(), STANDARD), coded);
         }
         assert_eq!(base64(&[0xfb, 0xff], URL_SAFE), "-_8");
@@ -80,7 +99,9 @@ mod tests {
     fn a_value_within_basic_authentication_is_known() {
         for user in ["a", "ab", "abc", "admin"] {
             let header = base64(format!("{user}:correct horse").as_bytes(), STANDARD);
-            let found = forms("correct horse").into_iter().any(|form| header.contains(&form));
+            let found = forms("correct horse")
+                .into_iter()
+                .any(|form| header.contains(&form));
             assert!(found, "{user}: {header}");
         }
     }

@@ -9,17 +9,33 @@ pub enum SecretError {
     #[error("secret `{name}`: the environment variable `{variable}` is not set, or empty")]
     NoVariable { name: String, variable: String },
     #[error("secret `{name}`: cannot read {file}: {source}")]
-    File { name: String, file: Utf8PathBuf, source: io::Error },
+    File {
+        name: String,
+        file: Utf8PathBuf,
+        source: io::Error,
+    },
     #[error("secret `{name}`: cannot keep a generated value in {file}: {source}")]
-    Keep { name: String, file: Utf8PathBuf, source: io::Error },
+    Keep {
+        name: String,
+        file: Utf8PathBuf,
+        source: io::Error,
+    },
     #[error("secret `{name}`: {file} is empty, although a generated value was kept there")]
     Empty { name: String, file: Utf8PathBuf },
     #[error("secret `{name}`: it needs `sops`, which was not found")]
     NoSops { name: String },
     #[error("secret `{name}`: sops did not decrypt {file} within {within:?}")]
-    Slow { name: String, file: Utf8PathBuf, within: Duration },
+    Slow {
+        name: String,
+        file: Utf8PathBuf,
+        within: Duration,
+    },
     #[error("secret `{name}`: sops could not decrypt {file}: {message}")]
-    Sops { name: String, file: Utf8PathBuf, message: String },
+    Sops {
+        name: String,
+        file: Utf8PathBuf,
+        message: String,
+    },
 }
 
 impl SecretError {
@@ -53,11 +69,17 @@ impl SecretError {
             Self::File { file, .. } => format!("put the value into {file}, readable by you alone"),
             Self::Keep { file, .. } => format!("make the folder of {file} writable"),
             Self::Empty { file, .. } => {
-                format!("restore {file} if something was made with its value, else remove it for a new one")
+                format!(
+                    "restore {file} if something was made with its value, else remove it for a new one"
+                )
             }
-            Self::NoSops { .. } => "install it: https://github.com/getsops/sops/releases".to_owned(),
+            Self::NoSops { .. } => {
+                "install it: https://github.com/getsops/sops/releases".to_owned()
+            }
             Self::Slow { file, .. } | Self::Sops { file, .. } => {
-                format!("try `sops -d {file}`: it may ask for a key, or need one that you do not have")
+                format!(
+                    "try `sops -d {file}`: it may ask for a key, or need one that you do not have"
+                )
             }
         }
     }

@@ -18,13 +18,24 @@ pub(super) fn kept(
     random: fn(&mut [u8]) -> io::Result<()>,
 ) -> Result<SecretString, SecretError> {
     let file = folder.join(file_name(name));
-    let error = |source| SecretError::Keep { name: name.to_owned(), file: file.clone(), source };
+    let error = |source| SecretError::Keep {
+        name: name.to_owned(),
+        file: file.clone(),
+        source,
+    };
     if let Some(value) = existing(&file).map_err(error)? {
         return nonempty(name, &file, value);
     }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(error)?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(error)?;
     let value = text(length, random).map_err(error)?;
-    let mut beside = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(error)?;
+    let mut beside = tempfile::Builder::new()
+        .prefix(".new-")
+        .tempfile_in(folder)
+        .map_err(error)?;
     beside.write_all(value.as_bytes()).map_err(error)?;
     beside.as_file().sync_all().map_err(error)?;
     match beside.persist_noclobber(&file) {
@@ -47,12 +58,17 @@ fn existing(file: &Utf8Path) -> io::Result<Option<String>> {
     if metadata.permissions().mode() & 0o077 != 0 {
         std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))?;
     }
-    std::fs::read_to_string(file).map(super::without_newline).map(Some)
+    std::fs::read_to_string(file)
+        .map(super::without_newline)
+        .map(Some)
 }
 
 fn nonempty(name: &str, file: &Utf8Path, value: String) -> Result<SecretString, SecretError> {
     if value.is_empty() {
-        return Err(SecretError::Empty { name: name.to_owned(), file: file.to_owned() });
+        return Err(SecretError::Empty {
+            name: name.to_owned(),
+            file: file.to_owned(),
+        });
     }
     Ok(value.into())
 }
@@ -64,7 +80,10 @@ fn text(length: usize, random: fn(&mut [u8]) -> io::Result<()>) -> io::Result<St
     while out.len() < length.max(1) {
         random(&mut bytes)?;
         // 248 is the largest multiple of 62 in a byte; what is above would favour the first letters.
-        let fair = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(*byte) % 62]));
+        let fair = bytes
+            .iter()
+            .filter(|byte| **byte < 248)
+            .map(|byte| char::from(ALPHABET[usize::from(*byte) % 62]));
         out.extend(fair.take(length.max(1) - out.len()));
     }
     Ok(out)

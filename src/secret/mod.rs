@@ -62,21 +62,36 @@ pub async fn load(
 ///
 /// # Errors
 /// Why it has no value; never with the value, or part of it, in the text.
-pub async fn read(name: &str, source: &SecretSource, context: &Context<'_>) -> Result<SecretString, SecretError> {
+pub async fn read(
+    name: &str,
+    source: &SecretSource,
+    context: &Context<'_>,
+) -> Result<SecretString, SecretError> {
     match source {
-        SecretSource::Generate(length) => generate::kept(name, *length, context.kept, context.random),
+        SecretSource::Generate(length) => {
+            generate::kept(name, *length, context.kept, context.random)
+        }
         SecretSource::Env(variable) => match context.environment.get(variable) {
             Some(value) if !value.is_empty() => Ok(value.clone().into()),
-            _ => Err(SecretError::NoVariable { name: name.to_owned(), variable: variable.clone() }),
+            _ => Err(SecretError::NoVariable {
+                name: name.to_owned(),
+                variable: variable.clone(),
+            }),
         },
         SecretSource::File(file) => read_file(name, &context.dir.join(file)),
-        SecretSource::Sops { file, key } => sops::decrypt("sops", name, &context.dir.join(file), key).await,
+        SecretSource::Sops { file, key } => {
+            sops::decrypt("sops", name, &context.dir.join(file), key).await
+        }
     }
 }
 
 /// The file's content without its last newline.
 fn read_file(name: &str, file: &Utf8Path) -> Result<SecretString, SecretError> {
-    let error = |source| SecretError::File { name: name.to_owned(), file: file.to_owned(), source };
+    let error = |source| SecretError::File {
+        name: name.to_owned(),
+        file: file.to_owned(),
+        source,
+    };
     let metadata = std::fs::metadata(file).map_err(error)?;
     if !metadata.is_file() {
         return Err(error(io::Error::other("it is no regular file")));
@@ -105,7 +120,9 @@ fn file_name(name: &str) -> Utf8PathBuf {
     for (at, byte) in name.bytes().enumerate() {
         match byte {
             b'.' if at == 0 => out.push_str("%2E"),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' => out.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' => {
+                out.push(char::from(byte))
+            }
             byte => out.push_str(&format!("%{byte:02X}")),
         }
     }

@@ -34,14 +34,23 @@ impl Redactor {
             needles.extend(forms(value));
             let lines = value.lines().map(str::trim);
             // The first and last line of a key in PEM say only what it is.
-            let lines = lines.filter(|line| line.len() >= SHORTEST_LINE && !line.starts_with("-----"));
+            let lines =
+                lines.filter(|line| line.len() >= SHORTEST_LINE && !line.starts_with("-----"));
             needles.extend(lines.flat_map(forms));
         }
         needles.retain(|needle| needle.len() >= SHORTEST);
         needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         needles.dedup();
-        let any = needles.iter().map(|needle| regex::escape(needle)).collect::<Vec<_>>().join("|");
-        let any = if needles.is_empty() { None } else { RegexBuilder::new(&any).size_limit(64 << 20).build().ok() };
+        let any = needles
+            .iter()
+            .map(|needle| regex::escape(needle))
+            .collect::<Vec<_>>()
+            .join("|");
+        let any = if needles.is_empty() {
+            None
+        } else {
+            RegexBuilder::new(&any).size_limit(64 << 20).build().ok()
+        };
         Self { needles, any }
     }
 

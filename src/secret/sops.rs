@@ -19,12 +19,22 @@ pub(super) async fn decrypt(
     key: &str,
 ) -> Result<SecretString, SecretError> {
     let mut command = Command::new(program);
-    command.args(["--decrypt", "--extract", &extract(key)]).arg(file);
+    command
+        .args(["--decrypt", "--extract", &extract(key)])
+        .arg(file);
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = match tokio::time::timeout(WITHIN, command.output()).await {
-        Err(_) => return Err(SecretError::Slow { name: name.to_owned(), file: file.to_owned(), within: WITHIN }),
+        Err(_) => {
+            return Err(SecretError::Slow {
+                name: name.to_owned(),
+                file: file.to_owned(),
+                within: WITHIN,
+            });
+        }
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(SecretError::NoSops { name: name.to_owned() });
+            return Err(SecretError::NoSops {
+                name: name.to_owned(),
+            });
         }
         Ok(Err(error)) => return Err(failed(name, file, error.to_string())),
         Ok(Ok(output)) => output,
@@ -33,7 +43,14 @@ pub(super) async fn decrypt(
         // What it says on stderr is about keys and files; stdout could hold a value.
         let said = String::from_utf8_lossy(&output.stderr);
         let line = said.lines().map(str::trim).find(|line| !line.is_empty());
-        return Err(failed(name, file, line.unwrap_or("it gave no reason").chars().take(300).collect()));
+        return Err(failed(
+            name,
+            file,
+            line.unwrap_or("it gave no reason")
+                .chars()
+                .take(300)
+                .collect(),
+        ));
     }
     match String::from_utf8(output.stdout) {
         Ok(text) => Ok(super::without_newline(text).into()),
@@ -42,7 +59,11 @@ pub(super) async fn decrypt(
 }
 
 fn failed(name: &str, file: &Utf8Path, message: String) -> SecretError {
-    SecretError::Sops { name: name.to_owned(), file: file.to_owned(), message }
+    SecretError::Sops {
+        name: name.to_owned(),
+        file: file.to_owned(),
+        message,
+    }
 }
 
 /// The path of a key as `sops` wants it: `["db"]["password"]`.
@@ -68,7 +89,10 @@ mod tests {
     #[test]
     fn a_dotted_key_is_a_path() {
         assert_eq!(extract("jwt"), r#"["jwt"]"#);
-        assert_eq!(extract("db.users.0.password"), r#"["db"]["users"][0]["password"]"#);
+        assert_eq!(
+            extract("db.users.0.password"),
+            r#"["db"]["users"][0]["password"]"#
+        );
         assert_eq!(extract(r#"["with.dot"]"#), r#"["with.dot"]"#);
     }
 
@@ -79,16 +103,32 @@ mod tests {
         let script = "#!/bin/sh\n[ \"$3\" = '[\"jwt\"]' ] || { echo leaked; echo 'component not found' >&2; exit 1; }\necho s3cret\n";
         // Through a rename, so that no fork of another test holds it open for writing when it is run.
         std::fs::write(dir.path().join("new"), script).unwrap();
-        std::fs::set_permissions(dir.path().join("new"), std::fs::Permissions::from_mode(0o755)).unwrap();
-        let copied = std::process::Command::new("cp").arg(dir.path().join("new")).arg(&program).status().unwrap();
+        std::fs::set_permissions(
+            dir.path().join("new"),
+            std::fs::Permissions::from_mode(0o755),
+        )
+        .unwrap();
+        let copied = std::process::Command::new("cp")
+            .arg(dir.path().join("new"))
+            .arg(&program)
+            .status()
+            .unwrap();
         assert!(copied.success());
         let program = program.to_str().unwrap();
         let file = Utf8Path::new("secrets.enc.yaml");
         let value = decrypt(program, "JWT", file, "jwt").await.unwrap();
         assert_eq!(value.expose_secret(), "s3cret");
-        let refused = decrypt(program, "JWT", file, "other").await.unwrap_err().to_string();
-        assert_eq!(refused, "secret `JWT`: sops could not decrypt secrets.enc.yaml: component not found");
-        let missing = decrypt("/nowhere/sops", "JWT", file, "jwt").await.unwrap_err();
+        let refused = decrypt(program, "JWT", file, "other")
+            .await
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            refused,
+            "secret `JWT`: sops could not decrypt secrets.enc.yaml: component not found"
+        );
+        let missing = decrypt("/nowhere/sops", "JWT", file, "jwt")
+            .await
+            .unwrap_err();
         assert!(matches!(missing, SecretError::NoSops { .. }));
         assert!(missing.help().contains("getsops"));
     }

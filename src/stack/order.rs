@@ -10,13 +10,20 @@ impl Stack {
         let mut open: BTreeMap<&str, usize> = BTreeMap::new();
         let mut dependents: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for service in self.services.values() {
-            let needs = service.needs.keys().filter(|need| self.services.contains_key(*need));
+            let needs = service
+                .needs
+                .keys()
+                .filter(|need| self.services.contains_key(*need));
             open.insert(&service.name, needs.clone().count());
             for need in needs {
                 dependents.entry(need).or_default().push(&service.name);
             }
         }
-        let mut free: BTreeSet<&str> = open.iter().filter(|(_, n)| **n == 0).map(|(name, _)| *name).collect();
+        let mut free: BTreeSet<&str> = open
+            .iter()
+            .filter(|(_, n)| **n == 0)
+            .map(|(name, _)| *name)
+            .collect();
         let mut order = Vec::with_capacity(self.services.len());
         while let Some(name) = free.pop_first() {
             order.push(name.to_owned());

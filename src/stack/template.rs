@@ -34,7 +34,10 @@ pub enum Reference {
     Own { path: Vec<String> },
     /// `${env:X}`, `${env:X:-default}`. The default is text as written, which may itself hold references: a resolver
     /// parses it with [`Template::parse`], which cannot fail because the whole was parsed before.
-    Env { name: String, default: Option<String> },
+    Env {
+        name: String,
+        default: Option<String>,
+    },
     /// `${secret:X}`
     Secret { name: String },
     /// `${git:sha}`, `${git:branch}`
@@ -60,7 +63,9 @@ pub struct TemplateError {
 
 impl Template {
     pub fn text(text: impl Into<String>) -> Self {
-        Self { parts: vec![Part::Text(text.into())] }
+        Self {
+            parts: vec![Part::Text(text.into())],
+        }
     }
 
     /// Cuts `text` into text and references. `$$` is a literal `$`; a `$` before anything but `{` stands for itself,
@@ -69,7 +74,12 @@ impl Template {
     /// # Errors
     /// The first `${…}` that is not closed or says nothing that can be resolved.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        Ok(Self { parts: Self::parse_spans(text)?.into_iter().map(|(_, part)| part).collect() })
+        Ok(Self {
+            parts: Self::parse_spans(text)?
+                .into_iter()
+                .map(|(_, part)| part)
+                .collect(),
+        })
     }
 
     /// As [`Template::parse`], with the bytes that each part was written with.
@@ -92,7 +102,10 @@ impl Template {
         let mut found = Vec::new();
         for reference in self.references() {
             found.push(reference.clone());
-            if let Reference::Env { default: Some(default), .. } = reference
+            if let Reference::Env {
+                default: Some(default),
+                ..
+            } = reference
                 && let Ok(inner) = Self::parse(default)
             {
                 found.extend(inner.all_references());
@@ -119,8 +132,14 @@ impl fmt::Display for Reference {
         match self {
             Self::Service { service, path } => write!(f, "${{{service}.{}}}", path.join(".")),
             Self::Own { path } => write!(f, "${{self.{}}}", path.join(".")),
-            Self::Env { name, default: None } => write!(f, "${{env:{name}}}"),
-            Self::Env { name, default: Some(default) } => write!(f, "${{env:{name}:-{default}}}"),
+            Self::Env {
+                name,
+                default: None,
+            } => write!(f, "${{env:{name}}}"),
+            Self::Env {
+                name,
+                default: Some(default),
+            } => write!(f, "${{env:{name}:-{default}}}"),
             Self::Secret { name } => write!(f, "${{secret:{name}}}"),
             Self::Git { what } => write!(f, "${{git:{what}}}"),
         }
@@ -128,7 +147,11 @@ impl fmt::Display for Reference {
 }
 
 /// `base` is where `text` begins in the outermost text, for the errors.
-fn parse_at(text: &str, base: usize, depth: usize) -> Result<Vec<(Range<usize>, Part)>, TemplateError> {
+fn parse_at(
+    text: &str,
+    base: usize,
+    depth: usize,
+) -> Result<Vec<(Range<usize>, Part)>, TemplateError> {
     let mut parts: Vec<(Range<usize>, Part)> = Vec::new();
     let mut literal = String::new();
     let mut literal_start = 0;
@@ -139,10 +162,17 @@ fn parse_at(text: &str, base: usize, depth: usize) -> Result<Vec<(Range<usize>, 
         let rest = &text[dollar + 1..];
         if rest.starts_with('{') {
             let end = closing(text, dollar + 2).ok_or_else(|| {
-                error(base + dollar, text.len() - dollar, "`${` without a closing `}`; a literal `$` is `$$`")
+                error(
+                    base + dollar,
+                    text.len() - dollar,
+                    "`${` without a closing `}`; a literal `$` is `$$`",
+                )
             })?;
             if !literal.is_empty() {
-                parts.push((literal_start..dollar, Part::Text(std::mem::take(&mut literal))));
+                parts.push((
+                    literal_start..dollar,
+                    Part::Text(std::mem::take(&mut literal)),
+                ));
             }
             let reference = reference(&text[dollar + 2..end], base + dollar, depth)?;
             parts.push((dollar..end + 1, Part::Reference(reference)));
@@ -189,13 +219,19 @@ fn reference(inside: &str, offset: usize, depth: usize) -> Result<Reference, Tem
     }
     if let Some(name) = inside.strip_prefix("secret:") {
         return match is_name(name) {
-            true => Ok(Reference::Secret { name: name.to_owned() }),
-            false => wrong(format!("`{name}` is no name of a secret; write `${{secret:NAME}}`")),
+            true => Ok(Reference::Secret {
+                name: name.to_owned(),
+            }),
+            false => wrong(format!(
+                "`{name}` is no name of a secret; write `${{secret:NAME}}`"
+            )),
         };
     }
     if let Some(what) = inside.strip_prefix("git:") {
         return match what {
-            "sha" | "branch" => Ok(Reference::Git { what: what.to_owned() }),
+            "sha" | "branch" => Ok(Reference::Git {
+                what: what.to_owned(),
+            }),
             _ => wrong(format!("git knows `sha` and `branch`, not `{what}`")),
         };
     }
@@ -216,11 +252,19 @@ fn reference(inside: &str, offset: usize, depth: usize) -> Result<Reference, Tem
     }
     match first.as_str() {
         "self" => Ok(Reference::Own { path }),
-        _ => Ok(Reference::Service { service: first, path }),
+        _ => Ok(Reference::Service {
+            service: first,
+            path,
+        }),
     }
 }
 
-fn env(inside: &str, variable: &str, offset: usize, depth: usize) -> Result<Reference, TemplateError> {
+fn env(
+    inside: &str,
+    variable: &str,
+    offset: usize,
+    depth: usize,
+) -> Result<Reference, TemplateError> {
     let (name, default) = match variable.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (variable, None),
@@ -229,20 +273,36 @@ fn env(inside: &str, variable: &str, offset: usize, depth: usize) -> Result<Refe
         return Err(error(
             offset,
             inside.len() + 3,
-            format!("`{name}` is no name of an environment variable; write `${{env:NAME}}` or `${{env:NAME:-default}}`"),
+            format!(
+                "`{name}` is no name of an environment variable; write `${{env:NAME}}` or `${{env:NAME:-default}}`"
+            ),
         ));
     }
     if let Some(default) = default {
         if depth + 1 >= MAX_DEPTH {
-            return Err(error(offset, inside.len() + 3, format!("defaults nest deeper than {MAX_DEPTH}")));
+            return Err(error(
+                offset,
+                inside.len() + 3,
+                format!("defaults nest deeper than {MAX_DEPTH}"),
+            ));
         }
-        parse_at(default, offset + 2 + inside.len() - default.len(), depth + 1)?;
+        parse_at(
+            default,
+            offset + 2 + inside.len() - default.len(),
+            depth + 1,
+        )?;
     }
-    Ok(Reference::Env { name: name.to_owned(), default: default.map(str::to_owned) })
+    Ok(Reference::Env {
+        name: name.to_owned(),
+        default: default.map(str::to_owned),
+    })
 }
 
 fn is_name(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    !word.is_empty()
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 fn is_variable(word: &str) -> bool {
@@ -252,5 +312,9 @@ fn is_variable(word: &str) -> bool {
 }
 
 fn error(offset: usize, len: usize, message: impl Into<String>) -> TemplateError {
-    TemplateError { offset, len, message: message.into() }
+    TemplateError {
+        offset,
+        len,
+        message: message.into(),
+    }
 }

@@ -42,7 +42,10 @@ pub fn remove(stack: &Stack, observed: &Observed, removal: Removal) -> Plan {
     let mut removed = Vec::new();
     for container in &observed.containers {
         let after = stopped.get(&container.id).copied().into_iter().collect();
-        let action = Action::RemoveContainer { id: container.id.clone(), anonymous_volumes: true };
+        let action = Action::RemoveContainer {
+            id: container.id.clone(),
+            anonymous_volumes: true,
+        };
         removed.push(push(&mut plan, observed_subject(container), action, after));
     }
     for (name, _) in observed.networks.iter().filter(|(_, network)| network.ours) {

@@ -249,7 +249,10 @@ impl Builder<'_> {
         if container.is_running() || container.status == Status::Restarting {
             after = vec![self.stop_container(container, cause, after)];
         }
-        let action = Action::RemoveContainer { id: container.id.clone(), anonymous_volumes: *cause == Cause::Orphan };
+        let action = Action::RemoveContainer {
+            id: container.id.clone(),
+            anonymous_volumes: *cause == Cause::Orphan,
+        };
         self.push(observed_subject(container), action, cause.clone(), after)
     }
 }

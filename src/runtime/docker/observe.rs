@@ -67,7 +67,10 @@ impl Docker {
     ///
     /// # Errors
     /// `Engine` when there is no answer.
-    pub async fn look_at_container(&self, id: &str) -> Result<Option<ObservedContainer>, RuntimeError> {
+    pub async fn look_at_container(
+        &self,
+        id: &str,
+    ) -> Result<Option<ObservedContainer>, RuntimeError> {
         let inspected = within(QUICK, self.client().inspect_container(id, None)).await;
         let inspected = there(inspected).map_err(|fault| failure("look at a container", &fault))?;
         Ok(inspected.and_then(translate::container))
@@ -108,15 +111,17 @@ impl Docker {
             .filters(&of_project(&ask.project))
             .build();
         let list = within(QUICK, self.client().list_networks(Some(options))).await?;
-        let named = self.named(&ask.networks, |docker, name| Box::pin(async move {
-            let network = within(QUICK, docker.client().inspect_network(&name, None)).await;
-            Ok(there(network)?.map(|network| Network {
-                name: network.name,
-                id: network.id,
-                labels: network.labels,
-                ..Network::default()
-            }))
-        }));
+        let named = self.named(&ask.networks, |docker, name| {
+            Box::pin(async move {
+                let network = within(QUICK, docker.client().inspect_network(&name, None)).await;
+                Ok(there(network)?.map(|network| Network {
+                    name: network.name,
+                    id: network.id,
+                    labels: network.labels,
+                    ..Network::default()
+                }))
+            })
+        });
         let all = list.into_iter().chain(named.await?);
         Ok(all
             .filter_map(|network| translate::network(network, &ask.project))
@@ -129,7 +134,9 @@ impl Docker {
             .build();
         let list = within(QUICK, self.client().list_volumes(Some(options))).await?;
         let named = self.named(&ask.volumes, |docker, name| {
-            Box::pin(async move { there::<Volume>(within(QUICK, docker.client().inspect_volume(&name)).await) })
+            Box::pin(async move {
+                there::<Volume>(within(QUICK, docker.client().inspect_volume(&name)).await)
+            })
         });
         let all = list
             .volumes
@@ -145,12 +152,14 @@ impl Docker {
         &self,
         references: &[String],
     ) -> Result<BTreeMap<String, ObservedImage>, Fault> {
-        let found = self.named(references, |docker, reference| Box::pin(async move {
-            let image = within(QUICK, docker.client().inspect_image(&reference)).await;
-            Ok(there::<ImageInspect>(image)?
-                .and_then(translate::image)
-                .map(|image| (reference, image)))
-        }));
+        let found = self.named(references, |docker, reference| {
+            Box::pin(async move {
+                let image = within(QUICK, docker.client().inspect_image(&reference)).await;
+                Ok(there::<ImageInspect>(image)?
+                    .and_then(translate::image)
+                    .map(|image| (reference, image)))
+            })
+        });
         Ok(found.await?.into_iter().collect())
     }
 

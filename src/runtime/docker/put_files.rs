@@ -16,9 +16,17 @@ const COMMAND: usize = 64 * 1024;
 ///
 /// # Errors
 /// What the engine says; an image without `rm` cannot have files removed.
-pub(super) async fn put_files(docker: &Docker, id: &str, change: FileChange) -> Result<(), RuntimeError> {
+pub(super) async fn put_files(
+    docker: &Docker,
+    id: &str,
+    change: FileChange,
+) -> Result<(), RuntimeError> {
     for command in removals(&change.remove) {
-        let spec = ExecSpec { command, user: Some("0".to_owned()), ..ExecSpec::default() };
+        let spec = ExecSpec {
+            command,
+            user: Some("0".to_owned()),
+            ..ExecSpec::default()
+        };
         let output = docker.exec(id, &spec, None, REMOVAL).await?;
         if !output.success() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -30,8 +38,11 @@ pub(super) async fn put_files(docker: &Docker, id: &str, change: FileChange) -> 
     }
     if let Some(path) = &change.archive {
         let file = tokio::fs::File::open(path).await;
-        let file = file.map_err(|error| RuntimeError::new(FailureClass::Other, error.to_string()))?;
-        return docker.put_archive_stream(id, "/", tokio_util::io::ReaderStream::new(file)).await;
+        let file =
+            file.map_err(|error| RuntimeError::new(FailureClass::Other, error.to_string()))?;
+        return docker
+            .put_archive_stream(id, "/", tokio_util::io::ReaderStream::new(file))
+            .await;
     }
     if change.bytes.is_empty() {
         return Ok(());

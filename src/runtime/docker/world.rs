@@ -14,7 +14,9 @@ use crate::engine::event::FailureClass;
 use crate::plan::Action;
 use crate::plan::desired::{LABEL_NETWORK, LABEL_VOLUME};
 use crate::plan::observed::Observed;
-use crate::runtime::world::{Call, Change, ExecOutput, ExecSpec, FileChange, LogLine, Look, Output, World};
+use crate::runtime::world::{
+    Call, Change, ExecOutput, ExecSpec, FileChange, LogLine, Look, Output, World,
+};
 use crate::runtime::{ProgressSender, RuntimeError};
 
 /// For commands inside a container that name no limit.
@@ -32,8 +34,14 @@ pub struct DockerWorld {
 
 impl DockerWorld {
     pub fn new(docker: Docker) -> Self {
-        let options = BuildOptions::from_environment(docker.inner.environment.get("DOCKER_BUILDKIT"));
-        Self { docker, options, routable: Arc::new(AtomicBool::new(false)), asked: OnceCell::new() }
+        let options =
+            BuildOptions::from_environment(docker.inner.environment.get("DOCKER_BUILDKIT"));
+        Self {
+            docker,
+            options,
+            routable: Arc::new(AtomicBool::new(false)),
+            asked: OnceCell::new(),
+        }
     }
 
     /// Asking an engine about itself takes longer than a look, so it goes beside the first one.
@@ -56,37 +64,52 @@ impl DockerWorld {
             labels
         };
         match &call.action {
-            Action::PullImage { reference } => Ok(Output::Image(docker.pull(reference, Some(&progress)).await?)),
+            Action::PullImage { reference } => Ok(Output::Image(
+                docker.pull(reference, Some(&progress)).await?,
+            )),
             Action::BuildImage(spec) => {
                 let built = build_image(&transport(docker)?, spec, self.options, &progress).await?;
                 Ok(Output::Image(built.id))
             }
-            Action::CreateNetwork { name, key, internal } => {
-                docker.create_network(name, *internal, &with(LABEL_NETWORK, key)).await?;
+            Action::CreateNetwork {
+                name,
+                key,
+                internal,
+            } => {
+                docker
+                    .create_network(name, *internal, &with(LABEL_NETWORK, key))
+                    .await?;
                 Ok(Output::Nothing)
             }
             Action::RemoveNetwork { name } => nothing(docker.remove_network(name).await),
-            Action::CreateVolume { name, key } => {
-                nothing(docker.create_volume(name, &random()?, &with(LABEL_VOLUME, key)).await)
-            }
+            Action::CreateVolume { name, key } => nothing(
+                docker
+                    .create_volume(name, &random()?, &with(LABEL_VOLUME, key))
+                    .await,
+            ),
             Action::RemoveVolume { name } => nothing(docker.remove_volume(name).await),
-            Action::CreateContainer { spec, .. } => {
-                Ok(Output::Container(docker.create_container(spec, &input()).await?))
-            }
+            Action::CreateContainer { spec, .. } => Ok(Output::Container(
+                docker.create_container(spec, &input()).await?,
+            )),
             Action::StartContainer { .. } => {
                 let id = input();
                 docker.start(&id).await?;
                 let observed = docker.look_at_container(&id).await?;
-                Ok(observed.map_or(Output::Nothing, |container| Output::Started(Box::new(container))))
+                Ok(observed.map_or(Output::Nothing, |container| {
+                    Output::Started(Box::new(container))
+                }))
             }
             Action::StopContainer { id, signal, grace } => {
                 nothing(docker.stop(id, signal.as_deref(), *grace).await)
             }
-            Action::RemoveContainer { id, anonymous_volumes } => {
-                nothing(docker.remove(id, true, *anonymous_volumes).await)
-            }
+            Action::RemoveContainer {
+                id,
+                anonymous_volumes,
+            } => nothing(docker.remove(id, true, *anonymous_volumes).await),
             Action::UnpauseContainer { id } => nothing(docker.unpause(id).await),
-            Action::SetRestartPolicy { id, policy } => nothing(docker.set_restart_policy(id, *policy).await),
+            Action::SetRestartPolicy { id, policy } => {
+                nothing(docker.set_restart_policy(id, *policy).await)
+            }
             Action::Seed { service, .. } => {
                 let message = format!("the files of {service} are not the engine's to copy");
                 Err(RuntimeError::new(FailureClass::Other, message))
@@ -109,7 +132,11 @@ impl World for DockerWorld {
         })
     }
 
-    fn perform<'a>(&'a self, call: &'a Call, progress: ProgressSender) -> BoxFuture<'a, Result<Output, RuntimeError>> {
+    fn perform<'a>(
+        &'a self,
+        call: &'a Call,
+        progress: ProgressSender,
+    ) -> BoxFuture<'a, Result<Output, RuntimeError>> {
         Box::pin(self.act(call, progress))
     }
 
@@ -117,7 +144,9 @@ impl World for DockerWorld {
         let docker = self.docker.clone();
         let project = project.to_owned();
         let stream = async move {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_nanos());
             let since = i64::try_from(now).unwrap_or(i64::MAX) - OVERLAP;
             match docker.events(&project, since).await {
                 Ok(events) => events
@@ -132,7 +161,11 @@ impl World for DockerWorld {
         futures_util::stream::once(stream).flatten().boxed()
     }
 
-    fn exec<'a>(&'a self, container: &'a str, spec: &'a ExecSpec) -> BoxFuture<'a, Result<ExecOutput, RuntimeError>> {
+    fn exec<'a>(
+        &'a self,
+        container: &'a str,
+        spec: &'a ExecSpec,
+    ) -> BoxFuture<'a, Result<ExecOutput, RuntimeError>> {
         Box::pin(async move {
             let limit = spec.timeout.unwrap_or(EXEC);
             let asked = super::ExecSpec {
@@ -144,26 +177,44 @@ impl World for DockerWorld {
             let output = self.docker.exec(container, &asked, None, limit).await?;
             let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
             text.push_str(&String::from_utf8_lossy(&output.stderr));
-            Ok(ExecOutput { code: output.exit_code, output: text })
+            Ok(ExecOutput {
+                code: output.exit_code,
+                output: text,
+            })
         })
     }
 
-    fn signal<'a>(&'a self, container: &'a str, signal: &'a str) -> BoxFuture<'a, Result<(), RuntimeError>> {
+    fn signal<'a>(
+        &'a self,
+        container: &'a str,
+        signal: &'a str,
+    ) -> BoxFuture<'a, Result<(), RuntimeError>> {
         Box::pin(self.docker.kill(container, signal))
     }
 
-    fn put_files<'a>(&'a self, container: &'a str, change: FileChange) -> BoxFuture<'a, Result<(), RuntimeError>> {
+    fn put_files<'a>(
+        &'a self,
+        container: &'a str,
+        change: FileChange,
+    ) -> BoxFuture<'a, Result<(), RuntimeError>> {
         Box::pin(super::put_files::put_files(&self.docker, container, change))
     }
 
     fn logs(&self, container: &str, since: i128, follow: bool) -> BoxStream<'static, LogLine> {
         let docker = self.docker.clone();
         let container = container.to_owned();
-        let options = LogOptions { follow, since: i64::try_from(since).ok().filter(|at| *at > 0), tail: None };
+        let options = LogOptions {
+            follow,
+            since: i64::try_from(since).ok().filter(|at| *at > 0),
+            tail: None,
+        };
         let opening = async move {
             match docker.logs(&container, &options).await {
                 // A log that breaks off is read again with the container's next life, or the next look.
-                Ok(stream) => stream.filter_map(|chunk| async move { chunk.ok() }).map(line).boxed(),
+                Ok(stream) => stream
+                    .filter_map(|chunk| async move { chunk.ok() })
+                    .map(line)
+                    .boxed(),
                 Err(_) => futures_util::stream::empty().boxed(),
             }
         };
@@ -187,17 +238,29 @@ fn line(chunk: LogChunk) -> LogLine {
     LogLine {
         at: i128::from(chunk.at),
         error: chunk.stream == Stream::Stderr,
-        line: String::from_utf8_lossy(&chunk.line).trim_end_matches('\r').to_owned(),
+        line: String::from_utf8_lossy(&chunk.line)
+            .trim_end_matches('\r')
+            .to_owned(),
     }
 }
 
 fn translate(kind: ChangeKind) -> Change {
     match kind {
-        ChangeKind::Container { id, service, action } => {
+        ChangeKind::Container {
+            id,
+            service,
+            action,
+        } => {
             let began = matches!(action, ContainerAction::Create | ContainerAction::Start);
-            Change::Container { id, service: Some(service), began }
+            Change::Container {
+                id,
+                service: Some(service),
+                began,
+            }
         }
-        ChangeKind::Network { .. } | ChangeKind::Volume { .. } | ChangeKind::Image { .. } => Change::Other,
+        ChangeKind::Network { .. } | ChangeKind::Volume { .. } | ChangeKind::Image { .. } => {
+            Change::Other
+        }
     }
 }
 
@@ -205,16 +268,18 @@ fn transport(docker: &Docker) -> Result<Transport, RuntimeError> {
     match docker.address() {
         Address::Unix(path) => Ok(Transport::Unix(path.as_std_path().to_owned())),
         Address::Tcp { host, tls: None } => Ok(Transport::Tcp(host.clone())),
-        Address::Tcp { tls: Some(_), .. } => {
-            Err(RuntimeError::new(FailureClass::Build, "builds over a TLS connection are not supported")
-                .help("reach the engine through ssh port forwarding, or build there and name the image"))
-        }
+        Address::Tcp { tls: Some(_), .. } => Err(RuntimeError::new(
+            FailureClass::Build,
+            "builds over a TLS connection are not supported",
+        )
+        .help("reach the engine through ssh port forwarding, or build there and name the image")),
     }
 }
 
 /// Tells a new volume from an earlier one of its name.
 fn random() -> Result<String, RuntimeError> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| RuntimeError::new(FailureClass::Other, error.to_string()))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| RuntimeError::new(FailureClass::Other, error.to_string()))?;
     Ok(blake3::hash(&bytes).to_hex()[..16].to_owned())
 }

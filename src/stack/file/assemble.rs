@@ -16,7 +16,10 @@ use crate::stack::{Mount, Network, Service, Stack};
 /// A stack that is whole only if the reader's sink has no errors.
 pub(super) fn assemble(reader: &mut Reader<'_>, root: &Table, name: Option<&str>) -> Stack {
     if let Some(compose) = root.entry("compose") {
-        let finding = Finding::new(Code::ComposeUnsupported, "this version of dev does not read Compose files");
+        let finding = Finding::new(
+            Code::ComposeUnsupported,
+            "this version of dev does not read Compose files",
+        );
         let help = "write its services as `[services.NAME]` tables here, and take `compose` away";
         reader.report(finding.at(compose.key_span, "not read").help(help));
     }
@@ -26,14 +29,24 @@ pub(super) fn assemble(reader: &mut Reader<'_>, root: &Table, name: Option<&str>
         empty(reader, root);
     }
     let project = project(reader, root, name);
-    let read: Vec<Read> = entries.iter().filter_map(|entry| service::service(reader, entry, &project)).collect();
+    let read: Vec<Read> = entries
+        .iter()
+        .filter_map(|entry| service::service(reader, entry, &project))
+        .collect();
     let mut stack = Stack {
         named: name.is_some() || root.get("name").is_some(),
         dir: reader.dir.to_owned(),
         layers: Vec::new(),
-        services: read.iter().map(|read| (read.service.name.clone(), read.service.clone())).collect(),
-        networks: section(root, "networks").map(|entry| (entry.key.clone(), volumes::network(&entry.node))).collect(),
-        volumes: section(root, "volumes").map(|entry| (entry.key.clone(), volumes::volume(&entry.node))).collect(),
+        services: read
+            .iter()
+            .map(|read| (read.service.name.clone(), read.service.clone()))
+            .collect(),
+        networks: section(root, "networks")
+            .map(|entry| (entry.key.clone(), volumes::network(&entry.node)))
+            .collect(),
+        volumes: section(root, "volumes")
+            .map(|entry| (entry.key.clone(), volumes::volume(&entry.node)))
+            .collect(),
         secrets: section(root, "secrets")
             .filter(|entry| entry.node.table().is_some())
             .filter_map(|entry| Some((entry.key.clone(), secrets::secret(reader, entry)?)))
@@ -52,7 +65,10 @@ fn section<'t>(root: &'t Table, name: &str) -> impl Iterator<Item = &'t Entry> {
 }
 
 fn empty(reader: &mut Reader<'_>, root: &Table) {
-    if root.get("services").is_some_and(|services| !matches!(services.value, Value::Table(_))) {
+    if root
+        .get("services")
+        .is_some_and(|services| !matches!(services.value, Value::Table(_)))
+    {
         return;
     }
     let finding = Finding::new(Code::Empty, "the stack has no service");
@@ -68,7 +84,10 @@ fn project(reader: &mut Reader<'_>, root: &Table, given: Option<&str>) -> String
     if let Some(name) = given {
         if let Err(help) = (PROJECT.check)(name) {
             let shown: String = name.chars().take(40).collect();
-            reader.report(Finding::new(Code::BadName, format!("a stack cannot be called `{shown}`")).help(help));
+            reader.report(
+                Finding::new(Code::BadName, format!("a stack cannot be called `{shown}`"))
+                    .help(help),
+            );
         }
         return name.to_owned();
     }
@@ -79,7 +98,10 @@ fn project(reader: &mut Reader<'_>, root: &Table, given: Option<&str>) -> String
 }
 
 fn default_name(dir: &Utf8Path) -> String {
-    let folder = dir.file_name().and_then(suggest_name).unwrap_or_else(|| "stack".to_owned());
+    let folder = dir
+        .file_name()
+        .and_then(suggest_name)
+        .unwrap_or_else(|| "stack".to_owned());
     let hash = blake3::hash(dir.as_str().as_bytes()).to_hex();
     format!("{folder}-{}", &hash.as_str()[..6])
 }
@@ -93,7 +115,10 @@ fn implied(stack: &mut Stack) {
             }
         }
         if service.networks.iter().any(|network| network == "default") {
-            stack.networks.entry("default".to_owned()).or_insert_with(Network::default);
+            stack
+                .networks
+                .entry("default".to_owned())
+                .or_insert_with(Network::default);
         }
     }
 }
@@ -103,22 +128,36 @@ fn ports(reader: &mut Reader<'_>, read: &[Read]) {
     let mut taken: BTreeMap<(u16, bool), Vec<(&Read, &str)>> = BTreeMap::new();
     for one in read {
         for (name, port) in &one.service.ports {
-            let crate::stack::HostPort::Fixed(host) = port.host else { continue };
+            let crate::stack::HostPort::Fixed(host) = port.host else {
+                continue;
+            };
             if !port.publish {
                 continue;
             }
-            let others = taken.entry((host, port.protocol == crate::stack::Protocol::Udp)).or_default();
+            let others = taken
+                .entry((host, port.protocol == crate::stack::Protocol::Udp))
+                .or_default();
             let clash = others.iter().find(|(other, other_name)| {
                 let bind = other.service.ports[*other_name].bind;
                 let same = bind == port.bind || bind.is_unspecified() || port.bind.is_unspecified();
                 same && together(&one.service, &other.service)
             });
             if let Some((other, other_name)) = clash {
-                let message = format!("`{}` and `{}` both want port {host} of the host", other.service.name, one.service.name);
+                let message = format!(
+                    "`{}` and `{}` both want port {host} of the host",
+                    other.service.name, one.service.name
+                );
                 let finding = Finding::new(Code::PortConflict, message);
-                let places = [(one, name.as_str()), (*other, *other_name)].map(|(read, name)| read.port_spans.get(name).copied());
-                let finding = places.into_iter().flatten().fold(finding, |finding, span| finding.at(span, "this port"));
-                let help = format!("leave the host's port open in one of them, as in `{name} = {}`: dev then finds a free one", port.container);
+                let places = [(one, name.as_str()), (*other, *other_name)]
+                    .map(|(read, name)| read.port_spans.get(name).copied());
+                let finding = places
+                    .into_iter()
+                    .flatten()
+                    .fold(finding, |finding, span| finding.at(span, "this port"));
+                let help = format!(
+                    "leave the host's port open in one of them, as in `{name} = {}`: dev then finds a free one",
+                    port.container
+                );
                 reader.report(finding.help(help));
             }
             others.push((one, name));
@@ -128,5 +167,9 @@ fn ports(reader: &mut Reader<'_>, read: &[Read]) {
 
 /// Services of different profiles need not run at once.
 fn together(a: &Service, b: &Service) -> bool {
-    a.profiles.is_empty() || b.profiles.is_empty() || a.profiles.iter().any(|profile| b.profiles.contains(profile))
+    a.profiles.is_empty()
+        || b.profiles.is_empty()
+        || a.profiles
+            .iter()
+            .any(|profile| b.profiles.contains(profile))
 }

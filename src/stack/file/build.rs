@@ -11,7 +11,11 @@ use crate::stack::{Build, BuildSecret};
 static CACHE: Shape = Shape {
     name: "build_cache",
     keys: &[
-        key("from", ONE_OR_MORE, "Where layers may come from, such as `type=registry,ref=…`."),
+        key(
+            "from",
+            ONE_OR_MORE,
+            "Where layers may come from, such as `type=registry,ref=…`.",
+        ),
         key("to", ONE_OR_MORE, "Where layers go."),
     ],
 };
@@ -19,13 +23,35 @@ static CACHE: Shape = Shape {
 static BUILD: Shape = Shape {
     name: "build",
     keys: &[
-        key("context", TEXT, "Folder that is sent to the builder, from the stack's folder; \".\" without it.").or(&["path"]),
-        key("dockerfile", TEXT, "From the context; \"Dockerfile\" without it.").or(&["file"]),
+        key(
+            "context",
+            TEXT,
+            "Folder that is sent to the builder, from the stack's folder; \".\" without it.",
+        )
+        .or(&["path"]),
+        key(
+            "dockerfile",
+            TEXT,
+            "From the context; \"Dockerfile\" without it.",
+        )
+        .or(&["file"]),
         key("target", TEXT, "Stage to build; without it the last one.").or(&["stage"]),
-        key("args", ENVIRONMENT, "Build arguments; they are visible in the image, so never secrets.").or(&["build_args"]),
+        key(
+            "args",
+            ENVIRONMENT,
+            "Build arguments; they are visible in the image, so never secrets.",
+        )
+        .or(&["build_args"]),
         key(
             "secrets",
-            Kind::Either(&[TEXTS, Kind::Map { keys: &KEY, noun: "secret", value: &TEXT }]),
+            Kind::Either(&[
+                TEXTS,
+                Kind::Map {
+                    keys: &KEY,
+                    noun: "secret",
+                    value: &TEXT,
+                },
+            ]),
             "Names from [secrets], or id = NAME, for `RUN --mount=type=secret`.",
         ),
         key("image", Kind::Text(&IMAGE), "Tag for the image.").or(&["tag", "tags"]),
@@ -37,21 +63,35 @@ static BUILD: Shape = Shape {
 pub(super) const KIND: Kind = Kind::Either(&[TEXT, Kind::Table(&BUILD)]);
 
 pub(super) fn build(reader: &mut Reader<'_>, node: &Node) -> Build {
-    let written = node.text().map(str::to_owned).or_else(|| node.text_of("context")).unwrap_or_else(|| ".".to_owned());
+    let written = node
+        .text()
+        .map(str::to_owned)
+        .or_else(|| node.text_of("context"))
+        .unwrap_or_else(|| ".".to_owned());
     if written.contains("://") || written.starts_with("git@") {
         let span = node.get("context").unwrap_or(node).span;
-        let finding = Finding::new(Code::BadValue, "a build context is a folder").at(span, "not a folder");
+        let finding =
+            Finding::new(Code::BadValue, "a build context is a folder").at(span, "not a folder");
         reader.report(finding.help("check the repository out and name its folder"));
     }
     let context = reader.path(&written);
-    let dockerfile = node.text_of("dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
-    let cache = |key: &str| node.get("cache").map(|cache| cache.texts_of(key)).unwrap_or_default();
+    let dockerfile = node
+        .text_of("dockerfile")
+        .unwrap_or_else(|| "Dockerfile".to_owned());
+    let cache = |key: &str| {
+        node.get("cache")
+            .map(|cache| cache.texts_of(key))
+            .unwrap_or_default()
+    };
     Build {
         dockerfile: normal(&context.join(dockerfile)),
         context,
         target: node.text_of("target"),
         args: reader.map(node.get("args")),
-        secrets: node.get("secrets").map(|secrets| build_secrets(reader, secrets)).unwrap_or_default(),
+        secrets: node
+            .get("secrets")
+            .map(|secrets| build_secrets(reader, secrets))
+            .unwrap_or_default(),
         image: node.text_of("image"),
         platforms: node.texts_of("platforms"),
         cache_from: cache("from"),
@@ -64,12 +104,21 @@ fn build_secrets(reader: &mut Reader<'_>, node: &Node) -> Vec<BuildSecret> {
     let mut add = |id: &str, name: &Node| {
         if let Some(secret) = name.text() {
             reader.mention(name.span, Mentioned::Secret(secret.to_owned()));
-            found.push(BuildSecret { id: id.to_owned(), secret: secret.to_owned() });
+            found.push(BuildSecret {
+                id: id.to_owned(),
+                secret: secret.to_owned(),
+            });
         }
     };
     match &node.value {
-        Value::Table(table) => table.entries.iter().for_each(|entry| add(&entry.key, &entry.node)),
-        _ => node.items().iter().for_each(|item| add(item.text().unwrap_or_default(), item)),
+        Value::Table(table) => table
+            .entries
+            .iter()
+            .for_each(|entry| add(&entry.key, &entry.node)),
+        _ => node
+            .items()
+            .iter()
+            .for_each(|item| add(item.text().unwrap_or_default(), item)),
     }
     found
 }

@@ -9,7 +9,9 @@ use super::tree::{Entry, Node, Table, Value};
 /// has nothing to remove and is left for [`check`] to refuse, except in maps, where it can take away what a preset gave.
 pub(super) fn prune(table: &mut Table, shape: &Shape) {
     table.entries.retain_mut(|entry| {
-        let Some(key) = shape.key(&entry.key) else { return true };
+        let Some(key) = shape.key(&entry.key) else {
+            return true;
+        };
         if entry.node.is_false() && !key.kind.takes_false() && entry.node.span.layer > 0 {
             return false;
         }
@@ -25,9 +27,14 @@ fn prune_kind(node: &mut Node, kind: &Kind) {
             if matches!(value, Kind::Table(_)) {
                 table.entries.retain(|entry| !entry.node.is_false());
             }
-            table.entries.iter_mut().for_each(|entry| prune_kind(&mut entry.node, value));
+            table
+                .entries
+                .iter_mut()
+                .for_each(|entry| prune_kind(&mut entry.node, value));
         }
-        (Kind::List(item), Value::Array(items)) => items.iter_mut().for_each(|node| prune_kind(node, item)),
+        (Kind::List(item), Value::Array(items)) => {
+            items.iter_mut().for_each(|node| prune_kind(node, item))
+        }
         (Kind::Either(kinds), value) => {
             if let Some(kind) = kinds.iter().find(|kind| fits(kind, value)) {
                 prune_kind(node, kind);
@@ -52,23 +59,40 @@ fn required(node: &Node, shape: &Shape, what: &str, sink: &mut Sink) {
     for Key { name, doc, .. } in shape.keys.iter().filter(|key| key.required) {
         if node.get(name).is_none() {
             let message = format!("`{name}` is missing in {what}");
-            sink.push(Finding::new(Code::MissingKey, message).at(node.span, "here").help(format!("`{name}`: {doc}")));
+            sink.push(
+                Finding::new(Code::MissingKey, message)
+                    .at(node.span, "here")
+                    .help(format!("`{name}`: {doc}")),
+            );
         }
     }
 }
 
 fn unknown_key(entry: &Entry, shape: &Shape, what: &str, sink: &mut Sink) {
-    let finding = Finding::new(Code::UnknownKey, format!("{what} has no key `{}`", entry.key));
+    let finding = Finding::new(
+        Code::UnknownKey,
+        format!("{what} has no key `{}`", entry.key),
+    );
     let finding = finding.at(entry.key_span, "unknown key");
     if sink.is_full() {
         sink.push(finding);
         return;
     }
-    let alias = shape.keys.iter().find(|key| key.aliases.contains(&entry.key.as_str())).map(|key| key.name);
+    let alias = shape
+        .keys
+        .iter()
+        .find(|key| key.aliases.contains(&entry.key.as_str()))
+        .map(|key| key.name);
     let names = || shape.keys.iter().map(|key| key.name);
     let help = match alias.or_else(|| nearest(&entry.key, names())) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("it knows {}", names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+        None => format!(
+            "it knows {}",
+            names()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     };
     sink.push(finding.help(help));
 }
@@ -105,7 +129,11 @@ pub(super) fn value(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
             if let Err(help) = (format.check)(text) {
                 let message = format!("`{name}` cannot be {}", shown(text));
                 let expected = format!("expected {}", format.expected);
-                sink.push(Finding::new(format.code, message).at(node.span, expected).help(help));
+                sink.push(
+                    Finding::new(format.code, message)
+                        .at(node.span, expected)
+                        .help(help),
+                );
             }
         }
         (Kind::OneOf(words), Value::Text(text)) if !words.contains(&text.as_str()) => {
@@ -114,7 +142,11 @@ pub(super) fn value(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
                 None => format!("write {}", kind.expected()),
             };
             let message = format!("`{name}` cannot be {}", shown(text));
-            sink.push(Finding::new(Code::BadValue, message).at(node.span, "no such value").help(help));
+            sink.push(
+                Finding::new(Code::BadValue, message)
+                    .at(node.span, "no such value")
+                    .help(help),
+            );
         }
         (Kind::Integer { min, max }, Value::Integer(number)) if number < min || number > max => {
             out_of_range(node, kind, name, *max == 65_535, sink);
@@ -129,7 +161,9 @@ pub(super) fn value(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
                 out_of_range(node, kind, name, false, sink);
             }
         }
-        (Kind::List(item), Value::Array(items)) => items.iter().for_each(|node| value(node, item, name, sink)),
+        (Kind::List(item), Value::Array(items)) => {
+            items.iter().for_each(|node| value(node, item, name, sink))
+        }
         (Kind::Table(shape), Value::Table(found)) => {
             let what = format!("`{name}`");
             table(found, shape, &what, sink);
@@ -144,10 +178,20 @@ pub(super) fn value(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
     }
 }
 
-fn map_entry(entry: &Entry, keys: &super::formats::Format, noun: &str, kind: &Kind, sink: &mut Sink) {
+fn map_entry(
+    entry: &Entry,
+    keys: &super::formats::Format,
+    noun: &str,
+    kind: &Kind,
+    sink: &mut Sink,
+) {
     if let Err(help) = (keys.check)(&entry.key) {
         let message = format!("a {noun} cannot be called {}", shown(&entry.key));
-        sink.push(Finding::new(keys.code, message).at(entry.key_span, "bad name").help(help));
+        sink.push(
+            Finding::new(keys.code, message)
+                .at(entry.key_span, "bad name")
+                .help(help),
+        );
     }
     match kind {
         _ if entry.node.is_false() && !kind.takes_false() => {}
@@ -169,21 +213,37 @@ fn out_of_range(node: &Node, kind: &Kind, name: &str, port: bool, sink: &mut Sin
         Kind::Number { max } => format!("write a number above 0, at most {max}"),
         _ => format!("write {}", kind.expected()),
     };
-    sink.push(Finding::new(code, format!("`{name}` is out of range")).at(node.span, "out of range").help(help));
+    sink.push(
+        Finding::new(code, format!("`{name}` is out of range"))
+            .at(node.span, "out of range")
+            .help(help),
+    );
 }
 
 fn wrong_type(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
     let message = format!("`{name}` cannot be {}", node.type_name());
     let help = match (kind, &node.value) {
-        (Kind::Template | Kind::Text(_), Value::Boolean(truth)) => format!("write it in quotes: \"{truth}\""),
-        (Kind::Text(_), Value::Integer(number)) => format!("write {}, in quotes; not {number}", kind.expected()),
+        (Kind::Template | Kind::Text(_), Value::Boolean(truth)) => {
+            format!("write it in quotes: \"{truth}\"")
+        }
+        (Kind::Text(_), Value::Integer(number)) => {
+            format!("write {}, in quotes; not {number}", kind.expected())
+        }
         _ => format!("write {}", kind.expected()),
     };
-    sink.push(Finding::new(Code::WrongType, message).at(node.span, node.type_name()).help(help));
+    sink.push(
+        Finding::new(Code::WrongType, message)
+            .at(node.span, node.type_name())
+            .help(help),
+    );
 }
 
 /// A text as errors quote it, not longer than a line.
 fn shown(text: &str) -> String {
     let short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
-    if text.chars().count() > 40 { format!("`{short}…`") } else { format!("`{short}`") }
+    if text.chars().count() > 40 {
+        format!("`{short}…`")
+    } else {
+        format!("`{short}`")
+    }
 }

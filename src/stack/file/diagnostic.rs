@@ -84,9 +84,15 @@ impl Diagnostic {
 
     /// As people read it, with the lines of the file. `width` in columns.
     pub fn render(&self, color: bool, width: usize) -> String {
-        let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let theme = if color {
+            GraphicalTheme::unicode()
+        } else {
+            GraphicalTheme::unicode_nocolor()
+        };
         let mut text = String::new();
-        let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(width.max(40));
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_links(false)
+            .with_width(width.max(40));
         match handler.render_report(&mut text, self) {
             Ok(()) => text,
             Err(_) => format!("{}: {}\n", self.code.as_str(), self.message),
@@ -104,29 +110,39 @@ impl miette::Diagnostic for Diagnostic {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help
+            .as_ref()
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source_text.as_ref().map(|source| &**source as &dyn SourceCode)
+        self.source_text
+            .as_ref()
+            .map(|source| &**source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         self.source_text.as_ref()?;
-        Some(Box::new(self.labels.iter().enumerate().map(|(index, (span, label))| {
-            let label = (!label.is_empty()).then(|| label.clone());
-            match index {
-                0 => LabeledSpan::new_primary_with_span(label, span.clone()),
-                _ => LabeledSpan::new_with_span(label, span.clone()),
-            }
-        })))
+        Some(Box::new(self.labels.iter().enumerate().map(
+            |(index, (span, label))| {
+                let label = (!label.is_empty()).then(|| label.clone());
+                match index {
+                    0 => LabeledSpan::new_primary_with_span(label, span.clone()),
+                    _ => LabeledSpan::new_with_span(label, span.clone()),
+                }
+            },
+        )))
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
         if self.related.is_empty() {
             return None;
         }
-        Some(Box::new(self.related.iter().map(|related| related as &dyn miette::Diagnostic)))
+        Some(Box::new(
+            self.related
+                .iter()
+                .map(|related| related as &dyn miette::Diagnostic),
+        ))
     }
 }
 
@@ -150,7 +166,10 @@ fn headline(diagnostics: &[Diagnostic], hidden: usize) -> String {
 
 impl LoadError {
     pub(super) fn one(diagnostic: Diagnostic) -> Self {
-        Self { diagnostics: vec![diagnostic], hidden: 0 }
+        Self {
+            diagnostics: vec![diagnostic],
+            hidden: 0,
+        }
     }
 }
 
@@ -160,13 +179,21 @@ impl miette::Diagnostic for LoadError {
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
-        Some(Box::new(self.diagnostics.iter().map(|d| d as &dyn miette::Diagnostic)))
+        Some(Box::new(
+            self.diagnostics
+                .iter()
+                .map(|d| d as &dyn miette::Diagnostic),
+        ))
     }
 }
 
 /// Every finding as people read it, with the lines of the files. `width` in columns.
 pub fn render(error: &LoadError, color: bool, width: usize) -> String {
-    let mut text: String = error.diagnostics.iter().map(|d| d.render(color, width)).collect();
+    let mut text: String = error
+        .diagnostics
+        .iter()
+        .map(|d| d.render(color, width))
+        .collect();
     if error.hidden > 0 {
         text.push_str(&format!("and {} more errors\n", error.hidden));
     }

@@ -35,7 +35,11 @@ fn assignment(text: &str) -> Result<(String, String, &str), &'static str> {
     let line = &text[..end_of_line(text)];
     let equals = line.find('=').ok_or("there is no `=`")?;
     let written = line[..equals].trim();
-    let name = written.strip_prefix("export").filter(|n| n.starts_with([' ', '\t'])).unwrap_or(written).trim();
+    let name = written
+        .strip_prefix("export")
+        .filter(|n| n.starts_with([' ', '\t']))
+        .unwrap_or(written)
+        .trim();
     if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c == '\'' || c == '"') {
         return Err("what stands before the `=` is no name");
     }
@@ -45,8 +49,15 @@ fn assignment(text: &str) -> Result<(String, String, &str), &'static str> {
         Some(quote @ (b'"' | b'\'')) => quoted(value, *quote)?,
         _ => {
             let raw = &value[..end_of_line(value)];
-            let comment = raw.find(" #").or_else(|| raw.find("\t#")).unwrap_or(raw.len());
-            let plain = if raw.starts_with('#') { "" } else { &raw[..comment] };
+            let comment = raw
+                .find(" #")
+                .or_else(|| raw.find("\t#"))
+                .unwrap_or(raw.len());
+            let plain = if raw.starts_with('#') {
+                ""
+            } else {
+                &raw[..comment]
+            };
             (plain.trim().to_owned(), raw.len())
         }
     };
@@ -111,7 +122,10 @@ mod tests {
 
     #[test]
     fn errors_name_the_line_and_not_its_text() {
-        assert_eq!(parse("A=\"x\ny\"\nhunter2\n").unwrap_err(), (3, "there is no `=`"));
+        assert_eq!(
+            parse("A=\"x\ny\"\nhunter2\n").unwrap_err(),
+            (3, "there is no `=`")
+        );
         assert_eq!(parse("A='x").unwrap_err().0, 1);
         assert_eq!(parse("\n A B=1").unwrap_err().0, 2);
         assert_eq!(parse("A='x' y").unwrap_err().0, 1);

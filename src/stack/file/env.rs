@@ -11,7 +11,11 @@ use super::sink::Finding;
 use super::tree::Node;
 use crate::stack::Template;
 
-pub(super) fn env(reader: &mut Reader<'_>, service: &Node, below: BTreeMap<String, Template>) -> BTreeMap<String, Template> {
+pub(super) fn env(
+    reader: &mut Reader<'_>,
+    service: &Node,
+    below: BTreeMap<String, Template>,
+) -> BTreeMap<String, Template> {
     let mut env = below;
     for file in service.get("env_file").map(Node::items).unwrap_or_default() {
         env.extend(from_file(reader, file));
@@ -27,20 +31,36 @@ pub(super) fn env(reader: &mut Reader<'_>, service: &Node, below: BTreeMap<Strin
 
 /// Values are taken as they are, without references.
 fn from_file(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, Template)> {
-    let Some(written) = node.text() else { return Vec::new() };
+    let Some(written) = node.text() else {
+        return Vec::new();
+    };
     let path: Utf8PathBuf = reader.path(written);
     let problem = match (reader.read_text)(&path) {
         Ok(text) => match dotenv::parse(&text) {
-            Ok(pairs) => return pairs.into_iter().map(|(name, value)| (name, Template::text(value))).collect(),
-            Err((line, problem)) => {
-                (format!("line {line} of `{written}` cannot be read: {problem}"), "write NAME=value, or NAME=\"two words\"")
+            Ok(pairs) => {
+                return pairs
+                    .into_iter()
+                    .map(|(name, value)| (name, Template::text(value)))
+                    .collect();
             }
+            Err((line, problem)) => (
+                format!("line {line} of `{written}` cannot be read: {problem}"),
+                "write NAME=value, or NAME=\"two words\"",
+            ),
         },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            (format!("there is no file `{written}`"), "the path starts at the folder of the stack file")
-        }
-        Err(error) => (format!("`{written}` cannot be read: {}", error.kind()), "it has to be a text file of NAME=value lines"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => (
+            format!("there is no file `{written}`"),
+            "the path starts at the folder of the stack file",
+        ),
+        Err(error) => (
+            format!("`{written}` cannot be read: {}", error.kind()),
+            "it has to be a text file of NAME=value lines",
+        ),
     };
-    reader.report(Finding::new(Code::EnvFile, problem.0).at(node.span, "this file").help(problem.1));
+    reader.report(
+        Finding::new(Code::EnvFile, problem.0)
+            .at(node.span, "this file")
+            .help(problem.1),
+    );
     Vec::new()
 }

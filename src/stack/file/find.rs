@@ -10,7 +10,12 @@ use super::{Code, Layer, LoadError, LoadRequest};
 
 const FILE: &str = "dev.toml";
 /// Names that `docker compose` looks for.
-const COMPOSE: &[&str] = &["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+const COMPOSE: &[&str] = &[
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yaml",
+    "docker-compose.yml",
+];
 /// A thousand services take a third of a megabyte.
 const MAX_BYTES: u64 = 4 << 20;
 
@@ -24,8 +29,13 @@ pub(super) fn layers(request: &LoadRequest) -> Result<(Utf8PathBuf, Vec<Layer>),
         None => search(&request.start_dir)?,
     };
     let file = canonical(&file)?;
-    let dir = file.parent().map_or_else(|| Utf8PathBuf::from("/"), Utf8Path::to_owned);
-    let stem = file.file_name().map_or("dev", |name| name.strip_suffix(".toml").unwrap_or(name)).to_owned();
+    let dir = file
+        .parent()
+        .map_or_else(|| Utf8PathBuf::from("/"), Utf8Path::to_owned);
+    let stem = file
+        .file_name()
+        .map_or("dev", |name| name.strip_suffix(".toml").unwrap_or(name))
+        .to_owned();
 
     let mut paths = vec![file];
     let mut problems = Vec::new();
@@ -49,7 +59,10 @@ pub(super) fn layers(request: &LoadRequest) -> Result<(Utf8PathBuf, Vec<Layer>),
     }
     match problems.is_empty() {
         true => Ok((dir, layers)),
-        false => Err(LoadError { diagnostics: problems, hidden: 0 }),
+        false => Err(LoadError {
+            diagnostics: problems,
+            hidden: 0,
+        }),
     }
 }
 
@@ -58,7 +71,9 @@ fn named(path: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
     let name = path.file_name().unwrap_or_default();
     if !path.exists() {
         let diagnostic = Diagnostic::error(Code::NotFound, format!("there is no file {path}"));
-        return Err(LoadError::one(diagnostic.with_help("`--file` takes the path of a stack file such as dev.toml")));
+        return Err(LoadError::one(diagnostic.with_help(
+            "`--file` takes the path of a stack file such as dev.toml",
+        )));
     }
     if name.ends_with(".yaml") || name.ends_with(".yml") {
         return Err(LoadError::one(compose(path)));
@@ -68,10 +83,17 @@ fn named(path: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
 
 /// `dev.toml` in `start` or above.
 fn search(start: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
-    if let Some(found) = start.ancestors().map(|dir| dir.join(FILE)).find(|path| path.exists()) {
+    if let Some(found) = start
+        .ancestors()
+        .map(|dir| dir.join(FILE))
+        .find(|path| path.exists())
+    {
         return Ok(found);
     }
-    let compose_file = start.ancestors().flat_map(|dir| COMPOSE.iter().map(move |name| dir.join(name))).find(|path| path.is_file());
+    let compose_file = start
+        .ancestors()
+        .flat_map(|dir| COMPOSE.iter().map(move |name| dir.join(name)))
+        .find(|path| path.is_file());
     Err(LoadError::one(match compose_file {
         Some(path) => compose(&path),
         None => Diagnostic::error(Code::NotFound, format!("there is no {FILE} in {start} or above it"))
@@ -80,18 +102,25 @@ fn search(start: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
 }
 
 fn compose(path: &Utf8Path) -> Diagnostic {
-    Diagnostic::error(Code::ComposeUnsupported, format!("{path} is a Compose file, which this version of dev does not read"))
-        .with_help("write its services into a dev.toml beside it, as `[services.NAME]` tables")
+    Diagnostic::error(
+        Code::ComposeUnsupported,
+        format!("{path} is a Compose file, which this version of dev does not read"),
+    )
+    .with_help("write its services into a dev.toml beside it, as `[services.NAME]` tables")
 }
 
 /// With links followed: one checkout is one stack, by whatever path one comes to it.
 fn canonical(path: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
-    path.canonicalize_utf8().map_err(|error| LoadError::one(unreadable(path, &error)))
+    path.canonicalize_utf8()
+        .map_err(|error| LoadError::one(unreadable(path, &error)))
 }
 
 fn overlay(dir: &Utf8Path, stem: &str, env: &str) -> Result<Utf8PathBuf, Diagnostic> {
     let path = dir.join(format!("{stem}.{env}.toml"));
-    let is_name = !env.is_empty() && env.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    let is_name = !env.is_empty()
+        && env
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     if is_name && path.exists() {
         return Ok(path);
     }
@@ -102,14 +131,24 @@ fn overlay(dir: &Utf8Path, stem: &str, env: &str) -> Result<Utf8PathBuf, Diagnos
         None => format!("there are: {}", known.join(", ")),
     };
     let shown: String = env.chars().take(60).flat_map(char::escape_debug).collect();
-    Err(Diagnostic::error(Code::MissingLayer, format!("there is no {stem}.{shown}.toml for `--env {shown}`")).with_help(help))
+    Err(Diagnostic::error(
+        Code::MissingLayer,
+        format!("there is no {stem}.{shown}.toml for `--env {shown}`"),
+    )
+    .with_help(help))
 }
 
 /// Names of the layers that lie in `dir`.
 fn environments(dir: &Utf8Path, stem: &str) -> Vec<String> {
-    let Ok(entries) = dir.read_dir_utf8() else { return Vec::new() };
+    let Ok(entries) = dir.read_dir_utf8() else {
+        return Vec::new();
+    };
     let names = entries.filter_map(Result::ok).filter_map(|entry| {
-        let middle = entry.file_name().strip_prefix(stem)?.strip_prefix('.')?.strip_suffix(".toml")?;
+        let middle = entry
+            .file_name()
+            .strip_prefix(stem)?
+            .strip_prefix('.')?
+            .strip_suffix(".toml")?;
         (!middle.is_empty() && middle != "local").then(|| middle.to_owned())
     });
     let mut names: Vec<String> = names.collect();
@@ -121,7 +160,11 @@ fn read_text(path: &Utf8Path) -> Result<String, Box<Diagnostic>> {
     let bytes = read(path)?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = error.as_bytes()[..valid]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
         let message = format!("{path} is not UTF-8 text (line {line})");
         Box::new(Diagnostic::error(Code::NotUtf8, message).with_help("save it as UTF-8"))
     })
@@ -133,16 +176,23 @@ fn read(path: &Utf8Path) -> Result<Vec<u8>, Box<Diagnostic>> {
     if !kind.is_file() {
         let what = if kind.is_dir() { "a folder" } else { "no file" };
         let diagnostic = Diagnostic::error(Code::NotAFile, format!("{path} is {what}"));
-        return Err(Box::new(diagnostic.with_help("a stack file is a text file; `-C DIR` changes the folder")));
+        return Err(Box::new(diagnostic.with_help(
+            "a stack file is a text file; `-C DIR` changes the folder",
+        )));
     }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;
     // One byte more than allowed: the file may have grown since the look at it.
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     if bytes.len() as u64 > MAX_BYTES {
         let size = kind.len().max(MAX_BYTES + 1);
-        let message = format!("{path} has {size} bytes; a stack file has at most {MAX_BYTES} (4 MiB)");
-        return Err(Box::new(Diagnostic::error(Code::TooLarge, message).with_help("is it the right file?")));
+        let message =
+            format!("{path} has {size} bytes; a stack file has at most {MAX_BYTES} (4 MiB)");
+        return Err(Box::new(
+            Diagnostic::error(Code::TooLarge, message).with_help("is it the right file?"),
+        ));
     }
     Ok(bytes)
 }
@@ -159,6 +209,8 @@ pub(super) fn env_text(path: &Utf8Path) -> io::Result<String> {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     let mut text = String::new();
-    std::fs::File::open(path)?.take(MAX_BYTES).read_to_string(&mut text)?;
+    std::fs::File::open(path)?
+        .take(MAX_BYTES)
+        .read_to_string(&mut text)?;
     Ok(text)
 }

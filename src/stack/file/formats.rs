@@ -19,7 +19,13 @@ pub(super) static NOT_EMPTY: Format = Format {
     expected: "text",
     code: Code::BadValue,
     pattern: "\\S",
-    check: |text| if text.trim().is_empty() { Err("write something between the quotes".to_owned()) } else { Ok(()) },
+    check: |text| {
+        if text.trim().is_empty() {
+            Err("write something between the quotes".to_owned())
+        } else {
+            Ok(())
+        }
+    },
 };
 
 pub(super) static DURATION: Format = Format {
@@ -75,8 +81,13 @@ pub(super) static KEY: Format = Format {
     expected: "a name",
     code: Code::BadName,
     pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$",
-    check: |text| match text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)) {
-        _ if text.is_empty() || !text.as_bytes()[0].is_ascii_alphanumeric() => Err("begin it with a letter or digit".to_owned()),
+    check: |text| match text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    {
+        _ if text.is_empty() || !text.as_bytes()[0].is_ascii_alphanumeric() => {
+            Err("begin it with a letter or digit".to_owned())
+        }
         true => Ok(()),
         false => Err("use letters, digits, `-` and `_`".to_owned()),
     },
@@ -86,7 +97,10 @@ pub(super) static VARIABLE: Format = Format {
     expected: "the name of a variable",
     code: Code::BadName,
     pattern: "^[^=\\s]+$",
-    check: |text| match text.is_empty() || text.contains(['=', '\0']) || text.contains(char::is_whitespace) {
+    check: |text| match text.is_empty()
+        || text.contains(['=', '\0'])
+        || text.contains(char::is_whitespace)
+    {
         true => Err("use letters, digits and `_`".to_owned()),
         false => Ok(()),
     },
@@ -97,10 +111,13 @@ pub(super) static IMAGE: Format = Format {
     code: Code::BadValue,
     pattern: "^[^\\s$]+$",
     check: |text| match text {
-        _ if text.contains('$') => {
-            Err("references are not read here; put another image into a layer such as `dev.ci.toml`".to_owned())
+        _ if text.contains('$') => Err(
+            "references are not read here; put another image into a layer such as `dev.ci.toml`"
+                .to_owned(),
+        ),
+        _ if text.is_empty() || text.contains(char::is_whitespace) => {
+            Err("write NAME:TAG without spaces".to_owned())
         }
-        _ if text.is_empty() || text.contains(char::is_whitespace) => Err("write NAME:TAG without spaces".to_owned()),
         _ => Ok(()),
     },
 };
@@ -111,7 +128,9 @@ pub(super) static HTTP_PATH: Format = Format {
     pattern: "^/\\S*$",
     check: |text| match text.starts_with('/') && !text.contains(char::is_whitespace) {
         true => Ok(()),
-        false => Err("begin it with `/` and leave out spaces; the host and port come from `port`".to_owned()),
+        false => Err(
+            "begin it with `/` and leave out spaces; the host and port come from `port`".to_owned(),
+        ),
     },
 };
 
@@ -119,7 +138,13 @@ pub(super) static ABSOLUTE: Format = Format {
     expected: "a path inside the container",
     code: Code::BadValue,
     pattern: "^/",
-    check: |text| if text.starts_with('/') { Ok(()) } else { Err("begin it with `/`".to_owned()) },
+    check: |text| {
+        if text.starts_with('/') {
+            Ok(())
+        } else {
+            Err("begin it with `/`".to_owned())
+        }
+    },
 };
 
 pub(super) static REGEX: Format = Format {
@@ -128,10 +153,17 @@ pub(super) static REGEX: Format = Format {
     pattern: "",
     check: |text| match regex::RegexBuilder::new(text).size_limit(1 << 20).build() {
         Ok(_) => Ok(()),
-        Err(regex::Error::CompiledTooBig(_)) => Err("it is too large; write a shorter one".to_owned()),
+        Err(regex::Error::CompiledTooBig(_)) => {
+            Err("it is too large; write a shorter one".to_owned())
+        }
         Err(error) => {
             let text = error.to_string();
-            Err(text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned())
+            Err(text
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim_start_matches("error: ")
+                .to_owned())
         }
     },
 };
@@ -149,12 +181,16 @@ pub(super) static IP: Format = Format {
     pattern: "^[0-9a-fA-F.:]+$",
     check: |text| match text.parse::<std::net::IpAddr>() {
         Ok(_) => Ok(()),
-        Err(_) => Err("write an address such as \"127.0.0.1\", or \"0.0.0.0\" for every interface".to_owned()),
+        Err(_) => Err(
+            "write an address such as \"127.0.0.1\", or \"0.0.0.0\" for every interface".to_owned(),
+        ),
     },
 };
 
 fn name(text: &str) -> Result<(), String> {
-    let good = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
+    let good = text
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
     match text.as_bytes().first() {
         None => Err("write a name".to_owned()),
         Some(b'-' | b'_') => Err("begin it with a letter or digit".to_owned()),
@@ -170,7 +206,10 @@ fn name(text: &str) -> Result<(), String> {
 /// `text` with what a name cannot hold made into `-`; `None` if nothing is left.
 pub(super) fn suggest_name(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
-    let kept = lower.replace(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-'), "-");
+    let kept = lower.replace(
+        |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-'),
+        "-",
+    );
     let trimmed = kept.trim_matches(['-', '_']);
     let short = trimmed.get(..63).unwrap_or(trimmed);
     (!short.is_empty()).then(|| short.to_owned())
@@ -181,7 +220,10 @@ pub(super) fn suggest_name(text: &str) -> Option<String> {
 /// # Errors
 /// What to write instead.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "write a number and `ms`, `s`, `m` or `h`, such as \"500ms\", \"10s\" or \"1h30m\"".to_owned();
+    let wrong = || {
+        "write a number and `ms`, `s`, `m` or `h`, such as \"500ms\", \"10s\" or \"1h30m\""
+            .to_owned()
+    };
     let mut total = Duration::ZERO;
     let mut rest = text;
     if rest.is_empty() {
@@ -199,7 +241,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
             _ => return Err(wrong()),
         };
         let number: u64 = number.parse().map_err(|_| wrong())?;
-        let part = number.checked_mul(millis).ok_or_else(|| "write at most a year: \"8760h\"".to_owned())?;
+        let part = number
+            .checked_mul(millis)
+            .ok_or_else(|| "write at most a year: \"8760h\"".to_owned())?;
         total = total.saturating_add(Duration::from_millis(part));
         rest = &after[unit..];
     }
@@ -229,17 +273,28 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
         "Ti" | "TiB" => 1 << 40,
         "k" | "K" | "m" | "M" | "g" | "G" | "t" | "T" => {
             let upper = unit.to_uppercase();
-            return Err(format!("`{unit}` is read in two ways; write \"{number}{upper}i\" (powers of 1024) or \"{number}{upper}B\" (powers of 1000)"));
+            return Err(format!(
+                "`{unit}` is read in two ways; write \"{number}{upper}i\" (powers of 1024) or \"{number}{upper}B\" (powers of 1000)"
+            ));
         }
-        _ => return Err("write a whole number and a unit, such as \"256Mi\", \"1GiB\" or \"512MB\"".to_owned()),
+        _ => {
+            return Err(
+                "write a whole number and a unit, such as \"256Mi\", \"1GiB\" or \"512MB\""
+                    .to_owned(),
+            );
+        }
     };
-    let number: u64 = number.parse().map_err(|_| "write a whole number and a unit, such as \"256Mi\"".to_owned())?;
-    number.checked_mul(factor).ok_or_else(|| "write a size that a machine can have".to_owned())
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "write a whole number and a unit, such as \"256Mi\"".to_owned())?;
+    number
+        .checked_mul(factor)
+        .ok_or_else(|| "write a size that a machine can have".to_owned())
 }
 
 const SIGNALS: &[&str] = &[
-    "HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "PIPE", "ALRM", "TERM", "CHLD", "CONT", "STOP", "TSTP", "TTIN",
-    "TTOU", "URG", "WINCH", "IO", "PWR",
+    "HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "PIPE", "ALRM", "TERM", "CHLD", "CONT",
+    "STOP", "TSTP", "TTIN", "TTOU", "URG", "WINCH", "IO", "PWR",
 ];
 
 /// `TERM` of `TERM`, `SIGTERM` or `sigterm`; `RTMIN+3` as it is.
@@ -249,25 +304,45 @@ const SIGNALS: &[&str] = &[
 pub(super) fn signal(text: &str) -> Result<String, String> {
     let upper = text.to_uppercase();
     let short = upper.strip_prefix("SIG").unwrap_or(&upper);
-    let real_time = short.strip_prefix("RTMIN+").or_else(|| short.strip_prefix("RTMAX-"));
-    if SIGNALS.contains(&short) || real_time.is_some_and(|n| n.parse::<u8>().is_ok_and(|n| n <= 30)) {
+    let real_time = short
+        .strip_prefix("RTMIN+")
+        .or_else(|| short.strip_prefix("RTMAX-"));
+    if SIGNALS.contains(&short) || real_time.is_some_and(|n| n.parse::<u8>().is_ok_and(|n| n <= 30))
+    {
         return Ok(short.to_owned());
     }
     Err(match super::sink::nearest(short, SIGNALS.iter().copied()) {
         Some(meant) => format!("did you mean \"{meant}\"?"),
-        None => "write the name of a signal, such as \"TERM\", \"INT\", \"HUP\" or \"QUIT\"".to_owned(),
+        None => {
+            "write the name of a signal, such as \"TERM\", \"INT\", \"HUP\" or \"QUIT\"".to_owned()
+        }
     })
 }
 
 fn cron(text: &str) -> Result<(), String> {
-    const MACROS: &[&str] = &["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+    const MACROS: &[&str] = &[
+        "@yearly",
+        "@annually",
+        "@monthly",
+        "@weekly",
+        "@daily",
+        "@midnight",
+        "@hourly",
+    ];
     if MACROS.contains(&text) {
         return Ok(());
     }
-    let allowed = |field: &str| field.bytes().all(|b| b.is_ascii_alphanumeric() || b"*/,-?".contains(&b));
+    let allowed = |field: &str| {
+        field
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"*/,-?".contains(&b))
+    };
     let fields: Vec<&str> = text.split_whitespace().collect();
     match fields.len() == 5 && fields.iter().all(|field| allowed(field)) {
         true => Ok(()),
-        false => Err("write minute, hour, day of month, month and day of week, such as \"0 3 * * *\"".to_owned()),
+        false => Err(
+            "write minute, hour, day of month, month and day of week, such as \"0 3 * * *\""
+                .to_owned(),
+        ),
     }
 }

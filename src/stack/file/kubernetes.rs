@@ -14,13 +14,26 @@ use crate::stack::{Expose, Kubernetes, Resources, Scale, StackKubernetes};
 const REPLICAS: Kind = Kind::Integer { min: 1, max: 1000 };
 const PERCENT: Kind = Kind::Integer { min: 1, max: 1000 };
 /// Kubernetes reads its own quantities: "250m", "512Mi", 2.
-const QUANTITIES: Kind = Kind::Map { keys: &KEY, noun: "resource", value: &Kind::Template };
+const QUANTITIES: Kind = Kind::Map {
+    keys: &KEY,
+    noun: "resource",
+    value: &Kind::Template,
+};
 
 pub(super) static STACK: Shape = Shape {
     name: "kubernetes_stack",
     keys: &[
-        key("namespace", Kind::Text(&PROJECT), "Namespace for everything; the project's name without it."),
-        key("pull_secrets", ONE_OR_MORE, "Secrets with which images are pulled.").or(&["imagePullSecrets"]),
+        key(
+            "namespace",
+            Kind::Text(&PROJECT),
+            "Namespace for everything; the project's name without it.",
+        ),
+        key(
+            "pull_secrets",
+            ONE_OR_MORE,
+            "Secrets with which images are pulled.",
+        )
+        .or(&["imagePullSecrets"]),
     ],
 };
 
@@ -28,9 +41,19 @@ static SCALE: Shape = Shape {
     name: "scale",
     keys: &[
         key("min", REPLICAS, "1 without it.").or(&["minReplicas"]),
-        key("max", REPLICAS, "At most this many replicas.").or(&["maxReplicas"]).required(),
-        key("cpu", PERCENT, "Target use of the requested CPU in percent."),
-        key("memory", PERCENT, "Target use of the requested memory in percent."),
+        key("max", REPLICAS, "At most this many replicas.")
+            .or(&["maxReplicas"])
+            .required(),
+        key(
+            "cpu",
+            PERCENT,
+            "Target use of the requested CPU in percent.",
+        ),
+        key(
+            "memory",
+            PERCENT,
+            "Target use of the requested memory in percent.",
+        ),
     ],
 };
 
@@ -39,25 +62,52 @@ static EXPOSE: Shape = Shape {
     keys: &[
         key("host", TEXT, "Domain name."),
         key("path", Kind::Text(&HTTP_PATH), "\"/\" without it."),
-        key("port", Kind::Text(&KEY), "Name of a port; the first without it."),
+        key(
+            "port",
+            Kind::Text(&KEY),
+            "Name of a port; the first without it.",
+        ),
         key("class", TEXT, "Ingress class.").or(&["ingressClassName"]),
-        key("tls", TEXT, "Name of a TLS secret, or of a cert-manager issuer as \"issuer:NAME\"."),
+        key(
+            "tls",
+            TEXT,
+            "Name of a TLS secret, or of a cert-manager issuer as \"issuer:NAME\".",
+        ),
     ],
 };
 
 static RESOURCES: Shape = Shape {
     name: "resources",
-    keys: &[key("requests", QUANTITIES, "Such as { cpu = \"250m\", memory = \"256Mi\" }."), key("limits", QUANTITIES, "Such as { memory = \"512Mi\" }.")],
+    keys: &[
+        key(
+            "requests",
+            QUANTITIES,
+            "Such as { cpu = \"250m\", memory = \"256Mi\" }.",
+        ),
+        key("limits", QUANTITIES, "Such as { memory = \"512Mi\" }."),
+    ],
 };
 
 static SERVICE: Shape = Shape {
     name: "kubernetes",
     keys: &[
-        key("storage", Kind::Text(&SIZE), "Size of the volume claim, such as \"10Gi\"."),
-        key("replicas", REPLICAS, "Number of pods where `scale` does not decide."),
+        key(
+            "storage",
+            Kind::Text(&SIZE),
+            "Size of the volume claim, such as \"10Gi\".",
+        ),
+        key(
+            "replicas",
+            REPLICAS,
+            "Number of pods where `scale` does not decide.",
+        ),
         key("scale", Kind::Table(&SCALE), "A horizontal autoscaler.").or(&["hpa", "autoscale"]),
         key("expose", Kind::Table(&EXPOSE), "An ingress.").or(&["ingress"]),
-        key("resources", Kind::Table(&RESOURCES), "Requests and limits of each pod."),
+        key(
+            "resources",
+            Kind::Table(&RESOURCES),
+            "Requests and limits of each pod.",
+        ),
         key("pull_secrets", ONE_OR_MORE, "Beside those of the stack.").or(&["imagePullSecrets"]),
     ],
 };
@@ -65,17 +115,28 @@ static SERVICE: Shape = Shape {
 pub(super) const KIND: Kind = Kind::Table(&SERVICE);
 
 pub(super) fn stack(node: Option<&Node>) -> StackKubernetes {
-    let Some(node) = node else { return StackKubernetes::default() };
-    StackKubernetes { namespace: node.text_of("namespace"), pull_secrets: node.texts_of("pull_secrets") }
+    let Some(node) = node else {
+        return StackKubernetes::default();
+    };
+    StackKubernetes {
+        namespace: node.text_of("namespace"),
+        pull_secrets: node.texts_of("pull_secrets"),
+    }
 }
 
 pub(super) fn service(reader: &mut Reader<'_>, node: Option<&Node>, ports: &Ports) -> Kubernetes {
-    let Some(node) = node else { return Kubernetes::default() };
+    let Some(node) = node else {
+        return Kubernetes::default();
+    };
     Kubernetes {
         storage: node.text_of("storage"),
         replicas: node.get("replicas").and_then(Node::number),
-        scale: node.get("scale").and_then(|scale| self::scale(reader, scale)),
-        expose: node.get("expose").map(|expose| self::expose(reader, expose, ports)),
+        scale: node
+            .get("scale")
+            .and_then(|scale| self::scale(reader, scale)),
+        expose: node
+            .get("expose")
+            .map(|expose| self::expose(reader, expose, ports)),
         resources: node.get("resources").map(|resources| Resources {
             requests: quantities(resources.get("requests")),
             limits: quantities(resources.get("limits")),
@@ -89,13 +150,24 @@ fn scale(reader: &mut Reader<'_>, node: &Node) -> Option<Scale> {
     let (min, max) = (number("min").unwrap_or(1), number("max")?);
     if min > max {
         let message = format!("`scale` from {min} to {max} goes backwards");
-        reader.report(Finding::new(Code::Conflict, message).at(node.span, "`min` is above `max`").help("make `max` at least `min`"));
+        reader.report(
+            Finding::new(Code::Conflict, message)
+                .at(node.span, "`min` is above `max`")
+                .help("make `max` at least `min`"),
+        );
     }
-    Some(Scale { min, max, cpu: number("cpu"), memory: number("memory") })
+    Some(Scale {
+        min,
+        max,
+        cpu: number("cpu"),
+        memory: number("memory"),
+    })
 }
 
 fn expose(reader: &mut Reader<'_>, node: &Node, ports: &Ports) -> Expose {
-    if let Some((name, span)) = node.get("port").and_then(|port| Some((port.text()?, port.span)))
+    if let Some((name, span)) = node
+        .get("port")
+        .and_then(|port| Some((port.text()?, port.span)))
         && !ports.by_name.contains_key(name)
     {
         let message = format!("service `{}` has no port `{name}`", reader.service);
@@ -103,7 +175,11 @@ fn expose(reader: &mut Reader<'_>, node: &Node, ports: &Ports) -> Expose {
             Some(meant) => format!("did you mean \"{meant}\"?"),
             None => "name the port in `ports`".to_owned(),
         };
-        reader.report(Finding::new(Code::UnknownPort, message).at(span, "no such port").help(help));
+        reader.report(
+            Finding::new(Code::UnknownPort, message)
+                .at(span, "no such port")
+                .help(help),
+        );
     }
     Expose {
         host: node.text_of("host"),
@@ -122,5 +198,7 @@ fn quantities(node: Option<&Node>) -> BTreeMap<String, String> {
         Value::Float(number) => Some(number.to_string()),
         _ => None,
     };
-    entries.filter_map(|entry| Some((entry.key.clone(), text(&entry.node)?))).collect()
+    entries
+        .filter_map(|entry| Some((entry.key.clone(), text(&entry.node)?)))
+        .collect()
 }

@@ -28,7 +28,12 @@ pub struct Layer {
 ///
 /// # Errors
 /// Everything that is wrong, at once.
-pub fn parse(dir: &Utf8Path, layers: Vec<Layer>, name: Option<&str>, read_text: ReadText<'_>) -> Result<Loaded, LoadError> {
+pub fn parse(
+    dir: &Utf8Path,
+    layers: Vec<Layer>,
+    name: Option<&str>,
+    read_text: ReadText<'_>,
+) -> Result<Loaded, LoadError> {
     let paths: Vec<Utf8PathBuf> = layers.iter().map(|layer| layer.path.clone()).collect();
     let sources: Vec<Source> = layers.into_iter().map(|layer| source(dir, layer)).collect();
     let mut sink = Sink::new(&sources);
@@ -57,26 +62,52 @@ pub fn parse(dir: &Utf8Path, layers: Vec<Layer>, name: Option<&str>, read_text: 
     if reader.sink.has_errors() {
         return Err(failed(reader.sink));
     }
-    Ok(Loaded { stack, warnings: reader.sink.finish().0 })
+    Ok(Loaded {
+        stack,
+        warnings: reader.sink.finish().0,
+    })
 }
 
 fn source(dir: &Utf8Path, layer: Layer) -> Source {
-    let name = layer.path.strip_prefix(dir).unwrap_or(&layer.path).to_string();
-    Source { name, text: Arc::from(layer.text) }
+    let name = layer
+        .path
+        .strip_prefix(dir)
+        .unwrap_or(&layer.path)
+        .to_string();
+    Source {
+        name,
+        text: Arc::from(layer.text),
+    }
 }
 
 fn failed(sink: Sink) -> LoadError {
     let (diagnostics, hidden) = sink.finish();
-    LoadError { diagnostics, hidden }
+    LoadError {
+        diagnostics,
+        hidden,
+    }
 }
 
 fn read_layer(layer: usize, text: &str, sink: &mut Sink) -> Option<Table> {
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
         let range = error.span().unwrap_or(0..0);
-        let span = Span { layer, start: range.start, end: range.end };
+        let span = Span {
+            layer,
+            start: range.start,
+            end: range.end,
+        };
         let help = "see https://toml.io for how TOML is written";
-        sink.push(Finding::new(Code::Syntax, format!("this is not TOML: {}", error.message())).at(span, "here").help(help));
+        sink.push(
+            Finding::new(
+                Code::Syntax,
+                format!("this is not TOML: {}", error.message()),
+            )
+            .at(span, "here")
+            .help(help),
+        );
     }
-    errors.is_empty().then(|| Table::from_toml(table.get_ref(), layer))
+    errors
+        .is_empty()
+        .then(|| Table::from_toml(table.get_ref(), layer))
 }

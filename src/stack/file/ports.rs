@@ -14,12 +14,35 @@ use crate::stack::{HostPort, Port, Protocol};
 static PORT: Shape = Shape {
     name: "port",
     keys: &[
-        key("port", PORT_NUMBER, "Inside the container; may be left out where a preset gives it.").or(&["target", "container"]),
-        key("host", PORT_NUMBER, "Fixed port of the host; without it `port` if free, else a free one.").or(&["published"]),
-        key("publish", Kind::Boolean, "false: only other services reach it."),
-        key("bind", Kind::Text(&IP), "Address of the host; 127.0.0.1 without it.").or(&["host_ip", "address"]),
+        key(
+            "port",
+            PORT_NUMBER,
+            "Inside the container; may be left out where a preset gives it.",
+        )
+        .or(&["target", "container"]),
+        key(
+            "host",
+            PORT_NUMBER,
+            "Fixed port of the host; without it `port` if free, else a free one.",
+        )
+        .or(&["published"]),
+        key(
+            "publish",
+            Kind::Boolean,
+            "false: only other services reach it.",
+        ),
+        key(
+            "bind",
+            Kind::Text(&IP),
+            "Address of the host; 127.0.0.1 without it.",
+        )
+        .or(&["host_ip", "address"]),
         key("protocol", Kind::OneOf(&["tcp", "udp"]), "tcp without it."),
-        key("scheme", TEXT, "Of `${service.port.url}`; http without it, unless the port's name says otherwise."),
+        key(
+            "scheme",
+            TEXT,
+            "Of `${service.port.url}`; http without it, unless the port's name says otherwise.",
+        ),
     ],
 };
 
@@ -38,8 +61,31 @@ pub(super) const KIND: Kind = Kind::Map {
 
 /// Names of ports that say which scheme their address has.
 const SCHEMES: &[&str] = &[
-    "amqp", "amqps", "ftp", "grpc", "grpcs", "https", "imap", "kafka", "ldap", "mongodb", "mqtt", "mysql", "nats", "pop3",
-    "postgres", "postgresql", "redis", "rediss", "sftp", "smtp", "smtps", "ssh", "tcp", "ws", "wss",
+    "amqp",
+    "amqps",
+    "ftp",
+    "grpc",
+    "grpcs",
+    "https",
+    "imap",
+    "kafka",
+    "ldap",
+    "mongodb",
+    "mqtt",
+    "mysql",
+    "nats",
+    "pop3",
+    "postgres",
+    "postgresql",
+    "redis",
+    "rediss",
+    "sftp",
+    "smtp",
+    "smtps",
+    "ssh",
+    "tcp",
+    "ws",
+    "wss",
 ];
 
 /// Ports of the file laid over those of a preset.
@@ -51,8 +97,15 @@ pub(super) struct Ports {
     pub spans: BTreeMap<String, Span>,
 }
 
-pub(super) fn ports(reader: &mut Reader<'_>, node: Option<&Node>, below: &[(String, Port)]) -> Ports {
-    let mut found = Ports { by_name: below.iter().cloned().collect(), ..Ports::default() };
+pub(super) fn ports(
+    reader: &mut Reader<'_>,
+    node: Option<&Node>,
+    below: &[(String, Port)],
+) -> Ports {
+    let mut found = Ports {
+        by_name: below.iter().cloned().collect(),
+        ..Ports::default()
+    };
     let entries = node.map(Node::entries).unwrap_or_default();
     for entry in entries {
         if entry.node.is_false() {
@@ -62,8 +115,14 @@ pub(super) fn ports(reader: &mut Reader<'_>, node: Option<&Node>, below: &[(Stri
             found.spans.insert(entry.key.clone(), entry.node.span);
         }
     }
-    let names = below.iter().map(|(name, _)| name).chain(entries.iter().map(|entry| &entry.key));
-    found.main = names.into_iter().find(|name| found.by_name.contains_key(*name)).cloned();
+    let names = below
+        .iter()
+        .map(|(name, _)| name)
+        .chain(entries.iter().map(|entry| &entry.key));
+    found.main = names
+        .into_iter()
+        .find(|name| found.by_name.contains_key(*name))
+        .cloned();
     found
 }
 
@@ -82,12 +141,19 @@ fn port(reader: &mut Reader<'_>, entry: &Entry, below: Option<&Port>) -> Option<
             Some(port)
         }
         Value::Table(_) => {
-            let Some(mut port) = node.get("port").and_then(Node::number).map(|n| plain(&entry.key, n)).or_else(|| below.cloned())
+            let Some(mut port) = node
+                .get("port")
+                .and_then(Node::number)
+                .map(|n| plain(&entry.key, n))
+                .or_else(|| below.cloned())
             else {
                 if node.get("port").is_none() {
                     let message = format!("port `{}` has no number", entry.key);
-                    let finding = Finding::new(Code::MissingKey, message).at(node.span, "`port` is missing");
-                    reader.report(finding.help("write { port = 8000, … } with the port inside the container"));
+                    let finding =
+                        Finding::new(Code::MissingKey, message).at(node.span, "`port` is missing");
+                    reader.report(
+                        finding.help("write { port = 8000, … } with the port inside the container"),
+                    );
                 }
                 return None;
             };
@@ -105,7 +171,11 @@ fn options(port: &mut Port, name: &str, node: &Node) {
     if let Some(publish) = node.get("publish").and_then(Node::boolean) {
         port.publish = publish;
     }
-    if let Some(bind) = node.get("bind").and_then(Node::text).and_then(|text| text.parse().ok()) {
+    if let Some(bind) = node
+        .get("bind")
+        .and_then(Node::text)
+        .and_then(|text| text.parse().ok())
+    {
         port.bind = bind;
     }
     match node.get("protocol").and_then(Node::text) {
@@ -153,7 +223,9 @@ struct Mapping {
 
 /// `8000`, `18000:8000`, `127.0.0.1:18000:8000`, `[::1]:18000:8000`, each with `/udp` behind it.
 fn mapping(text: &str) -> Result<Mapping, String> {
-    let help = || "write \"HOST:CONTAINER\" or \"ADDRESS:HOST:CONTAINER\", such as \"18000:8000\"".to_owned();
+    let help = || {
+        "write \"HOST:CONTAINER\" or \"ADDRESS:HOST:CONTAINER\", such as \"18000:8000\"".to_owned()
+    };
     let (numbers, protocol) = match text.rsplit_once('/') {
         Some((numbers, "udp")) => (numbers, Protocol::Udp),
         Some((numbers, "tcp")) => (numbers, Protocol::Tcp),
@@ -169,12 +241,30 @@ fn mapping(text: &str) -> Result<Mapping, String> {
         _ => Err(help()),
     };
     let Some((before, container)) = numbers.rsplit_once(':') else {
-        return Ok(Mapping { container: number(numbers)?, host: None, bind: None, protocol });
+        return Ok(Mapping {
+            container: number(numbers)?,
+            host: None,
+            bind: None,
+            protocol,
+        });
     };
     let (bind, host) = match before.rsplit_once(':') {
-        Some((address, host)) => (Some(address.trim_start_matches('[').trim_end_matches(']')), host),
+        Some((address, host)) => (
+            Some(address.trim_start_matches('[').trim_end_matches(']')),
+            host,
+        ),
         None => (None, before),
     };
-    let bind = bind.map(|text| text.parse().map_err(|_| format!("`{text}` is no address of the host"))).transpose()?;
-    Ok(Mapping { container: number(container)?, host: Some(number(host)?), bind, protocol })
+    let bind = bind
+        .map(|text| {
+            text.parse()
+                .map_err(|_| format!("`{text}` is no address of the host"))
+        })
+        .transpose()?;
+    Ok(Mapping {
+        container: number(container)?,
+        host: Some(number(host)?),
+        bind,
+        protocol,
+    })
 }

@@ -11,8 +11,17 @@ use crate::stack::{Job, Limits, Restart, Role, Stop};
 static JOB: Shape = Shape {
     name: "job",
     keys: &[
-        key("inputs", ONE_OR_MORE, "Globs; it runs again when one of these files changes. Without it, when the image does."),
-        key("schedule", Kind::Text(&CRON), "Cron expression; only on a cluster.").or(&["cron"]),
+        key(
+            "inputs",
+            ONE_OR_MORE,
+            "Globs; it runs again when one of these files changes. Without it, when the image does.",
+        ),
+        key(
+            "schedule",
+            Kind::Text(&CRON),
+            "Cron expression; only on a cluster.",
+        )
+        .or(&["cron"]),
     ],
 };
 
@@ -20,7 +29,8 @@ static STOP: Shape = Shape {
     name: "stop",
     keys: &[
         key("signal", Kind::Text(&SIGNAL), "The image's without it."),
-        key("grace", DURATION, "Until it is killed; \"10s\" without it.").or(&["timeout", "grace_period"]),
+        key("grace", DURATION, "Until it is killed; \"10s\" without it.")
+            .or(&["timeout", "grace_period"]),
     ],
 };
 
@@ -29,7 +39,14 @@ static LIMITS: Shape = Shape {
     keys: &[
         key("memory", SIZE, "Such as \"512Mi\".").or(&["mem"]),
         key("cpu", Kind::Number { max: 1024.0 }, "Cores, such as 0.5.").or(&["cpus"]),
-        key("pids", Kind::Integer { min: 1, max: 4_194_304 }, "Processes and threads."),
+        key(
+            "pids",
+            Kind::Integer {
+                min: 1,
+                max: 4_194_304,
+            },
+            "Processes and threads.",
+        ),
         key("log", SIZE, "Kept of its log on disk."),
     ],
 };
@@ -40,7 +57,10 @@ static RESTART: Format = Format {
     pattern: "^(no|always|unless-stopped|on-failure(:[0-9]+)?)$",
     check: |text| match policy(text) {
         Some(_) => Ok(()),
-        None => Err("write \"no\", \"on-failure\", \"on-failure:5\", \"always\" or \"unless-stopped\"".to_owned()),
+        None => Err(
+            "write \"no\", \"on-failure\", \"on-failure:5\", \"always\" or \"unless-stopped\""
+                .to_owned(),
+        ),
     },
 };
 
@@ -87,19 +107,35 @@ fn policy(text: &str) -> Option<Restart> {
 }
 
 pub(super) fn stop(node: Option<&Node>, below: Option<Stop>) -> Stop {
-    let mut stop = below.unwrap_or(Stop { signal: None, grace: GRACE });
-    if let Some(name) = node.and_then(|node| node.get("signal")).and_then(Node::text) {
+    let mut stop = below.unwrap_or(Stop {
+        signal: None,
+        grace: GRACE,
+    });
+    if let Some(name) = node
+        .and_then(|node| node.get("signal"))
+        .and_then(Node::text)
+    {
         stop.signal = signal(name).ok();
     }
-    if let Some(grace) = node.and_then(|node| node.get("grace")).and_then(Node::text).filter(|t| (DURATION_FORMAT.check)(t).is_ok()) {
+    if let Some(grace) = node
+        .and_then(|node| node.get("grace"))
+        .and_then(Node::text)
+        .filter(|t| (DURATION_FORMAT.check)(t).is_ok())
+    {
         stop.grace = duration(grace).unwrap_or(GRACE);
     }
     stop
 }
 
 pub(super) fn limits(node: Option<&Node>) -> Limits {
-    let Some(node) = node else { return Limits::default() };
-    let bytes = |key: &str| node.get(key).and_then(Node::text).and_then(|text| size(text).ok());
+    let Some(node) = node else {
+        return Limits::default();
+    };
+    let bytes = |key: &str| {
+        node.get(key)
+            .and_then(Node::text)
+            .and_then(|text| size(text).ok())
+    };
     let cores = match node.get("cpu").map(|cpu| &cpu.value) {
         Some(Value::Integer(cores)) => Some(*cores as f64),
         Some(Value::Float(cores)) => Some(*cores),

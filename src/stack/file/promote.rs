@@ -7,7 +7,14 @@ use crate::stack::Promote;
 
 static BUILD: Shape = Shape {
     name: "promote_build",
-    keys: &[key("target", TEXT, "Stage to build instead."), key("args", ENVIRONMENT, "Build arguments, laid over those of `build`.")],
+    keys: &[
+        key("target", TEXT, "Stage to build instead."),
+        key(
+            "args",
+            ENVIRONMENT,
+            "Build arguments, laid over those of `build`.",
+        ),
+    ],
 };
 
 static PROMOTE: Shape = Shape {
@@ -15,14 +22,21 @@ static PROMOTE: Shape = Shape {
     keys: &[
         key("build", Kind::Table(&BUILD), "What to build instead."),
         key("command", COMMAND, "Instead of the command of development."),
-        key("env", ENVIRONMENT, "Laid over the environment of development.").or(&["environment"]),
+        key(
+            "env",
+            ENVIRONMENT,
+            "Laid over the environment of development.",
+        )
+        .or(&["environment"]),
     ],
 };
 
 pub(super) const KIND: Kind = Kind::Either(&[Kind::Boolean, Kind::Table(&PROMOTE)]);
 
 pub(super) fn promote(reader: &mut Reader<'_>, node: Option<&Node>) -> Promote {
-    let Some(node) = node else { return Promote::Same };
+    let Some(node) = node else {
+        return Promote::Same;
+    };
     match &node.value {
         Value::Boolean(false) => Promote::No,
         Value::Table(_) => {

@@ -42,7 +42,11 @@ pub(super) enum Mentioned {
     /// By `needs`.
     Service(String),
     /// By a reference; `None`: the service's own.
-    Output { service: Option<String>, path: Vec<String>, reference: String },
+    Output {
+        service: Option<String>,
+        path: Vec<String>,
+        reference: String,
+    },
     Secret(String),
     Network(String),
 }
@@ -53,7 +57,12 @@ impl Reader<'_> {
     }
 
     pub fn mention(&mut self, span: Span, what: Mentioned) {
-        self.mentions.push(Mention { from: self.service.clone(), span, gates: self.gates, what });
+        self.mentions.push(Mention {
+            from: self.service.clone(),
+            span,
+            gates: self.gates,
+            what,
+        });
     }
 
     /// An absolute path without `.` and `..`, from one that starts at the stack's folder.
@@ -63,7 +72,9 @@ impl Reader<'_> {
 
     /// A text with references, which it takes note of.
     pub fn template(&mut self, node: &Node) -> Template {
-        let Some(text) = plain(node) else { return Template::default() };
+        let Some(text) = plain(node) else {
+            return Template::default();
+        };
         match Template::parse_spans(&text) {
             Ok(mut parts) => {
                 for (range, part) in &mut parts {
@@ -73,27 +84,40 @@ impl Reader<'_> {
                         self.reference(span, reference);
                     }
                 }
-                Template { parts: parts.into_iter().map(|(_, part)| part).collect() }
+                Template {
+                    parts: parts.into_iter().map(|(_, part)| part).collect(),
+                }
             }
             Err(error) => {
                 let span = self.inside(node, error.offset, error.offset + error.len, text.len());
                 let help = "`${service.output}`, `${self.output}`, `${env:NAME:-default}`, `${secret:NAME}` and \
                             `${git:sha}` are references; `$$` is a literal `$`";
-                self.report(Finding::new(Code::BadTemplate, error.message).at(span, "in this reference").help(help));
+                self.report(
+                    Finding::new(Code::BadTemplate, error.message)
+                        .at(span, "in this reference")
+                        .help(help),
+                );
                 Template::default()
             }
         }
     }
 
     pub fn templates(&mut self, node: &Node) -> Vec<Template> {
-        node.items().iter().map(|item| self.template(item)).collect()
+        node.items()
+            .iter()
+            .map(|item| self.template(item))
+            .collect()
     }
 
     /// A list of words as it is; one text is run by a shell, as people mean it when they write pipes and variables.
     pub fn command(&mut self, node: &Node) -> Vec<Template> {
         match node.value {
             Value::Array(_) => self.templates(node),
-            _ => vec![Template::text("sh"), Template::text("-c"), self.template(node)],
+            _ => vec![
+                Template::text("sh"),
+                Template::text("-c"),
+                self.template(node),
+            ],
         }
     }
 
@@ -117,7 +141,10 @@ impl Reader<'_> {
 
     /// As [`Reader::variables`], where there is nothing below.
     pub fn map(&mut self, node: Option<&Node>) -> BTreeMap<String, Template> {
-        self.variables(node).into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        self.variables(node)
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
     }
 
     /// `${db.replica.url}` is `${db-replica.url}`, where there is such a service.
@@ -133,15 +160,31 @@ impl Reader<'_> {
     }
 
     fn reference(&mut self, span: Span, reference: &Reference) {
-        let whole = Template { parts: vec![Part::Reference(reference.clone())] };
+        let whole = Template {
+            parts: vec![Part::Reference(reference.clone())],
+        };
         for reference in whole.all_references() {
             let text = reference.to_string();
             match reference {
                 Reference::Service { service, path } => {
-                    self.mention(span, Mentioned::Output { service: Some(service), path, reference: text });
+                    self.mention(
+                        span,
+                        Mentioned::Output {
+                            service: Some(service),
+                            path,
+                            reference: text,
+                        },
+                    );
                 }
                 Reference::Own { path } => {
-                    self.mention(span, Mentioned::Output { service: None, path, reference: text });
+                    self.mention(
+                        span,
+                        Mentioned::Output {
+                            service: None,
+                            path,
+                            reference: text,
+                        },
+                    );
                 }
                 Reference::Secret { name } => self.mention(span, Mentioned::Secret(name)),
                 Reference::Env { .. } | Reference::Git { .. } => {}
@@ -153,7 +196,11 @@ impl Reader<'_> {
     fn inside(&self, node: &Node, start: usize, end: usize, len: usize) -> Span {
         let written = node.span.end.saturating_sub(node.span.start);
         match written == len + 2 {
-            true => Span { start: node.span.start + 1 + start, end: node.span.start + 1 + end, ..node.span },
+            true => Span {
+                start: node.span.start + 1 + start,
+                end: node.span.start + 1 + end,
+                ..node.span
+            },
             false => node.span,
         }
     }

@@ -11,8 +11,13 @@ use super::stack_shape::STACK;
 /// below, so what is required of the whole stack is left to the reader.
 pub fn schema() -> Value {
     let mut definitions = BTreeMap::new();
-    let Value::Object(mut root) = table(&STACK, &mut definitions) else { return Value::Null };
-    root.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
+    let Value::Object(mut root) = table(&STACK, &mut definitions) else {
+        return Value::Null;
+    };
+    root.insert(
+        "$schema".to_owned(),
+        json!("http://json-schema.org/draft-07/schema#"),
+    );
     root.insert("title".to_owned(), json!("dev.toml, a stack file of dev"));
     root.insert("definitions".to_owned(), json!(definitions));
     Value::Object(root)
@@ -75,7 +80,10 @@ fn kind(kind: &'static Kind, definitions: &mut BTreeMap<&'static str, Value>) ->
             schema
         }
         Kind::Either(kinds) => {
-            let kinds: Vec<Value> = kinds.iter().map(|kind| self::kind(kind, definitions)).collect();
+            let kinds: Vec<Value> = kinds
+                .iter()
+                .map(|kind| self::kind(kind, definitions))
+                .collect();
             json!({ "anyOf": kinds })
         }
     }

@@ -36,18 +36,30 @@ pub(super) fn service(reader: &mut Reader<'_>, entry: &Entry, project: &str) -> 
     let host_network = node.get("network").and_then(Node::text) == Some("host");
     let env = env::env(reader, node, base.env);
     // Everything else is read although the source is unclear, so that all errors show at once.
-    let known = source.clone().unwrap_or_else(|| Source::Image(String::new()));
+    let known = source
+        .clone()
+        .unwrap_or_else(|| Source::Image(String::new()));
     let service = Service {
         name: entry.key.clone(),
         preset: node.text_of("preset"),
-        command: node.get("command").map(|command| reader.command(command)).or(base.command),
-        entrypoint: node.get("entrypoint").map(|entrypoint| reader.command(entrypoint)),
+        command: node
+            .get("command")
+            .map(|command| reader.command(command))
+            .or(base.command),
+        entrypoint: node
+            .get("entrypoint")
+            .map(|entrypoint| reader.command(entrypoint)),
         env,
         user: user(node).or(base.user),
         workdir: node.text_of("workdir"),
-        needs: needs.iter().map(|(name, (need, _))| (name.clone(), *need)).collect(),
+        needs: needs
+            .iter()
+            .map(|(name, (need, _))| (name.clone(), *need))
+            .collect(),
         ready: ready(reader, node.get("ready"), base.ready, &ports),
-        alive: node.get("alive").and_then(|alive| probe::probe(reader, alive, &ports)),
+        alive: node
+            .get("alive")
+            .and_then(|alive| probe::probe(reader, alive, &ports)),
         provision: base.provision,
         outputs: outputs(reader, node.get("outputs"), base.outputs),
         databases: node.texts_of("databases"),
@@ -74,7 +86,10 @@ pub(super) fn service(reader: &mut Reader<'_>, entry: &Entry, project: &str) -> 
     Some(Read {
         service,
         port_spans: ports.spans,
-        need_spans: needs.into_iter().map(|(name, (_, span))| (name, span)).collect(),
+        need_spans: needs
+            .into_iter()
+            .map(|(name, (_, span))| (name, span))
+            .collect(),
     })
 }
 
@@ -95,24 +110,40 @@ fn no_preset() -> PresetService {
 }
 
 /// One of `image`, `build`, `preset`, `run`; beside `preset`, `image` or `build` replaces only the preset's image.
-fn source(reader: &mut Reader<'_>, entry: &Entry, preset: Option<&PresetService>) -> Option<Source> {
+fn source(
+    reader: &mut Reader<'_>,
+    entry: &Entry,
+    preset: Option<&PresetService>,
+) -> Option<Source> {
     let node = &entry.node;
-    let given: Vec<&Entry> =
-        ["image", "build", "preset", "run"].iter().filter_map(|key| node.table()?.entry(key)).collect();
+    let given: Vec<&Entry> = ["image", "build", "preset", "run"]
+        .iter()
+        .filter_map(|key| node.table()?.entry(key))
+        .collect();
     let names: Vec<&str> = given.iter().map(|entry| entry.key.as_str()).collect();
     match names.as_slice() {
         [] => {
             let message = format!("service `{}` does not say what it is made from", entry.key);
-            let help = "write one of `image = \"…\"`, `build = \".\"`, `preset = \"…\"` or `run = \"…\"`";
-            reader.report(Finding::new(Code::NoSource, message).at(entry.key_span, "made from what?").help(help));
+            let help =
+                "write one of `image = \"…\"`, `build = \".\"`, `preset = \"…\"` or `run = \"…\"`";
+            reader.report(
+                Finding::new(Code::NoSource, message)
+                    .at(entry.key_span, "made from what?")
+                    .help(help),
+            );
             None
         }
         ["image"] | ["image", "preset"] => Some(Source::Image(given[0].node.text()?.to_owned())),
-        ["build"] | ["build", "preset"] => Some(Source::Build(build::build(reader, &given[0].node))),
+        ["build"] | ["build", "preset"] => {
+            Some(Source::Build(build::build(reader, &given[0].node)))
+        }
         ["preset"] => Some(Source::Image(preset?.image.clone())),
         [_] => Some(Source::Run(given[0].node.text()?.to_owned())),
         [first, second, ..] => {
-            let message = format!("service `{}` is made from `{first}` and `{second}`", entry.key);
+            let message = format!(
+                "service `{}` is made from `{first}` and `{second}`",
+                entry.key
+            );
             let mut finding = Finding::new(Code::TwoSources, message);
             for entry in given.iter().rev() {
                 finding = finding.at(entry.key_span, format!("`{}`", entry.key));
@@ -136,21 +167,42 @@ fn conflicts(reader: &mut Reader<'_>, node: &Node) {
         (false, None) => PRESET_ONLY,
         (false, Some(_)) => &[],
     };
-    for entry in table.entries.iter().filter(|entry| refused.contains(&entry.key.as_str())) {
+    for entry in table
+        .entries
+        .iter()
+        .filter(|entry| refused.contains(&entry.key.as_str()))
+    {
         let (message, help) = match on_host {
-            true => (format!("`{}` means nothing for a process on the host", entry.key), "leave it out; `run` is the whole command line"),
-            false => (format!("`{}` means nothing without a `preset`", entry.key), "leave it out, or write `preset = \"…\"`"),
+            true => (
+                format!("`{}` means nothing for a process on the host", entry.key),
+                "leave it out; `run` is the whole command line",
+            ),
+            false => (
+                format!("`{}` means nothing without a `preset`", entry.key),
+                "leave it out, or write `preset = \"…\"`",
+            ),
         };
-        reader.report(Finding::new(Code::Conflict, message).at(entry.key_span, "no use for it").help(help));
+        reader.report(
+            Finding::new(Code::Conflict, message)
+                .at(entry.key_span, "no use for it")
+                .help(help),
+        );
     }
     if let (Some(mode), Some(networks)) = (table.get("network"), table.get("networks")) {
         let message = "a service on the host's network is on no other";
-        let finding = Finding::new(Code::Conflict, message).at(mode.span, "this").at(networks.span, "or this");
+        let finding = Finding::new(Code::Conflict, message)
+            .at(mode.span, "this")
+            .at(networks.span, "or this");
         reader.report(finding.help("keep one of `network` and `networks`"));
     }
 }
 
-fn ready(reader: &mut Reader<'_>, node: Option<&Node>, below: Option<Probe>, ports: &Ports) -> Option<Probe> {
+fn ready(
+    reader: &mut Reader<'_>,
+    node: Option<&Node>,
+    below: Option<Probe>,
+    ports: &Ports,
+) -> Option<Probe> {
     match node {
         None => below,
         Some(node) => probe::probe(reader, node, ports),
@@ -165,11 +217,18 @@ fn user(node: &Node) -> Option<String> {
     }
 }
 
-fn networks(reader: &mut Reader<'_>, node: &Node, host_network: bool, source: &Source) -> Vec<String> {
+fn networks(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    host_network: bool,
+    source: &Source,
+) -> Vec<String> {
     if host_network || matches!(source, Source::Run(_)) {
         return Vec::new();
     }
-    let Some(list) = node.get("networks") else { return vec!["default".to_owned()] };
+    let Some(list) = node.get("networks") else {
+        return vec!["default".to_owned()];
+    };
     for item in list.items() {
         if let Some(name) = item.text() {
             reader.mention(item.span, Mentioned::Network(name.to_owned()));
@@ -179,23 +238,35 @@ fn networks(reader: &mut Reader<'_>, node: &Node, host_network: bool, source: &S
 }
 
 fn replicas(reader: &mut Reader<'_>, node: &Node, ports: &Ports) -> u32 {
-    let Some(written) = node.get("replicas") else { return 1 };
+    let Some(written) = node.get("replicas") else {
+        return 1;
+    };
     let replicas = written.number().unwrap_or(1);
-    let fixed = ports.by_name.iter().find(|(_, port)| port.publish && matches!(port.host, crate::stack::HostPort::Fixed(_)));
+    let fixed = ports
+        .by_name
+        .iter()
+        .find(|(_, port)| port.publish && matches!(port.host, crate::stack::HostPort::Fixed(_)));
     if replicas > 1
         && let Some((name, _)) = fixed
     {
         let message = format!("{replicas} replicas cannot share one port of the host");
-        let mut finding = Finding::new(Code::PortConflict, message).at(written.span, "more than one");
+        let mut finding =
+            Finding::new(Code::PortConflict, message).at(written.span, "more than one");
         if let Some(span) = ports.spans.get(name) {
             finding = finding.at(*span, "fixed");
         }
-        reader.report(finding.help("leave the host's port open: only the number inside the container"));
+        reader.report(
+            finding.help("leave the host's port open: only the number inside the container"),
+        );
     }
     replicas
 }
 
-fn outputs(reader: &mut Reader<'_>, node: Option<&Node>, below: BTreeMap<String, Output>) -> BTreeMap<String, Output> {
+fn outputs(
+    reader: &mut Reader<'_>,
+    node: Option<&Node>,
+    below: BTreeMap<String, Output>,
+) -> BTreeMap<String, Output> {
     let mut outputs = below;
     // An output makes the one wait who asks for it, not the one who has it.
     reader.gates = false;
@@ -208,8 +279,14 @@ fn outputs(reader: &mut Reader<'_>, node: Option<&Node>, below: BTreeMap<String,
             Some(table) => table.get("value"),
             None => Some(&entry.node),
         };
-        let value: Template = value.map(|value| reader.template(value)).unwrap_or_default();
-        let secret = entry.node.get("secret").and_then(Node::boolean).unwrap_or(false);
+        let value: Template = value
+            .map(|value| reader.template(value))
+            .unwrap_or_default();
+        let secret = entry
+            .node
+            .get("secret")
+            .and_then(Node::boolean)
+            .unwrap_or(false);
         outputs.insert(entry.key.clone(), Output { value, secret });
     }
     reader.gates = true;
@@ -224,7 +301,9 @@ fn labels(node: Option<&Node>) -> BTreeMap<String, String> {
         Value::Float(number) => Some(number.to_string()),
         _ => None,
     };
-    entries.filter_map(|entry| Some((entry.key.clone(), text(&entry.node)?))).collect()
+    entries
+        .filter_map(|entry| Some((entry.key.clone(), text(&entry.node)?)))
+        .collect()
 }
 
 fn metrics(node: Option<&Node>) -> Option<String> {

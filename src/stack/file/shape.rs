@@ -27,20 +27,35 @@ pub(super) enum Kind {
     Boolean,
     True,
     False,
-    Integer { min: i64, max: i64 },
+    Integer {
+        min: i64,
+        max: i64,
+    },
     /// More than zero, at most this.
-    Number { max: f64 },
+    Number {
+        max: f64,
+    },
     OneOf(&'static [&'static str]),
     List(&'static Kind),
     Table(&'static Shape),
     /// A table whose keys the author chooses; `false` as a value removes the entry.
-    Map { keys: &'static Format, noun: &'static str, value: &'static Kind },
+    Map {
+        keys: &'static Format,
+        noun: &'static str,
+        value: &'static Kind,
+    },
     /// The alternatives differ in their TOML type.
     Either(&'static [Kind]),
 }
 
 pub(super) const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
-    Key { name, kind, doc, aliases: &[], required: false }
+    Key {
+        name,
+        kind,
+        doc,
+        aliases: &[],
+        required: false,
+    }
 }
 
 impl Key {
@@ -82,9 +97,11 @@ impl Kind {
             Self::Integer { min, max: i64::MAX } => format!("an integer from {min}"),
             Self::Integer { min, max } => format!("an integer from {min} to {max}"),
             Self::Number { .. } => "a number".to_owned(),
-            Self::OneOf(words) => {
-                words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ")
-            }
+            Self::OneOf(words) => words
+                .iter()
+                .map(|word| format!("\"{word}\""))
+                .collect::<Vec<_>>()
+                .join(" or "),
             Self::List(_) => "a list".to_owned(),
             Self::Table(shape) => {
                 let keys: Vec<&str> = shape.keys.iter().map(|key| key.name).take(4).collect();
@@ -92,7 +109,11 @@ impl Kind {
                 format!("a table {{ {}{more} }}", keys.join(", "))
             }
             Self::Map { noun, .. } => format!("a table of {noun}s"),
-            Self::Either(kinds) => kinds.iter().map(Self::expected).collect::<Vec<_>>().join(" or "),
+            Self::Either(kinds) => kinds
+                .iter()
+                .map(Self::expected)
+                .collect::<Vec<_>>()
+                .join(" or "),
         }
     }
 }
@@ -107,6 +128,12 @@ pub(super) const COMMAND: Kind = Kind::Either(&[Kind::Template, Kind::List(&Kind
 pub(super) const DURATION: Kind = Kind::Text(&super::formats::DURATION);
 pub(super) const PACE: Kind = Kind::Text(&super::formats::PACE);
 pub(super) const SIZE: Kind = Kind::Text(&super::formats::SIZE);
-pub(super) const PORT_NUMBER: Kind = Kind::Integer { min: 1, max: 65_535 };
-pub(super) const ENVIRONMENT: Kind =
-    Kind::Map { keys: &super::formats::VARIABLE, noun: "variable", value: &Kind::Template };
+pub(super) const PORT_NUMBER: Kind = Kind::Integer {
+    min: 1,
+    max: 65_535,
+};
+pub(super) const ENVIRONMENT: Kind = Kind::Map {
+    keys: &super::formats::VARIABLE,
+    noun: "variable",
+    value: &Kind::Template,
+};

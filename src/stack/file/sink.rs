@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use miette::{NamedSource, Severity};
 
+use super::Code;
 use super::diagnostic::Diagnostic;
 use super::tree::{Source, Span};
-use super::Code;
 
 /// Findings beyond this are counted, not kept: nobody reads them, and each costs.
 const MAX_FINDINGS: usize = 100;
@@ -30,7 +30,13 @@ pub(super) struct Finding {
 
 impl Finding {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, message: message.into(), help: None, labels: Vec::new() }
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            help: None,
+            labels: Vec::new(),
+        }
     }
 
     pub fn warning(mut self) -> Self {
@@ -52,9 +58,15 @@ impl Finding {
 
 impl Sink {
     pub fn new(sources: &[Source]) -> Self {
-        let sources =
-            sources.iter().map(|source| Arc::new(NamedSource::new(&source.name, source.text.clone()))).collect();
-        Self { sources, found: Vec::new(), hidden: 0 }
+        let sources = sources
+            .iter()
+            .map(|source| Arc::new(NamedSource::new(&source.name, source.text.clone())))
+            .collect();
+        Self {
+            sources,
+            found: Vec::new(),
+            hidden: 0,
+        }
     }
 
     /// No further finding will be kept, so none needs a suggestion.
@@ -71,7 +83,12 @@ impl Sink {
         let here = first.map_or(0, |span| span.layer);
         let mut diagnostic = self.on_layer(&finding, here);
         diagnostic.help.clone_from(&finding.help);
-        let mut others: Vec<usize> = finding.labels.iter().map(|(span, _)| span.layer).filter(|l| *l != here).collect();
+        let mut others: Vec<usize> = finding
+            .labels
+            .iter()
+            .map(|(span, _)| span.layer)
+            .filter(|l| *l != here)
+            .collect();
         others.sort_unstable();
         others.dedup();
         for layer in others {
@@ -80,38 +97,61 @@ impl Sink {
             "the other end".clone_into(&mut related.message);
             diagnostic.related.push(related);
         }
-        let place = first.unwrap_or(Span { layer: 0, start: 0, end: 0 });
+        let place = first.unwrap_or(Span {
+            layer: 0,
+            start: 0,
+            end: 0,
+        });
         self.found.push(((place, self.found.len()), diagnostic));
     }
 
     fn on_layer(&self, finding: &Finding, layer: usize) -> Diagnostic {
-        let source = self.sources.get(layer).filter(|_| !finding.labels.is_empty());
+        let source = self
+            .sources
+            .get(layer)
+            .filter(|_| !finding.labels.is_empty());
         let len = source.map_or(0, |source| source.inner().len());
-        let labels = finding.labels.iter().filter(|(span, _)| span.layer == layer);
+        let labels = finding
+            .labels
+            .iter()
+            .filter(|(span, _)| span.layer == layer);
         Diagnostic {
             code: finding.code,
             severity: finding.severity,
             message: finding.message.clone(),
             help: None,
             source_text: source.cloned(),
-            labels: labels.map(|(s, label)| (s.start.min(len)..s.end.min(len), label.clone())).collect(),
+            labels: labels
+                .map(|(s, label)| (s.start.min(len)..s.end.min(len), label.clone()))
+                .collect(),
             related: Vec::new(),
         }
     }
 
     pub fn has_errors(&self) -> bool {
-        self.found.iter().any(|(_, diagnostic)| !diagnostic.is_warning())
+        self.found
+            .iter()
+            .any(|(_, diagnostic)| !diagnostic.is_warning())
     }
 
     /// In the order of layers and lines, with the number of errors that were not kept.
     pub fn finish(mut self) -> (Vec<Diagnostic>, usize) {
         self.found.sort_by_key(|(place, _)| *place);
-        (self.found.into_iter().map(|(_, diagnostic)| diagnostic).collect(), self.hidden)
+        (
+            self.found
+                .into_iter()
+                .map(|(_, diagnostic)| diagnostic)
+                .collect(),
+            self.hidden,
+        )
     }
 }
 
 /// The candidate that was probably meant by `word`.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let word = word.to_lowercase();
     if word.len() > 64 {
         return None;
@@ -119,8 +159,12 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     let limit = (word.chars().count() / 3).max(1);
     let close = candidates.into_iter().filter_map(|candidate| {
         let distance = strsim::damerau_levenshtein(&word, &candidate.to_lowercase());
-        let prefix = word.len() >= 3 && (candidate.starts_with(&word) || word.starts_with(candidate) && candidate.len() >= 3);
+        let prefix = word.len() >= 3
+            && (candidate.starts_with(&word)
+                || word.starts_with(candidate) && candidate.len() >= 3);
         (distance <= limit || prefix).then_some((distance, candidate))
     });
-    close.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
+    close
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
 }

@@ -61,10 +61,17 @@ impl Table {
 
     /// Lays `over` on top: tables merge, everything else replaces and keeps its place in the order.
     pub fn merge(&mut self, over: Self) {
-        let index: BTreeMap<String, usize> =
-            self.entries.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at)).collect();
+        let index: BTreeMap<String, usize> = self
+            .entries
+            .iter()
+            .enumerate()
+            .map(|(at, entry)| (entry.key.clone(), at))
+            .collect();
         for entry in over.entries {
-            let Some(below) = index.get(&entry.key).and_then(|at| self.entries.get_mut(*at)) else {
+            let Some(below) = index
+                .get(&entry.key)
+                .and_then(|at| self.entries.get_mut(*at))
+            else {
                 self.entries.push(entry);
                 continue;
             };
@@ -72,7 +79,10 @@ impl Table {
                 (Value::Table(below), Value::Table(above)) => below.merge(above),
                 (_, value) => {
                     below.key_span = entry.key_span;
-                    below.node = Node { value, span: entry.node.span };
+                    below.node = Node {
+                        value,
+                        span: entry.node.span,
+                    };
                 }
             }
         }
@@ -84,7 +94,9 @@ impl Table {
             key_span: span(layer, key.span()),
             node: Node::from_toml(value, layer),
         });
-        Self { entries: entries.collect() }
+        Self {
+            entries: entries.collect(),
+        }
     }
 }
 
@@ -93,16 +105,21 @@ impl Node {
         let plain = match value.get_ref() {
             DeValue::String(text) => Value::Text(text.to_string()),
             // Out of every range that a key has; the range check says so.
-            DeValue::Integer(number) => {
-                Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).unwrap_or(i64::MAX))
-            }
+            DeValue::Integer(number) => Value::Integer(
+                i64::from_str_radix(number.as_str(), number.radix()).unwrap_or(i64::MAX),
+            ),
             DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Boolean(truth) => Value::Boolean(*truth),
             DeValue::Datetime(_) => Value::Datetime,
-            DeValue::Array(items) => Value::Array(items.iter().map(|i| Self::from_toml(i, layer)).collect()),
+            DeValue::Array(items) => {
+                Value::Array(items.iter().map(|i| Self::from_toml(i, layer)).collect())
+            }
             DeValue::Table(table) => Value::Table(Table::from_toml(table, layer)),
         };
-        Self { value: plain, span: span(layer, value.span()) }
+        Self {
+            value: plain,
+            span: span(layer, value.span()),
+        }
     }
 
     pub fn text(&self) -> Option<&str> {
@@ -168,7 +185,11 @@ impl Node {
     }
 
     pub fn texts(&self) -> Vec<String> {
-        self.items().iter().filter_map(Self::text).map(str::to_owned).collect()
+        self.items()
+            .iter()
+            .filter_map(Self::text)
+            .map(str::to_owned)
+            .collect()
     }
 
     /// `a boolean`
@@ -186,5 +207,9 @@ impl Node {
 }
 
 fn span(layer: usize, range: std::ops::Range<usize>) -> Span {
-    Span { layer, start: range.start, end: range.end }
+    Span {
+        layer,
+        start: range.start,
+        end: range.end,
+    }
 }

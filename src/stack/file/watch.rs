@@ -11,17 +11,41 @@ use crate::stack::{AfterSync, Source, WatchAction, WatchRule};
 static AFTER: Shape = Shape {
     name: "after_sync",
     keys: &[
-        key("signal", Kind::Text(&SIGNAL), "To the container's first process."),
-        key("exec", COMMAND, "Inside the container; one text is run by a shell."),
+        key(
+            "signal",
+            Kind::Text(&SIGNAL),
+            "To the container's first process.",
+        ),
+        key(
+            "exec",
+            COMMAND,
+            "Inside the container; one text is run by a shell.",
+        ),
     ],
 };
 
 static RULE: Shape = Shape {
     name: "watch",
     keys: &[
-        key("paths", ONE_OR_MORE, "Files, folders or globs, from the stack's folder.").or(&["path", "files"]).required(),
-        key("ignore", ONE_OR_MORE, "Globs that do not count, beside .gitignore and .dockerignore.").or(&["exclude"]),
-        key("sync", Kind::Text(&ABSOLUTE), "Where the content of each path appears in the container.").or(&["target"]),
+        key(
+            "paths",
+            ONE_OR_MORE,
+            "Files, folders or globs, from the stack's folder.",
+        )
+        .or(&["path", "files"])
+        .required(),
+        key(
+            "ignore",
+            ONE_OR_MORE,
+            "Globs that do not count, beside .gitignore and .dockerignore.",
+        )
+        .or(&["exclude"]),
+        key(
+            "sync",
+            Kind::Text(&ABSOLUTE),
+            "Where the content of each path appears in the container.",
+        )
+        .or(&["target"]),
         key(
             "then",
             Kind::Either(&[Kind::OneOf(&["restart", "rebuild"]), Kind::Table(&AFTER)]),
@@ -33,26 +57,47 @@ static RULE: Shape = Shape {
 
 pub(super) const KIND: Kind = Kind::List(&Kind::Table(&RULE));
 
-pub(super) fn watch(reader: &mut Reader<'_>, node: Option<&Node>, source: &Source) -> Vec<WatchRule> {
-    let Some(Value::Array(items)) = node.map(|node| &node.value) else { return Vec::new() };
-    items.iter().filter_map(|item| rule(reader, item, source)).collect()
+pub(super) fn watch(
+    reader: &mut Reader<'_>,
+    node: Option<&Node>,
+    source: &Source,
+) -> Vec<WatchRule> {
+    let Some(Value::Array(items)) = node.map(|node| &node.value) else {
+        return Vec::new();
+    };
+    items
+        .iter()
+        .filter_map(|item| rule(reader, item, source))
+        .collect()
 }
 
 fn rule(reader: &mut Reader<'_>, node: &Node, source: &Source) -> Option<WatchRule> {
     let action = match node.text_of("sync") {
-        Some(target) => WatchAction::Sync { target, then: after(reader, node)? },
+        Some(target) => WatchAction::Sync {
+            target,
+            then: after(reader, node)?,
+        },
         None => without_sync(reader, node)?,
     };
     effect(reader, node, &action, source);
-    Some(WatchRule { paths: node.texts_of("paths"), ignore: node.texts_of("ignore"), action })
+    Some(WatchRule {
+        paths: node.texts_of("paths"),
+        ignore: node.texts_of("ignore"),
+        action,
+    })
 }
 
 fn after(reader: &mut Reader<'_>, node: &Node) -> Option<AfterSync> {
-    let Some(then) = node.get("then") else { return Some(AfterSync::Nothing) };
+    let Some(then) = node.get("then") else {
+        return Some(AfterSync::Nothing);
+    };
     if let Some(word) = then.text() {
         if word == "rebuild" {
-            let finding = Finding::new(Code::Conflict, "a rebuild replaces what `sync` brought").at(then.span, "conflicts with `sync`");
-            reader.report(finding.help("leave out `sync`, or make it a rule of its own for other paths"));
+            let finding = Finding::new(Code::Conflict, "a rebuild replaces what `sync` brought")
+                .at(then.span, "conflicts with `sync`");
+            reader.report(
+                finding.help("leave out `sync`, or make it a rule of its own for other paths"),
+            );
             return None;
         }
         return Some(AfterSync::Restart);
@@ -62,7 +107,8 @@ fn after(reader: &mut Reader<'_>, node: &Node) -> Option<AfterSync> {
         (None, Some(command)) => Some(AfterSync::Exec(reader.plain_command(command))),
         _ => {
             then.table()?;
-            let finding = Finding::new(Code::Conflict, "`then` is one of `signal` and `exec`").at(then.span, "one is needed");
+            let finding = Finding::new(Code::Conflict, "`then` is one of `signal` and `exec`")
+                .at(then.span, "one is needed");
             reader.report(finding.help("write { signal = \"HUP\" } or { exec = [\"…\"] }"));
             None
         }
@@ -76,13 +122,19 @@ fn without_sync(reader: &mut Reader<'_>, node: &Node) -> Option<WatchAction> {
         Some((_, Some("rebuild"))) => Some(WatchAction::Rebuild),
         Some((_, Some(_))) => None,
         Some((then, None)) => {
-            let finding = Finding::new(Code::MissingKey, "`then` has nothing to come after").at(then.span, "needs `sync`");
-            reader.report(finding.help("add `sync = \"/path/in/container\"`, or write then = \"restart\""));
+            let finding = Finding::new(Code::MissingKey, "`then` has nothing to come after")
+                .at(then.span, "needs `sync`");
+            reader.report(
+                finding.help("add `sync = \"/path/in/container\"`, or write then = \"restart\""),
+            );
             None
         }
         None => {
-            let finding = Finding::new(Code::MissingKey, "this rule does nothing").at(node.span, "what then?");
-            reader.report(finding.help("add `sync = \"/path/in/container\"`, then = \"restart\" or then = \"rebuild\""));
+            let finding = Finding::new(Code::MissingKey, "this rule does nothing")
+                .at(node.span, "what then?");
+            reader.report(finding.help(
+                "add `sync = \"/path/in/container\"`, then = \"restart\" or then = \"rebuild\"",
+            ));
             None
         }
     }
@@ -100,7 +152,9 @@ fn effect(reader: &mut Reader<'_>, node: &Node, action: &WatchAction, source: &S
         }
         (WatchAction::Rebuild, Source::Image(_) | Source::Run(_)) => {
             let message = format!("`{service}` is not built, so \"rebuild\" does nothing");
-            let finding = Finding::new(Code::NoEffect, message).at(node.span, "no effect").warning();
+            let finding = Finding::new(Code::NoEffect, message)
+                .at(node.span, "no effect")
+                .warning();
             reader.report(finding.help("write then = \"restart\", or give the service a `build`"));
         }
         _ => {}
