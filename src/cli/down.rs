@@ -112,13 +112,7 @@ pub async fn restart(global: &GlobalArgs, arguments: &RestartArgs) -> Result<Exi
     let all: BTreeSet<String> = session.stack.services.keys().cloned().collect();
     let named: BTreeSet<String> = arguments.services.iter().cloned().collect();
     let stopping = if named.is_empty() { all } else { named };
-    let code = end(
-        &session,
-        global,
-        Goal::Stop(stopping),
-        &Request::StopAndLeave,
-    )
-    .await?;
+    let code = end(&session, global, Goal::Stop(stopping), &Request::StopAndLeave).await?;
     if code != ExitCode::Done {
         return Ok(code);
     }
@@ -191,12 +185,7 @@ async fn through_engine(
 }
 
 /// Through the running engine, which ends with it; else with one of our own.
-async fn end(
-    session: &Session,
-    global: &GlobalArgs,
-    goal: Goal,
-    ask: &Request,
-) -> Result<ExitCode, CliError> {
+async fn end(session: &Session, global: &GlobalArgs, goal: Goal, ask: &Request) -> Result<ExitCode, CliError> {
     let mut screen = Output::open(global.json, "");
     let mut interrupts = Interrupts::listen()?;
     let lock = session.store.lock().map_err(CliError::state)?;

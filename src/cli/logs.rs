@@ -39,9 +39,7 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
     let mut printer = Printer {
         redactor: Redactor::new(loaded.facts.secrets.values()),
         gutter: Gutter::new(names.iter().map(String::as_str), look()),
-        since: arguments
-            .since
-            .map_or(0, |since| i128::from(since.from(now())) * NANOS),
+        since: arguments.since.map_or(0, |since| i128::from(since.from(now())) * NANOS),
         grep: arguments.grep.clone(),
         json: global.json,
     };
@@ -73,10 +71,7 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
     for container in &containers {
         let newest = newest(&entries, container);
         let lines = world.logs(&container.id, newest, false);
-        let more = lines
-            .map(|line| Entry::new(container, line))
-            .collect::<Vec<_>>()
-            .await;
+        let more = lines.map(|line| Entry::new(container, line)).collect::<Vec<_>>().await;
         entries.extend(more.into_iter().filter(|entry| entry.at > newest));
     }
     let last: Vec<(ObservedContainer, i128)> = containers
@@ -215,8 +210,7 @@ impl Printer {
         entries.retain(|entry| self.wants(entry));
         entries.sort_by_key(|entry| entry.at);
         if let Tail::Last(count) = tail {
-            let mut seen: std::collections::BTreeMap<String, usize> =
-                std::collections::BTreeMap::new();
+            let mut seen: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
             let mut keep: Vec<Entry> = Vec::new();
             for entry in entries.into_iter().rev() {
                 let seen = seen.entry(entry.service.clone()).or_default();
@@ -240,11 +234,7 @@ impl Printer {
     }
 
     fn wants(&self, entry: &Entry) -> bool {
-        entry.at >= self.since
-            && self
-                .grep
-                .as_ref()
-                .is_none_or(|grep| grep.is_match(&entry.line))
+        entry.at >= self.since && self.grep.as_ref().is_none_or(|grep| grep.is_match(&entry.line))
     }
 
     fn write(&self, entry: &Entry) {

@@ -26,12 +26,10 @@ pub async fn state(session: &Session) -> Result<State, CliError> {
             dir,
             name: session.stack.name.clone(),
         }),
-        Outcome::Failed(failures) => {
-            match failures.into_iter().find(|(service, _)| service.is_empty()) {
-                Some((_, failure)) => Err(CliError::Runtime(failure)),
-                None => Ok(feed.state),
-            }
-        }
+        Outcome::Failed(failures) => match failures.into_iter().find(|(service, _)| service.is_empty()) {
+            Some((_, failure)) => Err(CliError::Runtime(failure)),
+            None => Ok(feed.state),
+        },
         Outcome::Done | Outcome::Left => Ok(feed.state),
     }
 }

@@ -43,10 +43,7 @@ pub async fn run(global: &GlobalArgs, arguments: &OpenArgs) -> Result<ExitCode, 
     let opener = OPENERS.into_iter().find_map(|name| which::which(name).ok());
     match opener {
         Some(opener) if !arguments.print => {
-            let opened = tokio::process::Command::new(opener)
-                .arg(&address)
-                .status()
-                .await;
+            let opened = tokio::process::Command::new(opener).arg(&address).status().await;
             opened.map_err(CliError::state)?;
         }
         _ => to_stdout(&address),

@@ -126,9 +126,7 @@ impl Session {
             .get("XDG_RUNTIME_DIR")
             .map(Utf8PathBuf::from)
             .filter(|dir| dir.is_dir());
-        self.store
-            .socket(runtime.as_deref())
-            .map_err(CliError::state)
+        self.store.socket(runtime.as_deref()).map_err(CliError::state)
     }
 
     /// Names that the stack does not have are errors, with the nearest one that it has.
@@ -136,10 +134,7 @@ impl Session {
     /// # Errors
     /// The first unknown name.
     pub fn check_names(&self, names: &[String]) -> Result<(), CliError> {
-        match names
-            .iter()
-            .find(|name| !self.stack.services.contains_key(*name))
-        {
+        match names.iter().find(|name| !self.stack.services.contains_key(*name)) {
             None => Ok(()),
             Some(name) => {
                 let known: Vec<&str> = self.stack.services.keys().map(String::as_str).collect();
@@ -153,11 +148,7 @@ fn open_store(stack: &Stack) -> Result<Store, CliError> {
     Store::open(&stack.dir, &stack.name).map_err(CliError::state)
 }
 
-async fn read_facts(
-    stack: &Stack,
-    store: &Store,
-    variables: &BTreeMap<String, String>,
-) -> Result<Facts, CliError> {
+async fn read_facts(stack: &Stack, store: &Store, variables: &BTreeMap<String, String>) -> Result<Facts, CliError> {
     let kept = store.secrets();
     let context = secret::Context {
         dir: &stack.dir,
@@ -180,12 +171,8 @@ async fn read_facts(
 
 fn start_dir(global: &GlobalArgs) -> Result<Utf8PathBuf, CliError> {
     let current = std::env::current_dir().map_err(CliError::state)?;
-    let current = Utf8PathBuf::from_path_buf(current).map_err(|path| {
-        CliError::usage(format!(
-            "the current folder's name is not UTF-8: {}",
-            path.display()
-        ))
-    })?;
+    let current = Utf8PathBuf::from_path_buf(current)
+        .map_err(|path| CliError::usage(format!("the current folder's name is not UTF-8: {}", path.display())))?;
     Ok(match &global.directory {
         Some(dir) => current.join(dir),
         None => current,

@@ -43,9 +43,7 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
     if let Some(remark) = &session.remark {
         screen.remark(remark);
     }
-    let deadline = arguments
-        .wait_timeout
-        .map(|timeout| Instant::now() + timeout);
+    let deadline = arguments.wait_timeout.map(|timeout| Instant::now() + timeout);
     match session.store.lock().map_err(CliError::state)? {
         None => beside(&session, arguments, screen, deadline, begun).await,
         Some(lock) if arguments.background => background(&session, arguments, lock).await,
@@ -71,10 +69,7 @@ fn remember(session: &Session, arguments: &UpArgs) -> Result<(), CliError> {
         envs: session.request.envs.clone(),
         scope: arguments.services.clone(),
     };
-    session
-        .store
-        .remember(Some(&remembered))
-        .map_err(CliError::state)
+    session.store.remember(Some(&remembered)).map_err(CliError::state)
 }
 
 /// An engine of this process's own.
@@ -88,12 +83,7 @@ struct Running {
     _lock: Lock,
 }
 
-async fn begin(
-    session: &Session,
-    arguments: &UpArgs,
-    lock: Lock,
-    until: Until,
-) -> Result<Running, CliError> {
+async fn begin(session: &Session, arguments: &UpArgs, lock: Lock, until: Until) -> Result<Running, CliError> {
     let goal = Goal::Up {
         services: wanted(session, arguments),
         stopped: BTreeSet::new(),
@@ -146,11 +136,7 @@ async fn own(
     begun: std::time::Instant,
 ) -> Result<ExitCode, CliError> {
     let mut interrupts = Interrupts::listen()?;
-    let until = if arguments.wait {
-        Until::Ready
-    } else {
-        Until::Told
-    };
+    let until = if arguments.wait { Until::Ready } else { Until::Told };
     let mut running = begin(session, arguments, lock, until).await?;
     let ended = Follow {
         feed: &mut running.feed,
@@ -197,14 +183,7 @@ async fn own(
         Ended::Bye | Ended::Verdict(_) => {
             let state = running.feed.state.clone();
             let outcome = running.end().await;
-            conclude(
-                session,
-                &outcome,
-                &mut screen,
-                &state,
-                begun,
-                arguments.wait,
-            )
+            conclude(session, &outcome, &mut screen, &state, begun, arguments.wait)
         }
     }
 }
@@ -248,16 +227,11 @@ fn conclude(
     }
 }
 
-fn failure_code(
-    outcome: &Outcome,
-    failures: &[(String, crate::engine::event::Failure)],
-) -> ExitCode {
+fn failure_code(outcome: &Outcome, failures: &[(String, crate::engine::event::Failure)]) -> ExitCode {
     if outcome.is_late() {
         return ExitCode::NotReady;
     }
-    let worst = failures
-        .iter()
-        .map(|(_, failure)| ExitCode::from(failure.class));
+    let worst = failures.iter().map(|(_, failure)| ExitCode::from(failure.class));
     worst
         .filter(|code| *code != ExitCode::NotReady)
         .next()
@@ -265,11 +239,7 @@ fn failure_code(
 }
 
 /// The process that `-d` leaves behind: an engine without a view.
-async fn background(
-    session: &Session,
-    arguments: &UpArgs,
-    lock: Lock,
-) -> Result<ExitCode, CliError> {
+async fn background(session: &Session, arguments: &UpArgs, lock: Lock) -> Result<ExitCode, CliError> {
     // Without a session of its own it would end with the terminal it was started from.
     rustix::process::setsid().map_err(|error| CliError::state(error.into()))?;
     let mut interrupts = Interrupts::listen()?;
@@ -311,15 +281,8 @@ async fn detach(
     for env in &session.request.envs {
         command.arg("--env").arg(env);
     }
-    command
-        .arg("up")
-        .arg("--background")
-        .args(&arguments.services);
-    command
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(errors)
-        .process_group(0);
+    command.arg("up").arg("--background").args(&arguments.services);
+    command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
     let mut child = command.spawn().map_err(CliError::state)?;
     let socket = session.socket()?;
     let born = Instant::now() + BIRTH;
@@ -352,7 +315,10 @@ async fn beside(
     if let Err(error) = request(&socket, &Request::Up { services }).await {
         return Err(CliError::Own {
             message: format!("another `dev` has this stack, and does not answer: {error}"),
-            help: Some("end it, or wait until it has ended; if it runs in a devcontainer or on the host, use it there".to_owned()),
+            help: Some(
+                "end it, or wait until it has ended; if it runs in a devcontainer or on the host, use it there"
+                    .to_owned(),
+            ),
         });
     }
     screen.remark("attached to the running `dev up`; Ctrl-C detaches");
@@ -377,8 +343,7 @@ async fn attached(
     begun: std::time::Instant,
 ) -> Result<ExitCode, CliError> {
     let mut interrupts = Interrupts::listen()?;
-    let verdict =
-        |state: &crate::engine::state::State| if until_ready { state.verdict() } else { None };
+    let verdict = |state: &crate::engine::state::State| if until_ready { state.verdict() } else { None };
     let ended = Follow {
         feed: &mut feed,
         screen: &mut screen,

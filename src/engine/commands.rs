@@ -42,10 +42,7 @@ impl Engine {
         } else {
             names.to_vec()
         };
-        if let Some(unknown) = names
-            .iter()
-            .find(|name| !self.stack.services.contains_key(*name))
-        {
+        if let Some(unknown) = names.iter().find(|name| !self.stack.services.contains_key(*name)) {
             return Err(format!("the stack has no service `{unknown}`"));
         }
         if let Goal::Up { services, stopped } = &mut self.goal {

@@ -37,8 +37,7 @@ pub struct Loaded {
 }
 
 /// Reads the stack again, with the same layers. The error is plain text for people.
-pub type Reload =
-    Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, Result<Loaded, String>> + Send + Sync>;
+pub type Reload = Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, Result<Loaded, String>> + Send + Sync>;
 
 /// What an engine starts with.
 pub struct Setup {
@@ -77,6 +76,8 @@ pub struct Engine {
     pub(super) sources: SourceHashes,
     pub(super) bounce: BTreeSet<Generation>,
     pub(super) rerun: BTreeSet<String>,
+    /// Jobs that ended well since the last round.
+    pub(super) just_ran: BTreeSet<String>,
     pub(super) discard: BTreeSet<String>,
     /// Services with files synced since their image was built.
     pub(super) seed: BTreeSet<String>,
@@ -133,6 +134,7 @@ impl Engine {
             sources: SourceHashes::default(),
             bounce: BTreeSet::new(),
             rerun: BTreeSet::new(),
+            just_ran: BTreeSet::new(),
             discard: BTreeSet::new(),
             seed: BTreeSet::new(),
             walk: Walk::default(),
@@ -283,9 +285,7 @@ impl Engine {
 
 /// Milliseconds since 1970.
 pub(super) fn now() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -313,9 +313,7 @@ fn redact(mut event: Event, redactor: &Redactor) -> Event {
             step: super::event::Step::Progress { text: line, .. },
             ..
         } => text(line),
-        Event::Notice { text: line, .. }
-        | Event::LastLine { line, .. }
-        | Event::StackRejected { error: line } => {
+        Event::Notice { text: line, .. } | Event::LastLine { line, .. } | Event::StackRejected { error: line } => {
             text(line);
         }
         _ => {}

@@ -23,10 +23,7 @@ impl Engine {
         let mut known = self.sources.clone();
         let mut wanted = Hashing::default();
         let scope = self.scope();
-        for service in scope
-            .iter()
-            .filter_map(|name| self.stack.services.get(name))
-        {
+        for service in scope.iter().filter_map(|name| self.stack.services.get(name)) {
             if let Source::Build(build) = &service.source {
                 let key = (build.context.clone(), build.dockerfile.clone());
                 if !known.contexts.contains_key(&key) && !wanted.contexts.contains(&key) {
@@ -87,11 +84,5 @@ impl Engine {
         _result: Result<(), crate::runtime::RuntimeError>,
     ) {
     }
-    pub(super) fn begin_seed(
-        &mut self,
-        _ticket: super::execute::Ticket,
-        _service: String,
-        _container: String,
-    ) {
-    }
+    pub(super) fn begin_seed(&mut self, _ticket: super::execute::Ticket, _service: String, _container: String) {}
 }

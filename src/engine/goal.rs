@@ -76,23 +76,12 @@ impl State {
             .collect();
         // Services stand in the order of the graph, so one pass carries a loss to everything above it.
         for service in &open {
-            let waits = matches!(
-                service.phase,
-                Phase::Waiting | Phase::Stopped | Phase::Creating
-            );
-            if waits
-                && service
-                    .info
-                    .needs
-                    .iter()
-                    .any(|need| lost.contains(need.as_str()))
-            {
+            let waits = matches!(service.phase, Phase::Waiting | Phase::Stopped | Phase::Creating);
+            if waits && service.info.needs.iter().any(|need| lost.contains(need.as_str())) {
                 lost.insert(&service.info.name);
             }
         }
-        let stuck = open
-            .iter()
-            .all(|service| lost.contains(service.info.name.as_str()));
+        let stuck = open.iter().all(|service| lost.contains(service.info.name.as_str()));
         stuck.then(|| {
             let failures = open.iter().filter(|service| service.gave_up);
             Outcome::Failed(

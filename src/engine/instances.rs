@@ -5,44 +5,36 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::bus::LogEntry;
 use super::core::{Engine, now};
-use super::event::{Event, Failure, FailureClass, Step, Verb};
+use super::event::Event;
 use super::goal::Goal;
 use super::input::Input;
-use super::logs::Ring;
 use crate::plan::observed::{Generation, ObservedContainer};
 use crate::probe::{ProbeReport, Subject, Target};
-use crate::runtime::RuntimeError;
 use crate::runtime::world::ExecSpec;
 use crate::stack::{Probe, ProbeKind};
 
-/// A line of a log is shown in the table this often at most.
-const LAST_LINE: Duration = Duration::from_millis(250);
 /// Log lines that may wait for a probe; more are dropped, which a pattern that comes once may not survive: so many.
 const PROBE_LINES: usize = 4096;
-/// Tries of the set-up inside a container before it counts as failed.
-const PROVISION_TRIES: u32 = 5;
 
 /// The companions of all instances.
 #[derive(Debug)]
 pub struct Instances {
-    attended: BTreeMap<(String, u32), Attended>,
+    pub(super) attended: BTreeMap<(String, u32), Attended>,
     /// Execs that may run at once: each costs the machine about 45 ms of CPU.
     execs: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
-struct Attended {
-    generation: Generation,
+pub(super) struct Attended {
+    pub(super) generation: Generation,
     probe: Option<Probe>,
     cancel: CancellationToken,
-    provision_tries: u32,
-    provisioning: bool,
+    pub(super) provision_tries: u32,
+    pub(super) provisioning: bool,
     alive: bool,
 }
 
@@ -85,10 +77,7 @@ impl Engine {
             .filter(|container| container.is_running() && scope.contains(&container.service))
             .cloned()
             .collect();
-        let present: BTreeSet<(String, u32)> = running
-            .iter()
-            .map(|c| (c.service.clone(), c.index))
-            .collect();
+        let present: BTreeSet<(String, u32)> = running.iter().map(|c| (c.service.clone(), c.index)).collect();
         let gone: Vec<_> = self
             .instances
             .attended
@@ -104,7 +93,7 @@ impl Engine {
         }
     }
 
-    fn attend_one(&mut self, container: &ObservedContainer) {
+    pub(super) fn attend_one(&mut self, container: &ObservedContainer) {
         let key = (container.service.clone(), container.index);
         let generation = container.generation();
         let probe = self.readiness_probe(&container.service);
@@ -115,10 +104,7 @@ impl Engine {
         let same_life = known.is_some_and(|known| known.generation == generation);
         self.instances.end(&key.0, key.1);
         let cancel = self.stop.child_token();
-        let reads_log = matches!(
-            probe.as_ref().map(|probe| &probe.kind),
-            Some(ProbeKind::Log { .. })
-        );
+        let reads_log = matches!(probe.as_ref().map(|probe| &probe.kind), Some(ProbeKind::Log { .. }));
         let (lines, reader) = mpsc::channel(PROBE_LINES);
         if self.watching || reads_log {
             let lines = reads_log.then(|| lines.clone());
@@ -158,8 +144,7 @@ impl Engine {
         let prober = self.prober(container, probe, subject, Some(lines));
         let inputs = self.inputs.clone();
         let (reports, mut reported) = mpsc::channel::<ProbeReport>(16);
-        self.tasks
-            .spawn(async move { prober.run(reports, cancel).await });
+        self.tasks.spawn(async move { prober.run(reports, cancel).await });
         self.tasks.spawn(async move {
             while let Some(report) = reported.recv().await {
                 if inputs.send(Input::Probed(report)).await.is_err() {
@@ -214,12 +199,7 @@ impl Engine {
             (*number, SocketAddr::new(ip, *host))
         });
         Target {
-            bridge: container
-                .addresses
-                .values()
-                .next()
-                .copied()
-                .filter(|_| routable),
+            bridge: container.addresses.values().next().copied().filter(|_| routable),
             published: published.collect(),
         }
     }
@@ -254,148 +234,7 @@ impl Engine {
         }
     }
 
-    fn provision_or_ready(&mut self, service: &str, index: u32, generation: &Generation) {
-        let commands = self
-            .desired
-            .provision
-            .get(service)
-            .cloned()
-            .unwrap_or_default();
-        let done = self
-            .state
-            .service(service)
-            .and_then(|state| state.instances.get(&index))
-            .is_some_and(|instance| instance.provisioned);
-        if commands.is_empty() || done {
-            self.became_ready(service, index, generation);
-            return;
-        }
-        let key = (service.to_owned(), index);
-        let Some(attended) = self.instances.attended.get_mut(&key) else {
-            return;
-        };
-        if attended.provisioning {
-            return;
-        }
-        attended.provisioning = true;
-        attended.provision_tries += 1;
-        let commands: Vec<Vec<String>> = commands
-            .into_iter()
-            .map(|command| command.into_iter().map(|value| value.text).collect())
-            .collect();
-        let world = self.world.clone();
-        let (service, generation) = (service.to_owned(), generation.clone());
-        self.report_provision(&service, Step::Started);
-        self.spawn(async move {
-            let mut result = Ok(());
-            for command in commands {
-                result = provision(world.as_ref(), &generation.id, command).await;
-                if result.is_err() {
-                    break;
-                }
-            }
-            Input::Provisioned {
-                service,
-                index,
-                generation,
-                result,
-            }
-        });
-    }
-
-    pub(super) fn provisioned(
-        &mut self,
-        service: String,
-        index: u32,
-        generation: Generation,
-        result: Result<(), RuntimeError>,
-    ) {
-        let Some(attended) = self.instances.attended.get_mut(&(service.clone(), index)) else {
-            return;
-        };
-        if attended.generation != generation {
-            return;
-        }
-        attended.provisioning = false;
-        match result {
-            Ok(()) => {
-                self.report_provision(&service, Step::Done { millis: 0 });
-                self.emit(Event::Provisioned {
-                    service: service.clone(),
-                    index,
-                    generation: generation.clone(),
-                });
-                self.became_ready(&service, index, &generation);
-            }
-            Err(error) => {
-                let failure = error.0;
-                self.report_provision(
-                    &service,
-                    Step::Failed {
-                        failure: failure.clone(),
-                    },
-                );
-                let spent = self
-                    .instances
-                    .attended
-                    .get(&(service.clone(), index))
-                    .is_some_and(|attended| attended.provision_tries >= PROVISION_TRIES);
-                if spent {
-                    self.give_up(service, failure);
-                } else {
-                    // The next answer of the probe tries again.
-                    self.reprobe(&service, index);
-                }
-            }
-        }
-    }
-
-    fn reprobe(&mut self, service: &str, index: u32) {
-        let found = self
-            .observed
-            .containers
-            .iter()
-            .find(|c| c.service == service && c.index == index)
-            .cloned();
-        let tries = self
-            .instances
-            .attended
-            .get(&(service.to_owned(), index))
-            .map_or(0, |a| a.provision_tries);
-        if let Some(container) = found {
-            self.instances.end(service, index);
-            self.attend_one(&container);
-            if let Some(attended) = self
-                .instances
-                .attended
-                .get_mut(&(service.to_owned(), index))
-            {
-                attended.provision_tries = tries;
-            }
-        }
-    }
-
-    pub(super) fn give_up(&mut self, service: String, failure: Failure) {
-        if let Some(supervisor) = self.supervisors.get_mut(&service) {
-            supervisor.on_failed(failure.clone(), now());
-        }
-        self.emit(Event::GaveUp {
-            service,
-            why: failure,
-        });
-    }
-
-    fn report_provision(&mut self, service: &str, step: Step) {
-        self.emit(Event::Operation {
-            service: Some(service.to_owned()),
-            subject: service.to_owned(),
-            verb: Verb::Provision,
-            cause: "it needs databases of its own".to_owned(),
-            step,
-        });
-    }
-
-    fn became_ready(&mut self, service: &str, index: u32, generation: &Generation) {
+    pub(super) fn became_ready(&mut self, service: &str, index: u32, generation: &Generation) {
         let ready = self
             .state
             .service(service)
@@ -440,8 +279,7 @@ impl Engine {
         let prober = self.prober(&container, probe, subject, None);
         let inputs = self.inputs.clone();
         let (reports, mut reported) = mpsc::channel::<ProbeReport>(16);
-        self.tasks
-            .spawn(async move { prober.run(reports, cancel).await });
+        self.tasks.spawn(async move { prober.run_alive(reports, cancel).await });
         self.tasks.spawn(async move {
             while let Some(report) = reported.recv().await {
                 if inputs.send(Input::Alive(report)).await.is_err() {
@@ -463,108 +301,12 @@ impl Engine {
             return;
         }
         self.bounce.insert(generation);
-        self.emit(Event::NotAlive {
-            service,
-            index,
-            answer,
-        });
+        self.emit(Event::NotAlive { service, index, answer });
         self.look.wanted = true;
-    }
-
-    /// Reads a container's log into the ring on disk, to the views, and to a probe that waits for a line.
-    fn follow_log(&self, container: &ObservedContainer, probe: Option<mpsc::Sender<String>>) {
-        let (service, index) = (container.service.clone(), container.index);
-        let limit = self
-            .stack
-            .services
-            .get(&service)
-            .and_then(|service| service.limits.log);
-        let name = format!("{service}-{index}");
-        let mut ring = match Ring::open(
-            &self.store.logs(),
-            &name,
-            limit.map_or(super::logs::DEFAULT_LIMIT, |l| l / 2),
-        ) {
-            Ok(ring) => Some(ring),
-            Err(_) => None,
-        };
-        let newest = ring.as_ref().map_or(0, Ring::newest);
-        let started = chrono::DateTime::parse_from_rfc3339(&container.started_at);
-        let started = started
-            .ok()
-            .and_then(|at| at.timestamp_nanos_opt())
-            .map_or(0, i128::from);
-        // A probe has to see this life's lines from the first one on; the ring takes only what is new to it.
-        let since = if probe.is_some() {
-            started
-        } else {
-            newest.max(started)
-        };
-        let mut lines = self.world.logs(&container.id, since, true);
-        let bus = self.bus.clone();
-        let redactor = Arc::clone(&self.redactor);
-        let inputs = self.inputs.clone();
-        let stop = self.stop.clone();
-        let follow = async move {
-            let mut shown: Option<tokio::time::Instant> = None;
-            while let Some(mut line) = lines.next().await {
-                line.line = redactor.redact(&line.line).into_owned();
-                if let Some(probe) = &probe {
-                    // A full queue loses a line for the probe only.
-                    let _full = probe.try_send(line.line.clone());
-                }
-                if line.at <= newest {
-                    continue;
-                }
-                if ring
-                    .as_mut()
-                    .is_some_and(|ring| ring.append(index, &line).is_err())
-                {
-                    ring = None;
-                }
-                if shown.is_none_or(|at| at.elapsed() >= LAST_LINE) && !line.line.trim().is_empty()
-                {
-                    shown = Some(tokio::time::Instant::now());
-                    let last = Input::LastLine {
-                        service: service.clone(),
-                        line: line.line.clone(),
-                    };
-                    let _later = inputs.try_send(last);
-                }
-                let at = u64::try_from(line.at / 1_000_000).unwrap_or(0);
-                bus.log(LogEntry {
-                    service: service.clone(),
-                    index,
-                    at,
-                    error: line.error,
-                    line: line.line,
-                });
-            }
-        };
-        self.tasks.spawn(async move {
-            tokio::select! { () = follow => {}, () = stop.cancelled() => {} }
-        });
     }
 }
 
-async fn provision(
-    world: &dyn crate::runtime::world::World,
-    container: &str,
-    command: Vec<String>,
-) -> Result<(), RuntimeError> {
-    let spec = ExecSpec {
-        command,
-        timeout: Some(Duration::from_secs(30)),
-        ..ExecSpec::default()
-    };
-    let output = world.exec(container, &spec).await?;
-    if output.code == 0 {
-        return Ok(());
-    }
-    let lines = output.output.lines().map(str::to_owned).collect();
-    Err(RuntimeError::new(
-        FailureClass::Other,
-        format!("setting it up failed with exit code {}", output.code),
-    )
-    .detail(lines))
+/// `api-1`: names the log and the notes of one instance.
+pub(super) fn instance_name(service: &str, index: u32) -> String {
+    format!("{service}-{index}")
 }

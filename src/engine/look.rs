@@ -27,11 +27,7 @@ impl Engine {
         let hashing = self.hashing();
         self.spawn(async move {
             let (result, sources) = tokio::join!(world.look(&ask), hashing);
-            Input::Looked {
-                epoch,
-                sources,
-                result,
-            }
+            Input::Looked { epoch, sources, result }
         });
     }
 
@@ -59,12 +55,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn looked(
-        &mut self,
-        epoch: u64,
-        sources: SourceHashes,
-        result: Result<Observed, RuntimeError>,
-    ) {
+    pub(super) fn looked(&mut self, epoch: u64, sources: SourceHashes, result: Result<Observed, RuntimeError>) {
         self.look.under_way = false;
         self.sources = sources;
         let mut observed = match result {
@@ -127,9 +118,7 @@ impl Engine {
             let Some(service) = self.stack.services.get(&name) else {
                 continue;
             };
-            let within = self
-                .readiness_probe(&name)
-                .map_or(Probe::WITHIN, |probe| probe.within);
+            let within = self.readiness_probe(&name).map_or(Probe::WITHIN, |probe| probe.within);
             let policy = if service.is_job() && service.restart == Restart::Auto {
                 Restart::No
             } else {
@@ -161,11 +150,7 @@ impl Engine {
                     .keys()
                     .map(|index| (service.info.name.clone(), *index))
             })
-            .filter(|(name, index)| {
-                !containers
-                    .iter()
-                    .any(|c| c.service == *name && c.index == *index)
-            })
+            .filter(|(name, index)| !containers.iter().any(|c| c.service == *name && c.index == *index))
             .collect();
         for (service, index) in gone {
             self.instances.end(&service, index);
@@ -175,11 +160,8 @@ impl Engine {
                 found: None,
             });
         }
-        self.bounce.retain(|generation| {
-            containers
-                .iter()
-                .any(|container| container.generation() == *generation)
-        });
+        self.bounce
+            .retain(|generation| containers.iter().any(|container| container.generation() == *generation));
     }
 
     fn see(&mut self, container: &ObservedContainer) {
@@ -196,9 +178,9 @@ impl Engine {
         if known.as_ref() == Some(&found) {
             return;
         }
-        let was_running = known.as_ref().is_some_and(|known| {
-            known.status == Status::Running && known.generation == found.generation
-        });
+        let was_running = known
+            .as_ref()
+            .is_some_and(|known| known.status == Status::Running && known.generation == found.generation);
         let busy = self.walk.is_flying(&service);
         self.emit(Event::Instance {
             service: service.clone(),
@@ -211,10 +193,7 @@ impl Engine {
                     supervisor.on_started(&found.generation, now());
                 }
             }
-            Status::Exited {
-                code,
-                out_of_memory,
-            } if was_running && !busy => {
+            Status::Exited { code, out_of_memory } if was_running && !busy => {
                 self.ended(container, code, out_of_memory);
             }
             _ => {}
@@ -256,13 +235,10 @@ impl Engine {
         let hash = job_hash(&self.stack, &self.desired, &self.observed, service);
         let Some(hash) = hash else { return };
         self.rerun.remove(service);
-        self.observed
-            .jobs
-            .insert(service.to_owned(), JobRecord { hash });
+        self.just_ran.insert(service.to_owned());
+        self.observed.jobs.insert(service.to_owned(), JobRecord { hash });
         if let Err(error) = self.store.set_jobs(&self.observed.jobs) {
-            let text = format!(
-                "cannot note that {service} is done, so it will run again next time: {error}"
-            );
+            let text = format!("cannot note that {service} is done, so it will run again next time: {error}");
             self.notice(super::event::Level::Warning, text);
         }
     }
@@ -273,8 +249,7 @@ impl Engine {
         if spec.ready.is_some() || spec.is_job() {
             return spec.ready.clone();
         }
-        let (ImageSource::Pull(reference) | ImageSource::Build(reference)) =
-            self.desired.images.get(service)?;
+        let (ImageSource::Pull(reference) | ImageSource::Build(reference)) = self.desired.images.get(service)?;
         let healthcheck = self.observed.images.get(reference)?.healthcheck.as_ref()?;
         crate::probe::from_healthcheck(healthcheck)
     }
@@ -323,9 +298,7 @@ fn exit_failure(service: &str, code: i64, out_of_memory: bool, job: bool) -> Fai
             class: FailureClass::OutOfMemory,
             message: "killed because it ran out of memory".to_owned(),
             detail: Vec::new(),
-            help: Some(format!(
-                "raise `limits.memory` of `{service}`, or find what it keeps"
-            )),
+            help: Some(format!("raise `limits.memory` of `{service}`, or find what it keeps")),
         };
     }
     let help = match code {

@@ -106,12 +106,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn operated(
-        &mut self,
-        ticket: Ticket,
-        millis: u64,
-        result: Result<Output, RuntimeError>,
-    ) {
+    pub(super) fn operated(&mut self, ticket: Ticket, millis: u64, result: Result<Output, RuntimeError>) {
         self.cancels.remove(&ticket);
         self.look.epoch += 1;
         let Some(operation) = self.walk.operation(ticket) else {
@@ -154,9 +149,7 @@ impl Engine {
             (Action::StartContainer { .. }, Output::Started(container)) => self.started(*container),
             (Action::RemoveContainer { id, .. }, _) => {
                 self.discard.remove(id);
-                self.observed
-                    .containers
-                    .retain(|container| container.id != *id);
+                self.observed.containers.retain(|container| container.id != *id);
                 self.instances.end(&service, index);
                 self.emit(Event::Instance {
                     service,
@@ -174,9 +167,7 @@ impl Engine {
             status: container.status,
         };
         let (service, index) = (container.service.clone(), container.index);
-        self.observed
-            .containers
-            .retain(|other| other.id != container.id);
+        self.observed.containers.retain(|other| other.id != container.id);
         self.observed.containers.push(container);
         self.emit(Event::Instance {
             service: service.clone(),
@@ -189,11 +180,7 @@ impl Engine {
         self.attend();
     }
 
-    fn operation_failed(
-        &mut self,
-        services: std::collections::BTreeSet<String>,
-        failure: &Failure,
-    ) {
+    fn operation_failed(&mut self, services: std::collections::BTreeSet<String>, failure: &Failure) {
         if services.is_empty() {
             self.notice(Level::Error, failure.message.clone());
         }
@@ -247,10 +234,7 @@ impl Engine {
             .iter()
             .find(|spec| spec.service == *service && spec.index == *index);
         let Some(spec) = spec else { return false };
-        let fixed = spec
-            .ports
-            .iter()
-            .any(|port| port.host.is_some() && !port.auto);
+        let fixed = spec.ports.iter().any(|port| port.host.is_some() && !port.auto);
         let names_fixed = spec.ports.iter().any(|port| {
             !port.auto
                 && port
@@ -272,11 +256,7 @@ impl Engine {
             return false;
         }
         let taken = if named.is_empty() { chosen } else { named };
-        let text = taken
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ");
+        let text = taken.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         self.notice(
             Level::Warning,
             format!("{service}: {}; port {text} is left to it", failure.message),
@@ -294,12 +274,8 @@ impl Engine {
         let verb = match &operation.action {
             Action::PullImage { .. } => Verb::Pull,
             Action::BuildImage(_) => Verb::Build,
-            Action::CreateNetwork { .. }
-            | Action::CreateVolume { .. }
-            | Action::CreateContainer { .. } => Verb::Create,
-            Action::RemoveNetwork { .. }
-            | Action::RemoveVolume { .. }
-            | Action::RemoveContainer { .. } => Verb::Remove,
+            Action::CreateNetwork { .. } | Action::CreateVolume { .. } | Action::CreateContainer { .. } => Verb::Create,
+            Action::RemoveNetwork { .. } | Action::RemoveVolume { .. } | Action::RemoveContainer { .. } => Verb::Remove,
             Action::Seed { .. } | Action::SetRestartPolicy { .. } => Verb::Update,
             Action::StartContainer { .. } | Action::UnpauseContainer { .. } => Verb::Start,
             Action::StopContainer { .. } => Verb::Stop,

@@ -8,9 +8,7 @@ use super::goal::Goal;
 use crate::plan::allocate::{Allocations, PortKey, Taken, allocate};
 use crate::plan::desired::{Desired, desire};
 use crate::plan::hold::{Gate, Hold};
-use crate::plan::reconcile::{
-    RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop,
-};
+use crate::plan::reconcile::{RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop};
 use crate::plan::{Cause, Plan};
 use crate::runtime::RuntimeError;
 use crate::stack::Stack;
@@ -155,32 +153,14 @@ impl Engine {
 
     fn choose_ports(&mut self, scope: &BTreeSet<String>) {
         let bound = self.bound_ports();
-        let mut taken: Taken = self
-            .refused_ports
-            .iter()
-            .map(|port| (None, *port))
-            .collect();
-        taken.extend(
-            self.taken_on_host(scope, &bound)
-                .into_iter()
-                .map(|port| (None, port)),
-        );
+        let mut taken: Taken = self.refused_ports.iter().map(|port| (None, *port)).collect();
+        taken.extend(self.taken_on_host(scope, &bound).into_iter().map(|port| (None, port)));
         let mut candidates = std::iter::from_fn(portpicker::pick_unused_port);
-        let chosen = allocate(
-            &self.stack,
-            scope,
-            &self.allocations,
-            &bound,
-            &taken,
-            &mut candidates,
-        );
+        let chosen = allocate(&self.stack, scope, &self.allocations, &bound, &taken, &mut candidates);
         if chosen != self.allocations {
             self.allocations = chosen;
             if let Err(error) = self.store.set_ports(&self.allocations) {
-                self.notice(
-                    Level::Warning,
-                    format!("cannot remember the chosen ports: {error}"),
-                );
+                self.notice(Level::Warning, format!("cannot remember the chosen ports: {error}"));
             }
         }
     }
@@ -198,9 +178,10 @@ impl Engine {
                 continue;
             };
             for (name, port) in &service.ports {
-                let holds = container.ports.iter().find(|(number, protocol, _, _)| {
-                    *number == port.container && *protocol == port.protocol
-                });
+                let holds = container
+                    .ports
+                    .iter()
+                    .find(|(number, protocol, _, _)| *number == port.container && *protocol == port.protocol);
                 if let Some((_, _, _, host)) = holds {
                     let key = PortKey {
                         service: service.name.clone(),
@@ -217,9 +198,7 @@ impl Engine {
     /// Ports that something else listens on, as far as this side of the engine can tell; its own bind decides.
     fn taken_on_host(&self, scope: &BTreeSet<String>, bound: &Allocations) -> BTreeSet<u16> {
         let ours: BTreeSet<u16> = bound.values().copied().collect();
-        let services = scope
-            .iter()
-            .filter_map(|name| self.stack.services.get(name));
+        let services = scope.iter().filter_map(|name| self.stack.services.get(name));
         let mut ask: BTreeSet<u16> = services
             .flat_map(|service| service.ports.values())
             .filter(|port| port.publish)
@@ -242,12 +221,7 @@ impl Engine {
         let changed: BTreeSet<String> = plan
             .operations
             .iter()
-            .filter(|operation| {
-                matches!(
-                    operation.cause,
-                    Cause::ConfigChanged | Cause::SourcesChanged
-                )
-            })
+            .filter(|operation| matches!(operation.cause, Cause::ConfigChanged | Cause::SourcesChanged))
             .filter_map(|operation| operation.subject.service().map(str::to_owned))
             .collect();
         for service in changed {
@@ -288,11 +262,7 @@ impl Engine {
                 restarts: RestartOwner::Dev,
                 dir: self.stack.dir.as_str(),
             };
-            let jobs = self
-                .state
-                .services
-                .iter()
-                .filter(|service| service.info.job);
+            let jobs = self.state.services.iter().filter(|service| service.info.job);
             jobs.map(|service| {
                 let name = service.info.name.clone();
                 let current = !self.rerun.contains(&name) && job_is_current(&wanted, &name);
@@ -303,7 +273,8 @@ impl Engine {
             .collect()
         };
         for (service, current) in changes {
-            self.emit(Event::Job { service, current });
+            let ran = current && self.just_ran.remove(&service);
+            self.emit(Event::Job { service, current, ran });
         }
     }
 
@@ -325,11 +296,7 @@ impl Engine {
                 .flatten()
                 .filter_map(|g| self.hold(g))
                 .collect();
-            if let Some(at) = self
-                .supervisors
-                .get(name)
-                .and_then(|s| s.paused_until(time))
-            {
+            if let Some(at) = self.supervisors.get(name).and_then(|s| s.paused_until(time)) {
                 holds.push(Hold::Backoff {
                     until: at,
                     attempt: service.restarts,

@@ -62,16 +62,8 @@ impl Engine {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Looked {
-                epoch,
-                sources,
-                result,
-            } => self.looked(epoch, sources, result),
-            Input::Operated {
-                ticket,
-                millis,
-                result,
-            } => self.operated(ticket, millis, result),
+            Input::Looked { epoch, sources, result } => self.looked(epoch, sources, result),
+            Input::Operated { ticket, millis, result } => self.operated(ticket, millis, result),
             Input::Cancelled { ticket } => self.cancelled(ticket),
             Input::Progress {
                 ticket,
@@ -171,10 +163,7 @@ impl Engine {
     }
 
     fn last_answer(&self, service: &str) -> String {
-        let instances = self
-            .state
-            .service(service)
-            .map(|service| &service.instances);
+        let instances = self.state.service(service).map(|service| &service.instances);
         let probes = instances
             .into_iter()
             .flatten()
@@ -188,8 +177,7 @@ impl Engine {
 
     /// Whether the goal is reached, and what follows from that.
     fn conclude(&mut self) {
-        let quiet =
-            self.look.seen && !self.look.wanted && !self.look.under_way && self.walk.is_idle();
+        let quiet = self.look.seen && !self.look.wanted && !self.look.under_way && self.walk.is_idle();
         if !quiet || self.look.failures > 0 {
             return;
         }

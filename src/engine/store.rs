@@ -53,9 +53,7 @@ impl Store {
             write_whole(&ignore, b"*\n", 0o644)?;
         }
         let key = random_file(&root.join("key"))?;
-        let checkout = blake3::Hash::from_bytes(random_file(&root.join("checkout"))?).to_hex()
-            [..16]
-            .to_owned();
+        let checkout = blake3::Hash::from_bytes(random_file(&root.join("checkout"))?).to_hex()[..16].to_owned();
         Ok(Self {
             root,
             dir,
@@ -116,6 +114,17 @@ impl Store {
     /// See [`Store::set_ports`].
     pub fn set_jobs(&self, jobs: &BTreeMap<String, JobRecord>) -> io::Result<()> {
         self.write("jobs.json", jobs)
+    }
+
+    /// For which life of each instance its set-up inside was done, by `SERVICE-INDEX`.
+    pub fn provisioned(&self) -> BTreeMap<String, String> {
+        self.read("provisioned.json")
+    }
+
+    /// # Errors
+    /// See [`Store::set_ports`].
+    pub fn set_provisioned(&self, lives: &BTreeMap<String, String>) -> io::Result<()> {
+        self.write("provisioned.json", lives)
     }
 
     pub fn remembered(&self) -> Option<Remembered> {

@@ -73,11 +73,7 @@ impl Supervisor {
 
     /// A container of it was started (or found running, for the first time).
     pub fn on_started(&mut self, generation: &Generation, started: u64) {
-        if self
-            .awaited
-            .as_ref()
-            .is_some_and(|(awaited, _)| awaited == generation)
-        {
+        if self.awaited.as_ref().is_some_and(|(awaited, _)| awaited == generation) {
             return;
         }
         self.engine_failures = 0;
@@ -204,17 +200,13 @@ impl Supervisor {
         match &self.gave_up {
             // It runs, and may still get ready: planning keeps it as it is.
             Some(_) => Some(Standing::GaveUp),
-            None => self
-                .not_before
-                .filter(|at| *at > now)
-                .map(|_| Standing::Backoff),
+            None => self.not_before.filter(|at| *at > now).map(|_| Standing::Backoff),
         }
     }
 
     /// The end of the pause that it is in.
     pub fn paused_until(&self, now: u64) -> Option<u64> {
-        self.not_before
-            .filter(|at| *at > now && self.gave_up.is_none())
+        self.not_before.filter(|at| *at > now && self.gave_up.is_none())
     }
 
     pub fn failure(&self) -> Option<&Failure> {
