@@ -78,6 +78,7 @@ fn found() -> BoxedStrategy<Found> {
 fn class() -> BoxedStrategy<FailureClass> {
     prop_oneof![
         Just(FailureClass::Engine),
+        Just(FailureClass::NoEngine),
         Just(FailureClass::PortTaken),
         Just(FailureClass::ImageMissing),
         Just(FailureClass::Build),
