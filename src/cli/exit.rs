@@ -56,7 +56,7 @@ impl ExitCode {
 impl From<FailureClass> for ExitCode {
     fn from(class: FailureClass) -> Self {
         match class {
-            FailureClass::Engine => Self::NoEngine,
+            FailureClass::Engine | FailureClass::NoEngine => Self::NoEngine,
             FailureClass::NotReady => Self::NotReady,
             FailureClass::Unresolved => Self::Usage,
             _ => Self::ServiceFailed,

@@ -121,8 +121,9 @@ mod tests {
         let validator = validator();
         let mut kinds = std::collections::BTreeSet::new();
         let mut runner = proptest::test_runner::TestRunner::deterministic();
-        for _ in 0..600 {
-            let event = any::stamped().new_tree(&mut runner).unwrap().current();
+        let events = any::stamped();
+        for _ in 0..400 {
+            let event = events.new_tree(&mut runner).unwrap().current();
             let value = serde_json::to_value(&event).unwrap();
             kinds.insert(value["event"].as_str().unwrap().to_owned());
             let errors: Vec<String> = validator
@@ -165,9 +166,10 @@ mod tests {
     fn one_event_is_one_line() {
         let mut out = Vec::new();
         let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let events = any::stamped();
         let mut json = Json::new(&mut out);
         for _ in 0..50 {
-            let event = any::stamped().new_tree(&mut runner).unwrap().current();
+            let event = events.new_tree(&mut runner).unwrap().current();
             json.event(&event, &State::default()).unwrap();
         }
         let text = String::from_utf8(out).unwrap();

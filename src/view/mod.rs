@@ -60,6 +60,18 @@ pub trait View {
     /// # Errors
     /// The output cannot be written to.
     fn close(&mut self, state: &State, now: u64) -> io::Result<()>;
+
+    /// Clears the way for a question or for the output of something else; the next tick draws again. Views that only
+    /// add lines have nothing to clear.
+    ///
+    /// # Errors
+    /// The output cannot be written to.
+    fn clear(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Says what keys do from now on, where the view shows that.
+    fn set_footer(&mut self, _text: &str) {}
 }
 
 /// The view of `mode` on standard output. `footer`: see [`Terminal::new`].

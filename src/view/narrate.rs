@@ -1,6 +1,7 @@
 //! What happens, told in lines: each change once, and nothing for what stays as it was.
 
 mod memory;
+mod news;
 mod operation;
 mod remind;
 
@@ -14,9 +15,8 @@ use super::Look;
 use super::line::{Line, Paint, service_paint};
 use super::logs::Gutter;
 use super::sanitise::{self, Keep, cell};
-use super::time::took;
 use super::words;
-use crate::engine::event::{Event, Failure, Level, Stamped, WatchOutcome};
+use crate::engine::event::{Event, Failure, Level, Stamped};
 use crate::engine::state::{Phase, ServiceState, State};
 
 /// A line to print.
@@ -116,15 +116,15 @@ impl Narrator {
                     format!("not alive: {}; restarts", cell(answer)),
                 );
             }
-            Event::GaveUp { service, why } => self.failed(service, "failed", why),
+            // The table shows the details for as long as it is so.
+            Event::GaveUp { service, why } => self.failed(service, "failed", why, false),
             Event::Restarting {
                 service,
                 failure,
                 attempt,
                 until,
             } => {
-                let wait = took(until.saturating_sub(at));
-                let then = format!("; starts again in {wait}, try {attempt}");
+                let then = words::again(*until, *attempt, at);
                 self.crashed(service, failure, &then);
             }
             Event::Retry { service } => {
@@ -264,94 +264,7 @@ impl Narrator {
         }
     }
 
-    fn stack(&mut self, name: &str, layers: &[String], count: usize, state: &State) {
-        let now = (name.to_owned(), layers.to_vec(), count);
-        if self.rejected.take().is_none() && self.stack.as_ref() == Some(&now) {
-            return;
-        }
-        let with = words::overlays(state);
-        let with = if with.is_empty() {
-            String::new()
-        } else {
-            format!(" with {}", with.join(", "))
-        };
-        let noun = if count == 1 { "service" } else { "services" };
-        self.say(
-            name,
-            Paint::Dim,
-            self.look.dot(),
-            false,
-            format!("{count} {noun}{with}"),
-        );
-        self.stack = Some(now);
-    }
-
-    fn rejected(&mut self, error: &str, state: &State) {
-        if self.rejected.as_deref() == Some(error) {
-            return;
-        }
-        self.rejected = Some(error.to_owned());
-        let text = "the stack file has errors; what runs stays as it is".to_owned();
-        self.say(&state.name, Paint::Bad, self.look.cross(), false, text);
-        for line in error.lines() {
-            self.beneath(Paint::Plain, self.look.bar(), Paint::Bad, line, false);
-        }
-    }
-
-    fn runtime(&mut self, up: bool, text: &str, state: &State) {
-        let text = cell(text);
-        if up && std::mem::take(&mut self.runtime_down) {
-            self.say(&state.name, Paint::Good, self.look.tick(), true, text);
-        } else if !up && !std::mem::replace(&mut self.runtime_down, true) {
-            self.say(&state.name, Paint::Bad, self.look.cross(), true, text);
-        }
-    }
-
-    fn watched(
-        &mut self,
-        service: &str,
-        action: WatchOutcome,
-        files: usize,
-        first: &str,
-        millis: u64,
-    ) {
-        let first = cell(first);
-        let what = match files {
-            0 | 1 => first,
-            n => format!("{first} and {} more", n - 1),
-        };
-        let took = took(millis);
-        let (paint, mark, text) = match action {
-            WatchOutcome::Synced => (
-                Paint::Good,
-                self.look.tick(),
-                format!("synced {what} in {took}"),
-            ),
-            WatchOutcome::Restarted => (
-                Paint::Busy,
-                self.look.dot(),
-                format!("restarts: {what} changed"),
-            ),
-            WatchOutcome::Rebuilding => (
-                Paint::Busy,
-                self.look.dot(),
-                format!("rebuilds: {what} changed"),
-            ),
-            WatchOutcome::Rerun => (
-                Paint::Busy,
-                self.look.dot(),
-                format!("runs again: {what} changed"),
-            ),
-            WatchOutcome::Failed => (
-                Paint::Bad,
-                self.look.cross(),
-                format!("could not take in {what}"),
-            ),
-        };
-        self.say(service, paint, mark, true, text);
-    }
-
-    fn failed(&mut self, name: &str, word: &str, failure: &Failure) {
+    fn failed(&mut self, name: &str, word: &str, failure: &Failure, loud: bool) {
         if self.failures.get(name) == Some(failure) {
             return;
         }
@@ -363,24 +276,24 @@ impl Narrator {
             true,
             format!("{word}: {}", cell(&failure.message)),
         );
-        self.details(failure);
+        self.details(failure, loud);
     }
 
     fn crashed(&mut self, name: &str, failure: &Failure, then: &str) {
-        let text = format!("crashed: {}{then}", cell(&failure.message));
+        let text = format!("crashed: {}; {then}", cell(&failure.message));
         self.say(name, Paint::Bad, "!", true, text);
         if self.failures.get(name) != Some(failure) {
             self.failures.insert(name.to_owned(), failure.clone());
-            self.details(failure);
+            self.details(failure, true);
         }
     }
 
-    fn details(&mut self, failure: &Failure) {
+    fn details(&mut self, failure: &Failure, loud: bool) {
         for line in &failure.detail {
-            self.beneath(Paint::Plain, self.look.bar(), Paint::Bad, line, true);
+            self.beneath(Paint::Plain, self.look.bar(), Paint::Bad, line, loud);
         }
         if let Some(help) = &failure.help {
-            self.beneath(Paint::Plain, self.look.arrow(), Paint::Good, help, true);
+            self.beneath(Paint::Plain, self.look.arrow(), Paint::Good, help, loud);
         }
     }
 

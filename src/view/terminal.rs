@@ -74,25 +74,6 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// Replaces the last line of the table, as after a first Ctrl-C.
-    pub fn set_footer(&mut self, footer: impl Into<String>) {
-        self.footer = footer.into();
-    }
-
-    /// Takes the table off the screen, for a question or the output of something else. The next tick draws it again.
-    ///
-    /// # Errors
-    /// The terminal cannot be written to.
-    pub fn clear(&mut self) -> io::Result<()> {
-        let mut out = String::new();
-        self.back_to_top(&mut out);
-        out.push_str(CLEAR_BELOW);
-        out.push_str(SHOW_CURSOR);
-        self.drawn.clear();
-        self.hidden = false;
-        self.send(&out)
-    }
-
     fn queue(&mut self, line: String) {
         if self.pending.len() == QUEUE {
             self.pending.pop_front();
@@ -223,6 +204,20 @@ impl<S: Screen> View for Terminal<S> {
         self.drawn.clear();
         self.hidden = false;
         self.send(SHOW_CURSOR)
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        let mut out = String::new();
+        self.back_to_top(&mut out);
+        out.push_str(CLEAR_BELOW);
+        out.push_str(SHOW_CURSOR);
+        self.drawn.clear();
+        self.hidden = false;
+        self.send(&out)
+    }
+
+    fn set_footer(&mut self, text: &str) {
+        text.clone_into(&mut self.footer);
     }
 }
 

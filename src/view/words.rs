@@ -108,12 +108,15 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
     .filter(|reason| !reason.is_empty())
 }
 
-/// `for db (starting), migrate (waiting)`
+/// `for db (starting), migrate`
 pub(super) fn waits(holds: &[Hold]) -> Option<String> {
     let on: Vec<String> = holds
         .iter()
         .filter_map(|hold| match hold {
-            Hold::Needs { on, phase, .. } if phase.is_empty() => Some(cell(on)),
+            // That what is waited for waits itself says nothing new.
+            Hold::Needs { on, phase, .. } if matches!(phase.as_str(), "" | "waiting") => {
+                Some(cell(on))
+            }
             Hold::Needs { on, phase, .. } => Some(cell(&format!("{on} ({phase})"))),
             Hold::Image { reference } => Some(cell(&format!("image {reference}"))),
             Hold::Backoff { .. } | Hold::Probe { .. } => None,
@@ -132,20 +135,23 @@ pub(super) fn held_by(service: &ServiceState) -> Vec<String> {
     names.collect()
 }
 
-/// `starts again in 2s, try 3`
+/// When the next try is due, where it waits for one.
 pub(super) fn backoff(service: &ServiceState, now: u64) -> Option<String> {
     service.holds.iter().find_map(|hold| match hold {
-        Hold::Backoff { until, attempt } => {
-            let left = until.saturating_sub(now);
-            let when = if left < 1_000 {
-                "now".to_owned()
-            } else {
-                format!("in {}", age(left + 999))
-            };
-            Some(format!("starts again {when}, try {attempt}"))
-        }
+        Hold::Backoff { until, attempt } => Some(again(*until, *attempt, now)),
         _ => None,
     })
+}
+
+/// `starts again in 2s, try 3`
+pub(super) fn again(until: u64, attempt: u32, now: u64) -> String {
+    let left = until.saturating_sub(now);
+    let when = if left < 500 {
+        "now".to_owned()
+    } else {
+        format!("in {}", age(left.saturating_add(999)))
+    };
+    format!("starts again {when}, try {attempt}")
 }
 
 /// The last answer of a probe that fails.

@@ -25,7 +25,12 @@ impl Seen {
             Phase::Waiting | Phase::Creating | Phase::Crashed | Phase::Stopped => self.began = None,
             _ => {}
         }
-        if phase != Phase::Waiting {
+        // An image made meanwhile does not make the wait a new one.
+        let prepares = matches!(
+            phase,
+            Phase::Waiting | Phase::Pulling | Phase::Building | Phase::Creating
+        );
+        if !prepares {
             self.held_by.clear();
         }
         if phase != Phase::Ready {

@@ -17,11 +17,13 @@ impl Narrator {
     ) {
         let dot = self.look.dot();
         let what = cell(subject);
-        // Without a service the subject is the name: `volume gold_data`.
-        let (name, about) = match service {
-            Some(service) => (service, format!(" {what}")),
-            None => (subject, String::new()),
-        };
+        // What belongs to no service is told of the stack.
+        let stack = self
+            .stack
+            .as_ref()
+            .map(|(name, ..)| name.clone())
+            .unwrap_or_default();
+        let name = service.unwrap_or(&stack);
         match (verb, step) {
             (Verb::Pull | Verb::Build, Step::Started) => {
                 let word = if verb == Verb::Pull {
@@ -29,7 +31,7 @@ impl Narrator {
                 } else {
                     "builds"
                 };
-                self.say(name, Paint::Busy, dot, false, format!("{word}{about}"));
+                self.say(name, Paint::Busy, dot, false, format!("{word} {what}"));
             }
             (Verb::Pull | Verb::Build, Step::Done { millis }) => {
                 self.failures.remove(name);
@@ -43,16 +45,21 @@ impl Narrator {
                     Paint::Good,
                     self.look.tick(),
                     false,
-                    format!("{word}{about} in {}", took(*millis)),
+                    format!("{word} {what} in {}", took(*millis)),
                 );
             }
             (Verb::Create, Step::Done { .. }) if service.is_none() => {
-                self.say(name, Paint::Dim, dot, false, "created".to_owned());
+                self.say(name, Paint::Dim, dot, false, format!("created {what}"));
             }
             (Verb::Remove, Step::Done { .. }) => {
                 self.say(name, Paint::Dim, dot, false, "removed".to_owned())
             }
-            (_, Step::Failed { failure }) => self.failed(name, failing(verb), failure),
+            (_, Step::Failed { failure }) if service.is_some() => {
+                self.failed(name, failing(verb), failure, true)
+            }
+            (_, Step::Failed { failure }) => {
+                self.failed(name, &format!("{what} {}", failing(verb)), failure, true)
+            }
             _ => {}
         }
     }
@@ -60,8 +67,8 @@ impl Narrator {
 
 const fn failing(verb: Verb) -> &'static str {
     match verb {
-        Verb::Pull => "pull failed",
-        Verb::Build => "build failed",
+        Verb::Pull => "could not be pulled",
+        Verb::Build => "could not be built",
         Verb::Create => "could not be created",
         Verb::Start => "could not be started",
         Verb::Stop => "could not be stopped",

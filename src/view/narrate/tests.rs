@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::event::{FailureClass, Found, ServiceInfo, Step, VERSION, Verb};
+use crate::engine::event::{FailureClass, Found, ServiceInfo, Step, VERSION, Verb, WatchOutcome};
 use crate::plan::hold::Hold;
 use crate::plan::observed::Status;
 use crate::stack::Condition;

@@ -18,22 +18,30 @@ use crate::stack::Condition;
 pub const VARIANTS: usize = 18;
 
 pub fn name() -> BoxedStrategy<String> {
-    prop_oneof![
-        8 => prop_oneof!["db", "cache", "migrate", "api", "web"].prop_map(|name: String| name),
-        1 => "[a-z]{1,40}",
-    ]
-    .boxed()
+    let known = prop_oneof![
+        Just("db"),
+        Just("cache"),
+        Just("migrate"),
+        Just("api"),
+        Just("web")
+    ];
+    prop_oneof![8 => known.prop_map(str::to_owned), 1 => pattern("[a-z]{1,40}")].boxed()
 }
 
 /// What a service may print or an engine may answer, the worst included.
 pub fn text() -> BoxedStrategy<String> {
     prop_oneof![
-        4 => "[ -~]{0,60}",
-        1 => "\\PC{0,40}",
-        1 => "(\\PC|[\\x00-\\x1f\\x7f-\\u{9f}]|\\x1b[\\[\\]P(]|[0-9;mJH]|金|👩‍👩‍👧|é){0,60}",
+        4 => pattern("[ -~]{0,60}"),
+        1 => pattern("\\PC{0,40}"),
+        1 => pattern("(\\PC|[\\x00-\\x1f\\x7f-\u{9f}]|\\x1b[\\[\\]P(]|[0-9;mJH]|金|👩‍👩‍👧|é){0,60}"),
         1 => Just(String::new()),
     ]
     .boxed()
+}
+
+/// Parsed once, where a plain `&str` as a strategy is parsed for every value.
+fn pattern(regex: &str) -> BoxedStrategy<String> {
+    proptest::string::string_regex(regex).unwrap().boxed()
 }
 
 fn time() -> BoxedStrategy<u64> {
@@ -70,6 +78,7 @@ fn found() -> BoxedStrategy<Found> {
 fn class() -> BoxedStrategy<FailureClass> {
     prop_oneof![
         Just(FailureClass::Engine),
+        Just(FailureClass::NoEngine),
         Just(FailureClass::PortTaken),
         Just(FailureClass::ImageMissing),
         Just(FailureClass::Build),
@@ -85,7 +94,7 @@ fn class() -> BoxedStrategy<FailureClass> {
 }
 
 fn failure() -> BoxedStrategy<Failure> {
-    (class(), text(), vec(text(), 0..30), option::of(text()))
+    (class(), text(), vec(text(), 0..12), option::of(text()))
         .prop_map(|(class, message, detail, help)| Failure {
             class,
             message,
@@ -368,7 +377,7 @@ fn service() -> BoxedStrategy<ServiceState> {
 
 /// Any state, those that no sequence of events leads to included.
 pub fn state() -> BoxedStrategy<State> {
-    let services = prop_oneof![4 => vec(service(), 0..8), 1 => vec(service(), 20..50)];
+    let services = prop_oneof![8 => vec(service(), 0..6), 1 => vec(service(), 20..30)];
     let shared = btree_map(text(), work(), 0..3);
     (
         text(),

@@ -154,7 +154,7 @@ fn an_engine_that_is_away_is_said_so_and_not_before_the_first_look() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::test_runner::Config::with_cases(200))]
+    #![proptest_config(proptest::test_runner::Config::with_cases(60))]
 
     #[test]
     fn any_state_fits(state in samples::any::state(), width in 0..200_usize, height in 0..60_usize) {
