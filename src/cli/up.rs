@@ -32,7 +32,7 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
     let begun = std::time::Instant::now();
     let session = Session::open(global)?;
     session.check_names(&arguments.services)?;
-    let mut screen = Output::open(
+    let screen = Output::open(
         global.json,
         if arguments.wait || arguments.detach {
             ""
@@ -306,7 +306,7 @@ async fn detach(
 async fn beside(
     session: &Session,
     arguments: &UpArgs,
-    mut screen: Output,
+    screen: Output,
     deadline: Option<Instant>,
     begun: std::time::Instant,
 ) -> Result<ExitCode, CliError> {

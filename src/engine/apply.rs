@@ -108,8 +108,8 @@ impl State {
         let unready: std::collections::BTreeSet<String> = self
             .services
             .iter()
-            .filter(|service| !service.is_ready())
-            .map(|s| s.info.name.clone())
+            .filter(|service| !service.is_ready() && !service.is_unasked())
+            .map(|service| service.info.name.clone())
             .collect();
         for service in &mut self.services {
             let phase = service.derived_phase();
@@ -217,6 +217,12 @@ impl ServiceState {
         }
         let count = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
         count >= self.info.replicas && self.instances.values().all(|instance| instance.is_ready(&self.info))
+    }
+
+    /// Runs, and nobody has asked its probe yet: nothing is known against it.
+    fn is_unasked(&self) -> bool {
+        let unasked = |instance: &InstanceState| instance.runs() && instance.probe.is_none();
+        !self.info.job && !self.instances.is_empty() && self.instances.values().all(unasked)
     }
 
     /// Every replica's process runs; a job has at least begun.

@@ -76,8 +76,6 @@ pub struct Engine {
     pub(super) sources: SourceHashes,
     pub(super) bounce: BTreeSet<Generation>,
     pub(super) rerun: BTreeSet<String>,
-    /// Jobs that ended well since the last round.
-    pub(super) just_ran: BTreeSet<String>,
     pub(super) discard: BTreeSet<String>,
     /// Services with files synced since their image was built.
     pub(super) seed: BTreeSet<String>,
@@ -134,7 +132,6 @@ impl Engine {
             sources: SourceHashes::default(),
             bounce: BTreeSet::new(),
             rerun: BTreeSet::new(),
-            just_ran: BTreeSet::new(),
             discard: BTreeSet::new(),
             seed: BTreeSet::new(),
             walk: Walk::default(),

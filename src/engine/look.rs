@@ -1,7 +1,5 @@
 //! One look at the world, and what it says: the only way in which the engine learns what is there.
 
-use std::collections::BTreeSet;
-
 use tokio::time::Instant;
 
 use super::core::{Engine, now};
@@ -181,7 +179,10 @@ impl Engine {
         let was_running = known
             .as_ref()
             .is_some_and(|known| known.status == Status::Running && known.generation == found.generation);
-        let busy = self.walk.is_flying(&service);
+        let ended = was_running && !self.walk.is_flying(&service);
+        if ended && self.is_job(&service) && matches!(container.status, Status::Exited { code: 0, .. }) {
+            self.job_done(&service);
+        }
         self.emit(Event::Instance {
             service: service.clone(),
             index,
@@ -193,7 +194,7 @@ impl Engine {
                     supervisor.on_started(&found.generation, now());
                 }
             }
-            Status::Exited { code, out_of_memory } if was_running && !busy => {
+            Status::Exited { code, out_of_memory } if ended => {
                 self.ended(container, code, out_of_memory);
             }
             _ => {}
@@ -201,16 +202,12 @@ impl Engine {
     }
 
     /// A life ended by itself, or by someone else's hand.
-    fn ended(&mut self, container: &ObservedContainer, code: i64, out_of_memory: bool) {
+    pub(super) fn ended(&mut self, container: &ObservedContainer, code: i64, out_of_memory: bool) {
         let service = container.service.clone();
         if !matches!(self.goal, Goal::Up { .. }) {
             return;
         }
-        let is_job = self
-            .stack
-            .services
-            .get(&service)
-            .is_some_and(crate::stack::Service::is_job);
+        let is_job = self.is_job(&service);
         if is_job && code == 0 {
             self.job_done(&service);
             return;
@@ -231,11 +228,17 @@ impl Engine {
         }
     }
 
+    fn is_job(&self, service: &str) -> bool {
+        self.stack.services.get(service).is_some_and(crate::stack::Service::is_job)
+    }
+
+    /// Notes what it was made from, once.
     fn job_done(&mut self, service: &str) {
         let hash = job_hash(&self.stack, &self.desired, &self.observed, service);
         let Some(hash) = hash else { return };
         self.rerun.remove(service);
-        self.just_ran.insert(service.to_owned());
+        // Told here, so that it is done from one moment to the next.
+        self.emit(Event::Job { service: service.to_owned(), current: true });
         self.observed.jobs.insert(service.to_owned(), JobRecord { hash });
         if let Err(error) = self.store.set_jobs(&self.observed.jobs) {
             let text = format!("cannot note that {service} is done, so it will run again next time: {error}");

@@ -9,7 +9,7 @@ use super::execute::{Launch, Ticket};
 use super::input::Input;
 use super::supervise::Verdict;
 use crate::plan::desired::ImageSource;
-use crate::plan::observed::ObservedContainer;
+use crate::plan::observed::{ObservedContainer, Status};
 use crate::plan::{Action, Operation, Subject};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Call, Output};
@@ -147,6 +147,15 @@ impl Engine {
         let (service, index) = (service.clone(), *index);
         match (&operation.action, output) {
             (Action::StartContainer { .. }, Output::Started(container)) => self.started(*container),
+            (Action::StopContainer { id, .. }, _) => {
+                let stopped = self.observed.containers.iter_mut().find(|container| container.id == *id);
+                if let Some(container) = stopped {
+                    container.status = Status::Exited { code: 0, out_of_memory: false };
+                    let found = Found { generation: container.generation(), status: container.status };
+                    self.instances.end(&service, index);
+                    self.emit(Event::Instance { service, index, found: Some(found) });
+                }
+            }
             (Action::RemoveContainer { id, .. }, _) => {
                 self.discard.remove(id);
                 self.observed.containers.retain(|container| container.id != *id);
@@ -162,10 +171,9 @@ impl Engine {
     }
 
     fn started(&mut self, container: ObservedContainer) {
-        let found = Found {
-            generation: container.generation(),
-            status: container.status,
-        };
+        // One that has ended already did run: the next look, which knows everything else too, says how it ended.
+        self.look.wanted |= container.status != Status::Running;
+        let found = Found { generation: container.generation(), status: Status::Running };
         let (service, index) = (container.service.clone(), container.index);
         self.observed.containers.retain(|other| other.id != container.id);
         self.observed.containers.push(container);

@@ -273,8 +273,7 @@ impl Engine {
             .collect()
         };
         for (service, current) in changes {
-            let ran = current && self.just_ran.remove(&service);
-            self.emit(Event::Job { service, current, ran });
+            self.emit(Event::Job { service, current });
         }
     }
 

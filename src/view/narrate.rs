@@ -148,19 +148,8 @@ impl Narrator {
                 self.say(&state.name, paint, mark, true, cell(text));
             }
             Event::Runtime { up, text } => self.runtime(*up, text, state),
-            Event::Bye { removed } => {
-                let what = if *removed {
-                    "is down"
-                } else {
-                    "stops being watched"
-                };
-                self.say(
-                    &state.name,
-                    Paint::Dim,
-                    self.look.dot(),
-                    false,
-                    what.to_owned(),
-                );
+            Event::Bye { removed: true } => {
+                self.say(&state.name, Paint::Dim, self.look.dot(), false, "is down".to_owned());
             }
             _ => {}
         }
