@@ -164,7 +164,7 @@ async fn through_engine(
         message: error.to_string(),
         help: None,
     })?;
-    let mut screen = Output::open(global.json, "");
+    let mut screen = Output::open(global.json, "", false);
     let mut interrupts = Interrupts::listen()?;
     let deadline = Some(Instant::now() + RESTART);
     let ended = Follow {
@@ -186,7 +186,7 @@ async fn through_engine(
 
 /// Through the running engine, which ends with it; else with one of our own.
 async fn end(session: &Session, global: &GlobalArgs, goal: Goal, ask: &Request) -> Result<ExitCode, CliError> {
-    let mut screen = Output::open(global.json, "");
+    let mut screen = Output::open(global.json, "", false);
     let mut interrupts = Interrupts::listen()?;
     let lock = session.store.lock().map_err(CliError::state)?;
     if lock.is_none() {

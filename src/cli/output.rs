@@ -3,31 +3,35 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use camino::Utf8Path;
+
 use super::show::now;
 use crate::engine::bus::LogEntry;
 use crate::engine::event::Stamped;
 use crate::engine::state::State;
-use crate::view::{Look, Mode, View, on_stdout, summary};
+use crate::engine::{instance_name, logs};
+use crate::view::{Gutter, Look, Mode, View, on_stdout, summary};
 
 /// A view on standard output. A reader that has gone away ends nothing: the work goes on, unseen.
 pub struct Output {
     view: Box<dyn View>,
     mode: Mode,
     look: Look,
-    last: State,
+    /// Whether log lines of services are shown as they come.
+    logs: bool,
     broken: bool,
 }
 
 impl Output {
-    /// `footer`: what keys do, for the live table.
-    pub fn open(json: bool, footer: &str) -> Self {
+    /// `footer`: what keys do, for the live table. `logs`: show what services print as it comes.
+    pub fn open(json: bool, footer: &str, logs: bool) -> Self {
         let mode = mode(json);
         let look = look();
         Self {
             view: on_stdout(mode, look, footer),
             mode,
             look,
-            last: State::default(),
+            logs,
             broken: false,
         }
     }
@@ -38,6 +42,9 @@ impl Output {
     }
 
     pub fn log(&mut self, entry: &LogEntry) {
+        if !self.logs {
+            return;
+        }
         let result = self.view.log(&entry.service, &entry.line);
         self.broken |= result.is_err();
     }
@@ -45,9 +52,6 @@ impl Output {
     pub fn frame(&mut self, state: &State) {
         let result = self.view.tick(state, now());
         self.broken |= result.is_err();
-        if self.mode == Mode::Terminal {
-            self.last.clone_from(state);
-        }
     }
 
     /// A sentence beside the view; on standard error, so that it is in nobody's way.
@@ -66,9 +70,30 @@ impl Output {
     /// Ends the view with what came of it.
     pub fn conclude(&mut self, state: &State, elapsed: Duration) {
         self.close(state);
+        self.closing(state, elapsed);
+    }
+
+    pub fn is_json(&self) -> bool {
+        self.mode == Mode::Json
+    }
+
+    /// What came of it, in one line.
+    pub fn closing(&self, state: &State, elapsed: Duration) {
         if self.mode != Mode::Json {
             let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             to_stdout(&summary::closing(state, millis, self.look).render(self.look));
+        }
+    }
+}
+
+/// The last lines that services said before they failed, for those who did not see them come.
+pub fn last_words(folder: &Utf8Path, services: &[String], lines: usize) {
+    let look = look();
+    let gutter = Gutter::new(services.iter().map(String::as_str), look);
+    for service in services {
+        let kept = logs::read(folder, &instance_name(service, 1));
+        for line in kept.iter().skip(kept.len().saturating_sub(lines)) {
+            to_stdout(&gutter.log(service, &line.line));
         }
     }
 }

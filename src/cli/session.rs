@@ -1,6 +1,6 @@
 //! What every command begins with: the stack file, its state folder, the container engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
@@ -95,6 +95,7 @@ impl Session {
         Ok(Loaded {
             stack: self.stack.clone(),
             facts,
+            env_files: BTreeSet::new(),
         })
     }
 
@@ -111,7 +112,7 @@ impl Session {
                 let facts = read_facts(&stack, &store, &variables)
                     .await
                     .map_err(|error| error.to_string())?;
-                Ok(Loaded { stack, facts })
+                Ok(Loaded { stack, facts, env_files: BTreeSet::new() })
             })
         })
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::{GlobalArgs, UpArgs};
 use super::error::CliError;
 use super::exit::ExitCode;
-use super::output::Output;
+use super::output::{Output, last_words};
 use super::session::Session;
 use super::show::{Ended, Follow, Interrupts};
 use crate::engine::core::Engine;
@@ -23,6 +23,8 @@ use crate::engine::serve;
 use crate::engine::store::{Lock, Remembered};
 use crate::engine::wire::Request;
 
+/// Lines of log shown of each service that failed.
+const LAST_WORDS: usize = 15;
 /// How long a background engine may take until it listens.
 const BIRTH: Duration = Duration::from_secs(20);
 
@@ -32,14 +34,8 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
     let begun = std::time::Instant::now();
     let session = Session::open(global)?;
     session.check_names(&arguments.services)?;
-    let screen = Output::open(
-        global.json,
-        if arguments.wait || arguments.detach {
-            ""
-        } else {
-            "Ctrl-C stops"
-        },
-    );
+    let front = !arguments.wait && !arguments.detach;
+    let screen = Output::open(global.json, if front { "Ctrl-C stops" } else { "" }, front);
     if let Some(remark) = &session.remark {
         screen.remark(remark);
     }
@@ -209,7 +205,12 @@ fn conclude(
                 screen.close(state);
                 return Err(CliError::Runtime(failure.clone()));
             }
-            screen.conclude(state, begun.elapsed());
+            screen.close(state);
+            let names: Vec<String> = failures.iter().map(|(service, _)| service.clone()).collect();
+            if summary && !screen.is_json() {
+                last_words(&session.store.logs(), &names, LAST_WORDS);
+            }
+            screen.closing(state, begun.elapsed());
             Ok(failure_code(outcome, failures))
         }
         Outcome::Done => {

@@ -20,7 +20,7 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
     let session = Session::open(global)?;
     session.check_names(&arguments.services)?;
     let mut interrupts = Interrupts::listen()?;
-    let mut output = Output::open(global.json, "");
+    let mut output = Output::open(global.json, "", false);
     let deadline = arguments.timeout.map(|timeout| Instant::now() + timeout);
     let attached = match session.store.lock().map_err(CliError::state)? {
         None => Feed::attach(&session.socket()?).await.ok(),

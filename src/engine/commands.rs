@@ -62,13 +62,7 @@ impl Engine {
                 self.rerun.insert(name);
                 continue;
             }
-            let lives = self
-                .observed
-                .containers
-                .iter()
-                .filter(|c| c.service == name && c.is_running());
-            self.bounce
-                .extend(lives.map(crate::plan::observed::ObservedContainer::generation));
+            self.bounce_lives(&name);
         }
         self.begin_again();
         Ok(())
@@ -95,7 +89,7 @@ impl Engine {
                 return;
             }
         };
-        let Loaded { stack, mut facts } = loaded;
+        let Loaded { stack, mut facts, env_files } = loaded;
         facts.host_ports.clone_from(&self.facts.host_ports);
         self.redactor = Arc::new(Redactor::new(facts.secrets.values()));
         if let Goal::Up { services, stopped } = &mut self.goal {
@@ -114,12 +108,13 @@ impl Engine {
             .collect();
         self.stack = Arc::new(stack);
         self.facts = facts;
+        self.env_files = env_files;
         self.announce_anyway();
         for service in changed {
             self.retry(&service);
         }
         self.watch_files();
-        self.rehash_everything();
+        self.rehash();
         self.begin_again();
     }
 

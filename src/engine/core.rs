@@ -11,12 +11,14 @@ use tokio_util::task::TaskTracker;
 use super::bus::Bus;
 use super::event::{Event, Failure, Level, ServiceInfo};
 use super::execute::{Ticket, Walk};
+use super::files::Files;
 use super::goal::{Goal, Outcome, Until};
 use super::input::Input;
 use super::instances::Instances;
 use super::state::State;
 use super::store::Store;
 use super::supervise::Supervisor;
+use super::sync::Syncing;
 use crate::plan::allocate::{Allocations, PortKey};
 use crate::plan::desired::{Desired, SourceHashes};
 use crate::plan::observed::{Generation, Observed};
@@ -34,6 +36,8 @@ pub struct Loaded {
     pub stack: Stack,
     /// Environment, secrets and git facts; host ports are the engine's.
     pub facts: Facts,
+    /// Further files that it was read from.
+    pub env_files: BTreeSet<camino::Utf8PathBuf>,
 }
 
 /// Reads the stack again, with the same layers. The error is plain text for people.
@@ -79,6 +83,11 @@ pub struct Engine {
     pub(super) discard: BTreeSet<String>,
     /// Services with files synced since their image was built.
     pub(super) seed: BTreeSet<String>,
+
+    pub(super) files: Files,
+    pub(super) syncing: Syncing,
+    /// Files that services take variables from: the stack is read again when one changes.
+    pub(super) env_files: BTreeSet<camino::Utf8PathBuf>,
 
     pub(super) walk: Walk,
     pub(super) cancels: BTreeMap<Ticket, CancellationToken>,
@@ -134,6 +143,9 @@ impl Engine {
             rerun: BTreeSet::new(),
             discard: BTreeSet::new(),
             seed: BTreeSet::new(),
+            files: Files::default(),
+            syncing: Syncing::default(),
+            env_files: setup.loaded.env_files,
             walk: Walk::default(),
             cancels: BTreeMap::new(),
             look: LookState {

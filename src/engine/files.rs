@@ -1,19 +1,33 @@
-//! Files of the stack: their hashes, what their changes lead to, and how they get into containers.
+//! Files of the stack: their hashes, and what their changes lead to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::path::Path;
 
-use camino::Utf8PathBuf;
+use camino::Utf8Path;
 
 use super::core::Engine;
-use crate::plan::desired::SourceHashes;
-use crate::stack::{Role, Source};
-use crate::watch::context::{Index, hash_context, hash_globs};
+use super::event::{Event, Level, WatchOutcome};
+use super::input::Input;
+use crate::plan::desired::{SourceHashes, image_tags};
+use crate::plan::react::{Facts, Reaction, react};
+use crate::stack::{Build, Role, Source};
+use crate::watch::context::{Index, IgnoreRules, hash_context, hash_globs, read_ignore_rules};
+use crate::watch::{Batch, Exclude, WatchSet, Watcher};
+
+/// What watches the files of a stack.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    watcher: Option<Watcher>,
+    /// What `.dockerignore` leaves out, by image tag.
+    ignored: BTreeMap<String, IgnoreRules>,
+}
 
 /// What has to be hashed for a look.
 #[derive(Debug, Default)]
 struct Hashing {
-    contexts: Vec<(Utf8PathBuf, Utf8PathBuf)>,
+    /// Tag and build.
+    contexts: Vec<(String, Build)>,
     inputs: BTreeMap<String, Vec<String>>,
 }
 
@@ -23,13 +37,12 @@ impl Engine {
         let mut known = self.sources.clone();
         let mut wanted = Hashing::default();
         let scope = self.scope();
-        for service in scope.iter().filter_map(|name| self.stack.services.get(name)) {
-            if let Source::Build(build) = &service.source {
-                let key = (build.context.clone(), build.dockerfile.clone());
-                if !known.contexts.contains_key(&key) && !wanted.contexts.contains(&key) {
-                    wanted.contexts.push(key);
-                }
+        for (tag, build) in image_tags(&self.stack, &scope) {
+            if !known.contexts.contains_key(&tag) {
+                wanted.contexts.push((tag, build.clone()));
             }
+        }
+        for service in scope.iter().filter_map(|name| self.stack.services.get(name)) {
             if let Role::Job(job) = &service.role
                 && let Some(inputs) = &job.inputs
                 && !known.inputs.contains_key(&service.name)
@@ -42,47 +55,181 @@ impl Engine {
             if wanted.contexts.is_empty() && wanted.inputs.is_empty() {
                 return known;
             }
+            let before = known.clone();
             // Reading files blocks; a panic in it leaves the hashes unknown, and the next look tries again.
-            tokio::task::spawn_blocking(move || {
-                for (context, dockerfile) in wanted.contexts {
-                    let mut index = Index::for_context(&state, &context, &dockerfile);
-                    if let Ok(hash) = hash_context(&context, &dockerfile, &mut index) {
-                        // Without its index the next look only reads more.
-                        let _unsaved = index.save();
-                        known.contexts.insert((context, dockerfile), hash.hash);
-                    }
-                }
-                for (service, globs) in wanted.inputs {
-                    let mut index = Index::for_globs(&state, &dir, &globs);
-                    if let Ok(hash) = hash_globs(&dir, &globs, &mut index) {
-                        let _unsaved = index.save();
-                        known.inputs.insert(service, hash);
-                    }
-                }
+            let read = tokio::task::spawn_blocking(move || {
+                wanted.read(&state, &dir, &mut known);
                 known
-            })
-            .await
-            .unwrap_or_default()
+            });
+            read.await.unwrap_or(before)
         }
     }
 
-    /// Forgets every hash: the next look reads what changed.
-    pub(super) fn rehash_everything(&mut self) {
-        self.sources = SourceHashes::default();
+    /// Forgets the hashes of everything that no rule of its own watches: the next look reads what changed.
+    pub(super) fn rehash(&mut self) {
+        let watched: BTreeSet<String> = self
+            .stack
+            .services
+            .values()
+            .filter(|service| !service.watch.is_empty())
+            .filter_map(|service| crate::plan::desired::image_tag(&self.stack, &service.name))
+            .collect();
+        self.sources.contexts.retain(|tag, _| watched.contains(tag));
+        self.sources.inputs.clear();
+        self.look_again();
+    }
+
+    /// What is under way began before something that it should see.
+    fn look_again(&mut self) {
         self.look.epoch += 1;
         self.look.wanted = true;
     }
 
-    pub(super) fn watch_files(&mut self) {}
-    pub(super) fn files(&mut self, _batch: crate::watch::Batch) {}
-    pub(super) fn synced(
-        &mut self,
-        _service: String,
-        _files: usize,
-        _first: String,
-        _millis: u64,
-        _result: Result<(), crate::runtime::RuntimeError>,
-    ) {
+    /// Watches what the stack reacts to, from now on.
+    pub(super) fn watch_files(&mut self) {
+        if !self.watching {
+            return;
+        }
+        let everything: BTreeSet<String> = self.stack.services.keys().cloned().collect();
+        self.files.ignored = image_tags(&self.stack, &everything)
+            .into_iter()
+            // Rules that cannot be read leave nothing out; the build says what is wrong with them.
+            .map(|(tag, build)| (tag, read_ignore_rules(&build.context, &build.dockerfile).unwrap_or_default()))
+            .collect();
+        let set = WatchSet::of(&self.stack, &everything, |build| Some(exclude(build)));
+        if let Some(watcher) = &mut self.files.watcher {
+            watcher.set(set);
+            return;
+        }
+        match crate::watch::start(set) {
+            Ok((watcher, mut batches)) => {
+                self.files.watcher = Some(watcher);
+                let (inputs, stop) = (self.inputs.clone(), self.stop.clone());
+                self.tasks.spawn(async move {
+                    let pass_on = async {
+                        while let Some(batch) = batches.recv().await {
+                            if inputs.send(Input::Files(batch)).await.is_err() {
+                                break;
+                            }
+                        }
+                    };
+                    tokio::select! { () = pass_on => {}, () = stop.cancelled() => {} }
+                });
+            }
+            Err(error) => self.notice(Level::Error, format!("files are not watched: {error}")),
+        }
     }
-    pub(super) fn begin_seed(&mut self, _ticket: super::execute::Ticket, _service: String, _container: String) {}
+
+    pub(super) fn files(&mut self, batch: Batch) {
+        for notice in &batch.notices {
+            self.notice(Level::Warning, notice.to_string());
+        }
+        if batch.begun || batch.overflow {
+            // What changed before, or was lost, is found by comparing.
+            self.rehash();
+        }
+        if batch.overflow {
+            self.sync_everything();
+        }
+        let scope = self.scope();
+        let ignored = &self.files.ignored;
+        let stack = &self.stack;
+        let excluded = |build: &Build, path: &Utf8Path| {
+            let tags = image_tags(stack, &scope);
+            let rules = tags.iter().find(|(_, other)| *other == build).and_then(|(tag, _)| ignored.get(tag));
+            let inside = path.strip_prefix(&build.context).ok();
+            rules.zip(inside).is_some_and(|(rules, inside)| rules.patterns.matches(inside.as_str().as_bytes()))
+        };
+        let facts = Facts { layers: &self.env_files, excluded: &excluded };
+        for reaction in react(stack, &scope, &batch.paths, &facts) {
+            self.follow_up(reaction);
+        }
+    }
+
+    fn follow_up(&mut self, reaction: Reaction) {
+        let told = |service: &str, action, first: &str, files| Event::Watched {
+            service: service.to_owned(),
+            action,
+            files,
+            first: first.to_owned(),
+            millis: 0,
+        };
+        match reaction {
+            Reaction::RereadStack { .. } => self.reload(),
+            Reaction::Rebuild { service, because } => {
+                self.emit(told(&service, WatchOutcome::Rebuilding, &because, 1));
+                self.forget_context(&service);
+                self.retry(&service);
+            }
+            Reaction::Restart { service, because } => {
+                self.emit(told(&service, WatchOutcome::Restarted, &because, 1));
+                self.retry(&service);
+                self.bounce_lives(&service);
+            }
+            Reaction::Rerun { job, because } => {
+                self.emit(told(&job, WatchOutcome::Rerun, &because, 1));
+                self.sources.inputs.remove(&job);
+                self.forget_context(&job);
+                self.retry(&job);
+            }
+            Reaction::Sync { service, files, then } => self.sync(&service, files, then),
+        }
+        self.look_again();
+    }
+
+    /// The next look hashes what the service is built from.
+    fn forget_context(&mut self, service: &str) {
+        if let Some(tag) = crate::plan::desired::image_tag(&self.stack, service) {
+            self.sources.contexts.remove(&tag);
+        }
+    }
+
+    /// Ends the present lives of a service; planning begins new ones.
+    pub(super) fn bounce_lives(&mut self, service: &str) {
+        let lives = self.observed.containers.iter().filter(|c| c.service == service && c.is_running());
+        self.bounce.extend(lives.map(crate::plan::observed::ObservedContainer::generation));
+    }
+}
+
+impl Hashing {
+    /// What cannot be read stays unknown, and counts as changed: the build then says what is wrong.
+    fn read(self, state: &Utf8Path, dir: &Utf8Path, known: &mut SourceHashes) {
+        let mut read: BTreeMap<(&Utf8Path, &Utf8Path), Option<String>> = BTreeMap::new();
+        for (tag, build) in &self.contexts {
+            let key = (build.context.as_path(), build.dockerfile.as_path());
+            let hash = read.entry(key).or_insert_with(|| {
+                let mut index = Index::for_context(state, key.0, key.1);
+                let hash = hash_context(key.0, key.1, &mut index).ok()?;
+                // Without its index the next look only reads more.
+                let _unsaved = index.save();
+                Some(hash.hash)
+            });
+            if let Some(hash) = hash {
+                known.contexts.insert(tag.clone(), hash.clone());
+            }
+        }
+        for (service, globs) in self.inputs {
+            let mut index = Index::for_globs(state, dir, &globs);
+            if let Ok(hash) = hash_globs(dir, &globs, &mut index) {
+                let _unsaved = index.save();
+                known.inputs.insert(service, hash);
+            }
+        }
+    }
+}
+
+/// What of a context is no reason to look: all that its `.dockerignore` leaves out, where no exception could be beneath.
+fn exclude(build: &Build) -> Exclude {
+    let rules = read_ignore_rules(&build.context, &build.dockerfile).unwrap_or_default();
+    let context = build.context.clone();
+    Box::new(move |path: &Path, is_folder: bool| {
+        let Ok(inside) = path.strip_prefix(context.as_std_path()) else { return false };
+        let name = std::os::unix::ffi::OsStrExt::as_bytes(inside.as_os_str());
+        !name.is_empty() && rules.patterns.matches(name) && !(is_folder && rules.patterns.has_exceptions())
+    })
+}
+
+/// Whether a service is made from an image that a build of the stack makes.
+pub(super) fn is_built(service: &crate::stack::Service) -> bool {
+    matches!(service.source, Source::Build(_))
 }

@@ -45,13 +45,7 @@ pub enum Input {
     },
     Changed(Change),
     Files(crate::watch::Batch),
-    Synced {
-        service: String,
-        files: usize,
-        first: String,
-        millis: u64,
-        result: Result<(), RuntimeError>,
-    },
+    Synced(super::sync::Synced),
     Reloaded(Result<Box<Loaded>, String>),
     LastLine {
         service: String,

@@ -307,6 +307,6 @@ impl Engine {
 }
 
 /// `api-1`: names the log and the notes of one instance.
-pub(super) fn instance_name(service: &str, index: u32) -> String {
+pub fn instance_name(service: &str, index: u32) -> String {
     format!("{service}-{index}")
 }

@@ -22,6 +22,8 @@ pub mod serve;
 pub mod state;
 pub mod store;
 pub mod supervise;
+pub mod sync;
 pub mod wire;
 
+pub use instances::instance_name;
 pub use round::default_services;

@@ -141,6 +141,10 @@ impl Engine {
 
     /// What is known at once, without a look.
     fn changed_by(&mut self, operation: &Operation, output: Output) {
+        if let Action::BuildImage(spec) = &operation.action {
+            // The image has what was synced since the one before.
+            self.seed.retain(|service| !spec.services.contains(service));
+        }
         let Subject::Instance { service, index, .. } = &operation.subject else {
             return;
         };

@@ -60,6 +60,7 @@ impl Engine {
 
     fn plan_up(&mut self) -> Plan {
         self.desire();
+        let seed = self.needs_seed();
         let time = now();
         let mut standing: BTreeMap<String, Standing> = BTreeMap::new();
         for (name, supervisor) in &self.supervisors {
@@ -74,7 +75,7 @@ impl Engine {
             standing: &standing,
             bounce: &self.bounce,
             rerun: &self.rerun,
-            seed: &self.seed,
+            seed: &seed,
             discard: &self.discard,
             restarts: if self.leaves() {
                 RestartOwner::Engine

@@ -22,6 +22,7 @@ impl Engine {
     pub async fn run(mut self) -> Outcome {
         if self.watching {
             self.follow_changes();
+            self.watch_files();
         }
         let outcome = loop {
             self.step();
@@ -83,16 +84,8 @@ impl Engine {
             }
             Input::Changed(change) => self.changed(change),
             Input::Files(batch) => self.files(batch),
-            Input::Synced {
-                service,
-                files,
-                first,
-                millis,
-                result,
-            } => {
-                self.synced(service, files, first, millis, result);
-            }
-            Input::Reloaded(result) => self.reloaded(result),
+            Input::Synced(synced) => self.synced(synced),
+                        Input::Reloaded(result) => self.reloaded(result),
             Input::LastLine { service, line } => self.emit(Event::LastLine { service, line }),
             Input::Command(command) => self.command(command),
             Input::Tick => {}

@@ -1,7 +1,117 @@
-//! File events → settled batches; what is ignored; hashes of build contexts and job inputs.
+//! File events → settled batches; what is ignored; hashes of build contexts and job inputs; what a sync sends.
+//!
+//! An event is only a reason to look: what is told is the difference between what a folder held and what it holds. So
+//! files that were there before the watch, lost events and polling all lead to the same answer.
 
+mod backend;
 pub mod context;
+mod rules;
+mod run;
+mod set;
+pub mod settle;
+pub mod sync;
+mod tree;
 
-/// Temporary.
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc as std_mpsc;
+use std::thread::JoinHandle;
+
+use camino::Utf8PathBuf;
+use tokio::sync::mpsc;
+
+use crate::plan::react::Changed;
+pub use set::{Exclude, Root, WatchSet};
+
+/// Batches that may wait for the engine; while they do, further changes gather in the next one.
+const BATCHES: usize = 4;
+/// Events that may wait to be looked at; what is lost beyond that leads to a look at everything.
+const EVENTS: usize = 16 * 1024;
+
+/// Changes that belong together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// What differs from before, deletions included. What came and went within the batch is left out.
+    pub paths: Changed,
+    /// Something may be missing from `paths`: compare whole trees.
+    pub overflow: bool,
+    /// Watching began, or began anew with another set: from here on nothing is missed; what changed before may be.
+    pub begun: bool,
+    pub notices: Vec<Notice>,
+}
+
+/// Something that a person should know of.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Notice {
+    /// The system's limit is reached.
+    #[error("{} is looked through every now and then instead of being watched: {why}", .root.display())]
+    Polling { root: PathBuf, why: String },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    #[error("cannot start the thread that watches files: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Watches until it is dropped; then its thread has ended.
 #[derive(Debug)]
-pub struct Batch;
+pub struct Watcher {
+    messages: std_mpsc::SyncSender<run::Message>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Begins to watch. Returns at once; the first batch says when watching has begun.
+///
+/// # Errors
+/// No thread. Limits of the system are no error: polling takes over, and a notice says so.
+pub fn start(set: WatchSet) -> Result<(Watcher, mpsc::Receiver<Batch>), WatchError> {
+    start_with(set, usize::MAX)
+}
+
+/// `limit`: folders that may be watched, for tests of what happens when there are too many.
+fn start_with(set: WatchSet, limit: usize) -> Result<(Watcher, mpsc::Receiver<Batch>), WatchError> {
+    let (messages, inbox) = std_mpsc::sync_channel(EVENTS);
+    let (batches, receiver) = mpsc::channel(BATCHES);
+    let stop = Arc::new(AtomicBool::new(false));
+    let events = messages.clone();
+    let stopped = Arc::clone(&stop);
+    let run = move || run::Loop::new(inbox, events, batches, stopped, limit).run(set);
+    let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(run).map_err(WatchError::Thread)?;
+    Ok((Watcher { messages, stop, thread: Some(thread) }, receiver))
+}
+
+impl Watcher {
+    /// Watches another set from now on; what differs in roots that stay is told. A batch says when it has begun.
+    pub fn set(&mut self, set: WatchSet) {
+        // The thread empties the queue as long as it lives; when it does not, the receiver's end says so.
+        let _ended = self.messages.send(run::Message::Set(set));
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // A full queue wakes it, too.
+        let _full = self.messages.try_send(run::Message::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// The path, or the nearest folder above it whose name is text.
+fn textual(path: PathBuf) -> Result<Utf8PathBuf, Utf8PathBuf> {
+    match Utf8PathBuf::from_path_buf(path) {
+        Ok(path) => Ok(path),
+        Err(path) => {
+            let above = path.ancestors().find_map(|folder| Utf8PathBuf::from_path_buf(folder.to_owned()).ok());
+            Err(above.unwrap_or_else(|| Utf8PathBuf::from("/")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,30 @@ pub fn image_references(stack: &Stack, scope: &BTreeSet<String>) -> BTreeSet<Str
         .collect()
 }
 
+/// The builds of `scope` by the tag that they make.
+pub fn image_tags<'a>(stack: &'a Stack, scope: &BTreeSet<String>) -> Vec<(String, &'a Build)> {
+    let tags = Tags::new(stack);
+    let services = scope.iter().filter_map(|name| stack.services.get(name));
+    let mut builds: Vec<(String, &Build)> = services
+        .filter_map(|service| match &service.source {
+            Source::Build(build) => Some((tags.tag(build, service), build)),
+            Source::Image(_) | Source::Run(_) => None,
+        })
+        .collect();
+    builds.sort_by(|a, b| a.0.cmp(&b.0));
+    builds.dedup_by(|a, b| a.0 == b.0);
+    builds
+}
+
+/// The tag of the image that a service is built as; `None` where it is not built.
+pub fn image_tag(stack: &Stack, service: &str) -> Option<String> {
+    let service = stack.services.get(service)?;
+    match &service.source {
+        Source::Build(build) => Some(Tags::new(stack).tag(build, service)),
+        Source::Image(_) | Source::Run(_) => None,
+    }
+}
+
 impl Desire<'_> {
     pub(super) fn builds(&mut self, services: &[&Service], tags: &Tags<'_>) -> Vec<BuildSpec> {
         let mut users: BTreeMap<String, (&Build, Vec<&Service>)> = BTreeMap::new();
@@ -147,10 +171,7 @@ impl Desire<'_> {
         digest.list(spec.platforms.iter(), |digest, platform| {
             digest.text(platform)
         });
-        let context = self
-            .sources
-            .contexts
-            .get(&(spec.context.clone(), spec.dockerfile.clone()));
+        let context = self.sources.contexts.get(&spec.tag);
         digest.optional_text(context.map(String::as_str));
         digest.finish()
     }

@@ -13,13 +13,11 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::Utf8PathBuf;
-
 use super::allocate::{Allocations, host_ports};
 use crate::stack::resolve::{Asker, Facts, Value, resolve};
 use crate::stack::{Mount, Service, Source, Stack, Template};
 
-pub use build::image_references;
+pub use build::{image_references, image_tag, image_tags};
 pub use error::DesireError;
 pub use labels::*;
 pub use spec::{BuildSpec, ContainerSpec, MountSpec, NetworkAttachment, PortSpec};
@@ -88,9 +86,9 @@ pub struct DesiredVolume {
 /// What the watcher knows of the sources, as hashes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceHashes {
-    /// Of a build's context, the Dockerfile's content included, by context folder and Dockerfile. One that is missing
-    /// counts as changed.
-    pub contexts: BTreeMap<(Utf8PathBuf, Utf8PathBuf), String>,
+    /// Of a build's context, the Dockerfile's content included, by the image's tag: what two builds of one context were
+    /// last made from may differ. One that is missing counts as changed.
+    pub contexts: BTreeMap<String, String>,
     /// Of a job's input files, by service. One that is missing counts as changed.
     pub inputs: BTreeMap<String, String>,
 }

@@ -67,10 +67,7 @@ fn facts() -> Facts {
 
 fn sources() -> SourceHashes {
     SourceHashes {
-        contexts: BTreeMap::from([(
-            ("/src/gold".into(), "/src/gold/Dockerfile".into()),
-            "tree-1".to_owned(),
-        )]),
+        contexts: BTreeMap::from(["gold-api", "gold-migrate"].map(|tag| (tag.to_owned(), "tree-1".to_owned()))),
         inputs: BTreeMap::from([("migrate".to_owned(), "inputs-1".to_owned())]),
     }
 }

@@ -74,6 +74,11 @@ impl Patterns {
         self.patterns.is_empty()
     }
 
+    /// Something beneath an ignored folder may be taken back.
+    pub fn has_exceptions(&self) -> bool {
+        self.negations
+    }
+
     /// Whether `path` (relative, `/` between parts) matches, by itself or through a folder above it.
     pub fn matches(&self, path: &[u8]) -> bool {
         let mut above: Option<Matched> = None;

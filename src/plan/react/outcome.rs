@@ -1,0 +1,102 @@
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Reaction, SyncItem, shown};
+use crate::stack::{AfterSync, Service};
+
+/// What the changes of one batch mean for one service.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    syncs: Vec<Sync>,
+    restart: Paths,
+    rebuild: Paths,
+}
+
+#[derive(Debug)]
+struct Sync {
+    then: AfterSync,
+    /// With: a rebuild carries it, too.
+    files: Vec<(SyncItem, bool)>,
+}
+
+/// The first of some paths, and how many there are.
+#[derive(Debug, Default)]
+struct Paths {
+    first: Option<Utf8PathBuf>,
+    count: usize,
+}
+
+impl Paths {
+    fn add(&mut self, path: &Utf8Path) {
+        self.first.get_or_insert_with(|| path.to_owned());
+        self.count += 1;
+    }
+
+    fn because(&self, dir: &Utf8Path) -> Option<String> {
+        let first = shown(dir, self.first.as_deref()?);
+        Some(if self.count > 1 { format!("{first} and {} more", self.count - 1) } else { first })
+    }
+}
+
+impl Outcome {
+    pub fn rebuild(&mut self, path: &Utf8Path) {
+        self.rebuild.add(path);
+    }
+
+    pub fn restart(&mut self, path: &Utf8Path) {
+        self.restart.add(path);
+    }
+
+    pub fn sync(&mut self, item: SyncItem, then: &AfterSync, builds: bool) {
+        match self.syncs.iter_mut().find(|sync| sync.then == *then) {
+            Some(sync) => sync.files.push((item, builds)),
+            None => self.syncs.push(Sync { then: then.clone(), files: vec![(item, builds)] }),
+        }
+    }
+
+    pub fn into_reactions(mut self, service: &Service, dir: &Utf8Path, out: &mut Vec<Reaction>) {
+        let name = || service.name.clone();
+        if let Some(because) = self.rebuild.because(dir) {
+            // What the new image holds anyway needs no copy; the rest is copied first, in case the build fails.
+            for sync in &mut self.syncs {
+                sync.files.retain(|(_, builds)| !builds);
+                if sync.then == AfterSync::Restart {
+                    sync.then = AfterSync::Nothing;
+                }
+            }
+            self.emit_syncs(&name, out);
+            out.push(Reaction::Rebuild { service: name(), because });
+            return;
+        }
+        let restarts = self.restart.because(dir);
+        if restarts.is_some() || self.syncs.iter().any(|sync| sync.then == AfterSync::Restart) {
+            self.gather_for_restart();
+        }
+        self.emit_syncs(&name, out);
+        // A restart that no copy carries.
+        if let Some(because) = restarts
+            && !matches!(out.last(), Some(Reaction::Sync { service: of, then: AfterSync::Restart, .. }) if *of == service.name)
+        {
+            out.push(Reaction::Restart { service: name(), because });
+        }
+    }
+
+    /// One restart, after everything is in place; it makes signals unnecessary, but not commands, which may leave
+    /// something behind.
+    fn gather_for_restart(&mut self) {
+        let (commands, others): (Vec<Sync>, Vec<Sync>) =
+            self.syncs.drain(..).partition(|sync| matches!(sync.then, AfterSync::Exec(_)));
+        self.syncs = commands;
+        let mut files: Vec<_> = others.into_iter().flat_map(|sync| sync.files).collect();
+        files.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.syncs.push(Sync { then: AfterSync::Restart, files });
+    }
+
+    fn emit_syncs(&mut self, name: &dyn Fn() -> String, out: &mut Vec<Reaction>) {
+        for Sync { then, files } in self.syncs.drain(..) {
+            let files: Vec<SyncItem> = files.into_iter().map(|(item, _)| item).collect();
+            if !files.is_empty() {
+                out.push(Reaction::Sync { service: name(), files, then });
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tar::{Builder, EntryType, Header};
+
+use super::manifest::Entry;
+use super::spool::{Archive, Bounds, Spool};
+use crate::plan::react::{PathKind, SyncItem};
+
+/// Larger files are not read at once.
+const AT_ONCE: u64 = 4 * 1024 * 1024;
+
+/// Whom the files in the container belong to: numbers, as names mean something else there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Owner {
+    pub uid: u64,
+    pub gid: u64,
+}
+
+/// What makes a container's files look as they do here.
+#[derive(Debug)]
+pub struct Packed {
+    /// To be unpacked at `/`, after the deletions.
+    pub archive: Archive,
+    /// Absolute paths in the container to remove with all that is in them, none within another.
+    pub remove: Vec<String>,
+    /// What each target looks like then; `None`: it is gone. For [`super::Manifest::apply`].
+    pub sent: BTreeMap<String, Option<Entry>>,
+}
+
+/// Packs what `items` name as it is now: a file that has vanished meanwhile becomes a deletion, one that changes while
+/// it is read will be told of again. Sockets, devices and pipes are left out.
+///
+/// # Errors
+/// What cannot be read although it is there, with its path; a full disk.
+pub fn pack(items: &[SyncItem], owner: Owner, bounds: &Bounds) -> io::Result<Packed> {
+    let by_target: BTreeMap<&str, &SyncItem> = items.iter().map(|item| (item.target.as_str(), item)).collect();
+    let mut packer = Packer { tar: Builder::new(Spool::new(bounds.clone())), owner, sent: BTreeMap::new() };
+    for item in by_target.values() {
+        packer.add(item).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", item.source)))?;
+    }
+    let Packer { tar, sent, .. } = packer;
+    let spool = tar.into_inner()?;
+    let archive = if sent.values().any(Option::is_some) { spool.finish()? } else { Archive::Empty };
+    Ok(Packed { archive, remove: removals(&sent), sent })
+}
+
+struct Packer {
+    tar: Builder<Spool>,
+    owner: Owner,
+    sent: BTreeMap<String, Option<Entry>>,
+}
+
+impl Packer {
+    fn add(&mut self, item: &SyncItem) -> io::Result<()> {
+        let entry = match std::fs::symlink_metadata(&item.source) {
+            Ok(metadata) if metadata.is_dir() => Some(self.folder(item, &metadata)?),
+            Ok(metadata) if metadata.is_symlink() => self.symlink(item, &metadata)?,
+            Ok(metadata) if metadata.is_file() => self.file(item)?,
+            Ok(_) => return Ok(()),
+            Err(error) if is_gone(&error) => None,
+            Err(error) => return Err(error),
+        };
+        self.sent.insert(item.target.clone(), entry);
+        Ok(())
+    }
+
+    fn folder(&mut self, item: &SyncItem, metadata: &Metadata) -> io::Result<Entry> {
+        let mut header = self.header(EntryType::Directory, metadata, 0);
+        self.times(metadata)?;
+        self.tar.append_data(&mut header, inside(&item.target), io::empty())?;
+        Ok(Entry::new(item, PathKind::Folder, metadata, 0, blake3::hash(b"")))
+    }
+
+    fn symlink(&mut self, item: &SyncItem, metadata: &Metadata) -> io::Result<Option<Entry>> {
+        let target = match std::fs::read_link(&item.source) {
+            Ok(target) => target,
+            Err(error) if is_gone(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut header = self.header(EntryType::Symlink, metadata, 0);
+        self.times(metadata)?;
+        self.tar.append_link(&mut header, inside(&item.target), &target)?;
+        let hash = blake3::hash(target.as_os_str().as_encoded_bytes());
+        Ok(Some(Entry::new(item, PathKind::File, metadata, 0, hash)))
+    }
+
+    fn file(&mut self, item: &SyncItem) -> io::Result<Option<Entry>> {
+        let mut file = match open(&item.source) {
+            Ok(file) => file,
+            // Also when a symlink has taken its place: another event tells of that.
+            Err(error) if is_gone(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let metadata = file.metadata()?;
+        if metadata.len() > AT_ONCE {
+            return self.large_file(item, file, &metadata).map(Some);
+        }
+        let mut content = Vec::new();
+        // What is appended while it is read comes with the next event.
+        file.by_ref().take(AT_ONCE).read_to_end(&mut content)?;
+        let size = content.len() as u64;
+        let mut header = self.header(EntryType::Regular, &metadata, size);
+        self.times(&metadata)?;
+        self.tar.append_data(&mut header, inside(&item.target), &content[..])?;
+        Ok(Some(Entry::new(item, PathKind::File, &metadata, size, blake3::hash(&content))))
+    }
+
+    fn large_file(&mut self, item: &SyncItem, file: File, metadata: &Metadata) -> io::Result<Entry> {
+        let size = metadata.len();
+        let mut header = self.header(EntryType::Regular, metadata, size);
+        self.times(metadata)?;
+        // An archive says a file's size before its content: one that shrinks meanwhile is filled up, and told of again.
+        let mut reader = Hashing { reader: file.chain(io::repeat(0)).take(size), hasher: blake3::Hasher::new() };
+        self.tar.append_data(&mut header, inside(&item.target), &mut reader)?;
+        Ok(Entry::new(item, PathKind::File, metadata, size, reader.hasher.finalize()))
+    }
+
+    fn header(&self, kind: EntryType, metadata: &Metadata, size: u64) -> Header {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header.set_mode(metadata.mode() & 0o7777);
+        header.set_uid(self.owner.uid);
+        header.set_gid(self.owner.gid);
+        header.set_mtime(u64::try_from(metadata.mtime()).unwrap_or(0));
+        header
+    }
+
+    /// Fractions of seconds: a server that compares times would miss the second save within one.
+    fn times(&mut self, metadata: &Metadata) -> io::Result<()> {
+        let Ok(seconds) = u64::try_from(metadata.mtime()) else { return Ok(()) };
+        let time = format!("{seconds}.{:09}", metadata.mtime_nsec());
+        self.tar.append_pax_extensions([("mtime", time.as_bytes())])
+    }
+}
+
+struct Hashing<R> {
+    reader: R,
+    hasher: blake3::Hasher,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// A name in an archive that is unpacked at `/`.
+fn inside(target: &str) -> &str {
+    target.trim_start_matches('/')
+}
+
+/// Opens a regular file, and never waits for a pipe that took its place.
+pub(super) fn open(path: &Utf8PathBuf) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+/// It is not there any more, or something else is.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    let looped = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+    looped || matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// What has to go first: what is gone here, and what stands where a folder stood.
+fn removals(sent: &BTreeMap<String, Option<Entry>>) -> Vec<String> {
+    let mut gone: BTreeSet<Utf8PathBuf> = BTreeSet::new();
+    for (target, _) in sent.iter().filter(|(_, entry)| entry.is_none()) {
+        let target = Utf8Path::new(target);
+        let replaced = target.ancestors().skip(1).find(|above| {
+            sent.get(above.as_str()).is_some_and(|entry| entry.as_ref().is_some_and(|e| e.kind == PathKind::File))
+        });
+        gone.insert(replaced.unwrap_or(target).to_owned());
+    }
+    let within_another = |path: &Utf8PathBuf| path.ancestors().skip(1).any(|above| gone.contains(above));
+    gone.iter().filter(|path| !within_another(path)).map(ToString::to_string).collect()
+}
