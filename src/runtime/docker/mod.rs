@@ -17,6 +17,7 @@ mod exec;
 mod exec_interactive;
 mod fault;
 mod info;
+mod log_lines;
 mod logs;
 mod network;
 mod observe;
