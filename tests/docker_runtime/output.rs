@@ -199,3 +199,32 @@ async fn a_long_line_is_cut_and_nothing_is_lost() {
             .all(|chunk| chunk.line.iter().all(|byte| *byte == b'x'))
     );
 }
+
+#[tokio::test]
+async fn the_log_of_a_terminal_has_lines_too() {
+    let sandbox = Sandbox::new("tty").await;
+    let labels = sandbox.labels("api").into_iter().collect();
+    let body = bollard::models::ContainerCreateBody {
+        image: Some(crate::sandbox::IMAGE.to_owned()),
+        cmd: Some(
+            ["sh", "-c", "echo one; printf 'two\\nthree'"]
+                .map(str::to_owned)
+                .into(),
+        ),
+        tty: Some(true),
+        labels: Some(labels),
+        ..Default::default()
+    };
+    let client = sandbox.docker.client();
+    let id = client.create_container(None, body).await.unwrap().id;
+    sandbox.docker.start(&id).await.unwrap();
+    let follow = LogOptions {
+        follow: true,
+        ..LogOptions::default()
+    };
+    let logs = sandbox.docker.logs(&id, &follow).await.unwrap();
+    let chunks = soon("the log", logs.collect::<Vec<_>>()).await;
+    let chunks: Vec<LogChunk> = chunks.into_iter().map(Result::unwrap).collect();
+    assert_eq!(texts(&chunks), ["one", "two", "three"]);
+    assert!(chunks.iter().all(|chunk| chunk.at > 0));
+}
