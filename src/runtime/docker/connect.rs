@@ -32,8 +32,15 @@ impl Docker {
     /// # Errors
     /// `NoEngine`, within [`DEADLINE`]: nothing answers, or it is too old. The detail says what was tried.
     pub async fn connect(environment: &Environment) -> Result<Self, RuntimeError> {
+        Self::connect_within(environment, DEADLINE).await
+    }
+
+    async fn connect_within(
+        environment: &Environment,
+        deadline: Duration,
+    ) -> Result<Self, RuntimeError> {
         let candidates = candidates(environment)?;
-        let end = tokio::time::Instant::now() + DEADLINE;
+        let end = tokio::time::Instant::now() + deadline;
         let mut tried = Vec::new();
         for candidate in &candidates {
             match tokio::time::timeout_at(end, try_one(candidate, environment)).await {
@@ -41,9 +48,8 @@ impl Docker {
                 Ok(Err(why)) => tried.push(format!("{}: {why}", candidate.address)),
                 Err(_) => {
                     tried.push(format!(
-                        "{}: no answer within {} s",
-                        candidate.address,
-                        DEADLINE.as_secs()
+                        "{}: no answer within {deadline:?}",
+                        candidate.address
                     ));
                     return Err(silent(candidate, tried));
                 }

@@ -1,11 +1,11 @@
 //! A container's log as a stream of lines.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
-use futures_util::Stream as AsyncStream;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream as AsyncStream, StreamExt};
 use http::Method;
 use http_body_util::BodyDataStream;
 use hyper::body::Incoming;
@@ -14,8 +14,9 @@ use super::Docker;
 use super::call::{QUICK, call, encode};
 use super::classify::failure;
 use super::container::short;
-use super::demultiplex::{Demultiplexer, Piece, Stream};
+use super::demultiplex::{Demultiplexer, Stream};
 use super::fault::Fault;
+use super::log_lines::Assembler;
 use crate::runtime::RuntimeError;
 
 /// Longer lines are cut into pieces of this size.
@@ -46,11 +47,15 @@ pub struct LogOptions {
 
 /// Ends when the container ends (or the log, without `follow`). After an error nothing follows.
 pub struct LogStream {
-    what: String,
-    body: BodyDataStream<Incoming>,
-    demultiplexer: Demultiplexer,
-    assembler: Assembler,
-    ended: bool,
+    chunks: BoxStream<'static, Result<LogChunk, RuntimeError>>,
+}
+
+impl AsyncStream for LogStream {
+    type Item = Result<LogChunk, RuntimeError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.chunks.poll_next_unpin(context)
+    }
 }
 
 impl Docker {
@@ -66,6 +71,36 @@ impl Docker {
             .config
             .and_then(|config| config.tty)
             .unwrap_or(false);
+        let body = self
+            .open_log(id, options)
+            .await
+            .map_err(|fault| failure(&what, &fault))?;
+        let reader = Reader {
+            docker: self.clone(),
+            id: id.to_owned(),
+            what,
+            options: options.clone(),
+            body: Some(body),
+            demultiplexer: Demultiplexer::new(terminal),
+            assembler: Assembler::new(terminal),
+            terminal,
+            last: None,
+            skip: None,
+        };
+        let chunks = stream::unfold(reader, |mut reader| async move {
+            let chunk = reader.next().await?;
+            Some((chunk, reader))
+        });
+        Ok(LogStream {
+            chunks: chunks.boxed(),
+        })
+    }
+
+    async fn open_log(
+        &self,
+        id: &str,
+        options: &LogOptions,
+    ) -> Result<BodyDataStream<Incoming>, Fault> {
         let mut path = format!(
             "/containers/{}/logs?stdout=true&stderr=true&timestamps=true&follow={}",
             encode(id),
@@ -83,169 +118,90 @@ impl Docker {
         }
         let response = self
             .raw(Method::GET, &path, &[], Bytes::new(), QUICK)
-            .await
-            .map_err(|fault| failure(&what, &fault))?;
-        Ok(LogStream {
-            what,
-            body: BodyDataStream::new(response.into_body()),
-            demultiplexer: Demultiplexer::new(terminal),
-            assembler: Assembler::new(terminal),
-            ended: false,
-        })
+            .await?;
+        Ok(BodyDataStream::new(response.into_body()))
     }
 }
 
 const NANOS: i64 = 1_000_000_000;
 
-impl AsyncStream for LogStream {
-    type Item = Result<LogChunk, RuntimeError>;
+struct Reader {
+    docker: Docker,
+    id: String,
+    what: String,
+    options: LogOptions,
+    /// `None`: nothing more comes.
+    body: Option<BodyDataStream<Incoming>>,
+    demultiplexer: Demultiplexer,
+    assembler: Assembler,
+    terminal: bool,
+    /// Time of the last chunk, and how many chunks had that time.
+    last: Option<(i64, usize)>,
+    /// The same while reading again: what is there already is passed over.
+    skip: Option<(i64, usize)>,
+}
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
+impl Reader {
+    async fn next(&mut self) -> Option<Result<LogChunk, RuntimeError>> {
         loop {
-            if let Some(chunk) = this.assembler.ready.pop_front() {
-                return Poll::Ready(Some(Ok(chunk)));
+            while let Some(chunk) = self.assembler.ready.pop_front() {
+                if self.is_new(&chunk) {
+                    return Some(Ok(chunk));
+                }
             }
-            if let Some(piece) = this.demultiplexer.next_piece() {
-                this.assembler.take(piece);
+            if let Some(piece) = self.demultiplexer.next_piece() {
+                self.assembler.take(piece);
                 continue;
             }
-            if this.ended {
-                return Poll::Ready(None);
-            }
-            match Pin::new(&mut this.body).poll_next(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Some(Ok(bytes))) => this.demultiplexer.feed(&bytes),
-                Poll::Ready(None) => {
-                    this.ended = true;
-                    this.assembler.finish();
+            match self.body.as_mut()?.next().await {
+                Some(Ok(bytes)) => self.demultiplexer.feed(&bytes),
+                Some(Err(error)) => {
+                    self.body = None;
+                    return Some(Err(failure(&self.what, &Fault::from(error))));
                 }
-                Poll::Ready(Some(Err(error))) => {
-                    this.ended = true;
-                    let error = failure(&this.what, &Fault::from(error));
-                    return Poll::Ready(Some(Err(error)));
-                }
-            }
-        }
-    }
-}
-
-/// Puts lines together and takes the engine's time stamps off them.
-struct Assembler {
-    terminal: bool,
-    lines: [Line; 2],
-    ready: VecDeque<LogChunk>,
-}
-
-#[derive(Default)]
-struct Line {
-    text: BytesMut,
-    /// `None` until the stamp is read.
-    at: Option<i64>,
-}
-
-impl Assembler {
-    fn new(terminal: bool) -> Self {
-        Self {
-            terminal,
-            lines: Default::default(),
-            ready: VecDeque::new(),
-        }
-    }
-
-    /// With frames, each one begins with a stamp, also where it goes on with a line that was too long for one.
-    /// From a terminal, each line begins with one.
-    fn take(&mut self, piece: Piece) {
-        let mut rest = piece.bytes;
-        let stream = piece.stream;
-        if !self.terminal && piece.begins {
-            let (at, text) = split_stamp(&rest);
-            let line = &mut self.lines[index(stream)];
-            line.at = line.at.filter(|_| !line.text.is_empty()).or(Some(at));
-            rest = text;
-        }
-        while !rest.is_empty() {
-            let end = rest.iter().position(|byte| *byte == b'\n');
-            let part = rest.split_to(end.map_or(rest.len(), |end| end + 1));
-            let line = &mut self.lines[index(stream)];
-            line.text
-                .extend_from_slice(part.strip_suffix(b"\n").unwrap_or(&part));
-            if end.is_some() {
-                self.emit(stream, false);
-            } else {
-                while self.lines[index(stream)].text.len() > LONGEST_LINE {
-                    self.emit(stream, true);
+                None if self.options.follow => self.read_again().await,
+                None => {
+                    self.body = None;
+                    self.assembler.finish();
                 }
             }
         }
     }
 
-    /// Hands the line on, or its first part where it goes on.
-    fn emit(&mut self, stream: Stream, goes_on: bool) {
-        let line = &mut self.lines[index(stream)];
-        if self.terminal && line.at.is_none() {
-            let text = line.text.split().freeze();
-            let (at, text) = split_stamp(&text);
-            line.at = Some(at);
-            line.text.extend_from_slice(&text);
+    /// Engines end a followed log when the container ends, and may forget what it wrote last: seen with 20.10 and a
+    /// last line without its end. So what is there in the end is compared with what came.
+    async fn read_again(&mut self) {
+        self.options.follow = false;
+        if let Some((at, _)) = self.last {
+            self.options.since = Some(at);
+            self.options.tail = None;
         }
-        let at = line.at.unwrap_or(0);
-        while goes_on || line.text.len() > LONGEST_LINE {
-            let size = line.text.len().min(LONGEST_LINE);
-            self.ready.push_back(LogChunk {
-                stream,
-                at,
-                line: line.text.split_to(size).freeze(),
-                partial: true,
-            });
-            if goes_on {
-                return;
+        self.skip = self.last;
+        self.demultiplexer = Demultiplexer::new(self.terminal);
+        let unfinished = std::mem::replace(&mut self.assembler, Assembler::new(self.terminal));
+        self.body = self.docker.open_log(&self.id, &self.options).await.ok();
+        if self.body.is_none() {
+            // The container is gone, and this is all there is.
+            self.skip = None;
+            self.assembler = unfinished;
+            self.assembler.finish();
+        }
+    }
+
+    fn is_new(&mut self, chunk: &LogChunk) -> bool {
+        if let Some((at, count)) = &mut self.skip {
+            if chunk.at < *at {
+                return false;
+            }
+            if chunk.at == *at && *count > 0 {
+                *count -= 1;
+                return false;
             }
         }
-        let mut text = line.text.split().freeze();
-        if text.ends_with(b"\r") {
-            text.truncate(text.len() - 1);
-        }
-        // Further lines of one frame came at the same time.
-        line.at = line.at.filter(|_| !self.terminal);
-        self.ready.push_back(LogChunk {
-            stream,
-            at,
-            line: text,
-            partial: false,
-        });
-    }
-
-    /// The last line may lack its end.
-    fn finish(&mut self) {
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            if !self.lines[index(stream)].text.is_empty() {
-                self.emit(stream, false);
-            }
-        }
+        self.last = match self.last {
+            Some((at, count)) if at == chunk.at => Some((at, count + 1)),
+            _ => Some((chunk.at, 1)),
+        };
+        true
     }
 }
-
-fn index(stream: Stream) -> usize {
-    usize::from(stream == Stream::Stderr)
-}
-
-/// `2024-01-02T03:04:05.000000006Z text`; without a stamp, all is text.
-fn split_stamp(bytes: &Bytes) -> (i64, Bytes) {
-    let stamp = bytes
-        .iter()
-        .take(40)
-        .position(|byte| *byte == b' ')
-        .and_then(|end| {
-            let text = std::str::from_utf8(&bytes[..end]).ok()?;
-            let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
-            Some((time.timestamp_nanos_opt()?, end + 1))
-        });
-    match stamp {
-        Some((at, end)) => (at, bytes.slice(end..)),
-        None => (0, bytes.clone()),
-    }
-}
-
-#[cfg(test)]
-mod tests;

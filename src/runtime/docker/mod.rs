@@ -17,6 +17,7 @@ mod exec;
 mod exec_interactive;
 mod fault;
 mod info;
+mod log_lines;
 mod logs;
 mod network;
 mod observe;
@@ -36,7 +37,7 @@ pub use events::{Change, ChangeKind, ContainerAction};
 pub use exec::{Attached, ExecInput, ExecOutput, ExecReader, ExecSpec};
 pub use info::Info;
 pub use logs::{LogChunk, LogOptions, LogStream};
-pub use observe::{Look, Seen};
+pub use observe::Look;
 pub use version::ApiVersion;
 pub use world::DockerWorld;
 

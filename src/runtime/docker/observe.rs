@@ -36,16 +36,13 @@ pub struct Look {
     pub volumes: Vec<String>,
 }
 
-/// What a look found, without the parts of [`Observed`] that are not the engine's.
-pub type Seen = Observed;
-
 impl Docker {
     /// Looks at the project's containers, networks and volumes and at what else was asked for. What is not there is
     /// left out, and so is a container that goes away meanwhile. `inputs` and `jobs` stay empty.
     ///
     /// # Errors
     /// `Engine` when it does not answer within 10 seconds per call.
-    pub async fn look(&self, ask: &Look) -> Result<Seen, RuntimeError> {
+    pub async fn look(&self, ask: &Look) -> Result<Observed, RuntimeError> {
         let looked = tokio::try_join!(
             self.look_at_containers(&ask.project),
             self.look_at_networks(ask),

@@ -158,7 +158,10 @@ fn explain(what: &str, fault: &Fault, trouble: Option<String>) -> RuntimeError {
     ];
     let help = if unreachable.iter().any(|part| words.contains(part)) {
         "the registry cannot be reached: look at the network, or use an image that is on this machine (an overlay file with `--env`)"
-    } else if words.contains("denied") || words.contains("unauthorized") {
+    } else if words.contains("denied")
+        || words.contains("unauthorized")
+        || words.contains("no basic auth")
+    {
         "look at the name; where it is private, `docker login` to its registry"
     } else if words.contains("no matching manifest") {
         "the image does not exist for this machine's processor: choose another tag, or build it"

@@ -1,1 +1,126 @@
+use std::time::Duration;
 
+use super::*;
+use crate::stack::resolve::Value;
+
+fn value(text: &str, secret: bool) -> Value {
+    Value {
+        text: text.to_owned(),
+        secret,
+    }
+}
+
+fn spec() -> ContainerSpec {
+    let port = |container, host, protocol| PortSpec {
+        name: "http".into(),
+        container,
+        protocol,
+        host,
+        auto: true,
+        bind: [127, 0, 0, 1].into(),
+    };
+    let network = |name: &str| NetworkAttachment {
+        network: name.to_owned(),
+        aliases: vec!["api".to_owned()],
+    };
+    ContainerSpec {
+        service: "api".into(),
+        index: 1,
+        name: "gold-api-1".into(),
+        job: false,
+        command: Some(vec![value("serve", false)]),
+        entrypoint: None,
+        env: vec![("PASSWORD".into(), value("p", true))],
+        user: Some("1000".into()),
+        workdir: None,
+        ports: vec![
+            port(8000, Some(18000), Protocol::Tcp),
+            port(9000, None, Protocol::Tcp),
+            port(53, Some(53), Protocol::Udp),
+        ],
+        mounts: vec![
+            MountSpec {
+                mount: stack::Mount::Volume {
+                    key: "data".into(),
+                    target: "/data".into(),
+                    read_only: false,
+                },
+                volume: Some("gold_data".into()),
+            },
+            MountSpec {
+                mount: stack::Mount::Bind {
+                    source: "/src".into(),
+                    target: "/app".into(),
+                    read_only: true,
+                },
+                volume: None,
+            },
+            MountSpec {
+                mount: stack::Mount::Tmpfs {
+                    target: "/tmp".into(),
+                },
+                volume: None,
+            },
+        ],
+        networks: vec![network("gold_default"), network("gold_back")],
+        host_network: false,
+        host_pid: false,
+        labels: vec![("com.docker.compose.project".into(), "gold".into())],
+        restart: Restart::Always,
+        stop_signal: Some("SIGINT".into()),
+        stop_grace: Duration::from_millis(1500),
+        memory: Some(64 << 20),
+        cpu_millis: Some(500),
+        pids: Some(50),
+        hash: "abc".into(),
+    }
+}
+
+fn on(major: u32, minor: u32) -> Engine {
+    Engine {
+        version: ApiVersion::new(major, minor),
+        podman: false,
+    }
+}
+
+fn json(spec: &ContainerSpec, engine: Engine) -> serde_json::Value {
+    serde_json::to_value(body(spec, "sha256:1", engine).0).unwrap()
+}
+
+#[test]
+fn the_whole_body() {
+    let text = serde_json::to_string_pretty(&json(&spec(), on(1, 41))).unwrap();
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn old_engines_get_one_network_at_a_time() {
+    let spec = spec();
+    let (_, later) = body(&spec, "i", on(1, 41));
+    assert_eq!(later, &spec.networks[1..]);
+    let (all, later) = body(&spec, "i", on(1, 44));
+    assert!(later.is_empty());
+    let networks = all.networking_config.unwrap().endpoints_config.unwrap();
+    assert_eq!(networks.len(), 2);
+}
+
+#[test]
+fn on_the_hosts_network_nothing_is_published_or_attached() {
+    let mut spec = spec();
+    spec.host_network = true;
+    let json = json(&spec, on(1, 44));
+    assert_eq!(json["HostConfig"]["NetworkMode"], "host");
+    assert!(json["HostConfig"].get("PortBindings").is_none());
+    assert!(json.get("NetworkingConfig").is_none());
+    assert_eq!(
+        json["HostConfig"]["ExtraHosts"][0],
+        "host.docker.internal:127.0.0.1"
+    );
+}
+
+#[test]
+fn times_are_rounded_up_to_seconds() {
+    assert_eq!(seconds(Duration::ZERO), 0);
+    assert_eq!(seconds(Duration::from_millis(1)), 1);
+    assert_eq!(seconds(Duration::from_secs(10)), 10);
+}
