@@ -12,10 +12,12 @@ use crate::engine::state::State;
 /// # Errors
 /// No engine of ours and no container engine answers.
 pub async fn state(session: &Session) -> Result<State, CliError> {
-    if session.store.lock().map_err(CliError::state)?.is_none()
-        && let Ok(feed) = Feed::attach(&session.socket()?).await
-    {
-        return Ok(feed.state);
+    if session.store.lock().map_err(CliError::state)?.is_none() {
+        match Feed::attach(&session.socket()?).await {
+            Ok(feed) => return Ok(feed.state),
+            // It may be ending just now, or run where its socket is not ours to see: a look of our own is as true.
+            Err(error) => super::output::to_stderr(&format!("the running `dev` does not answer ({error}); looking myself")),
+        }
     }
     let engine = Engine::new(session.setup(Goal::Observe, Until::Answered, false).await?);
     let mut feed = Feed::inside(engine.subscribe(), engine.inputs());

@@ -283,7 +283,7 @@ async fn detach(
         command.arg("--env").arg(env);
     }
     command.arg("up").arg("--background").args(&arguments.services);
-    command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
+    command.stdin(Stdio::null()).stdout(log).stderr(errors);
     let mut child = command.spawn().map_err(CliError::state)?;
     let socket = session.socket()?;
     let born = Instant::now() + BIRTH;

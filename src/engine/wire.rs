@@ -30,7 +30,8 @@ pub enum Request {
 
 /// What a client is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "tell", rename_all = "snake_case")]
+// The content has a place of its own: numbers as keys of a map do not survive beside a tag.
+#[serde(tag = "tell", content = "what", rename_all = "snake_case")]
 pub enum Tell {
     /// Replaces what the client knows: at first, and after it was too slow.
     State(Box<State>),

@@ -103,7 +103,7 @@ impl Narrator {
                 step,
                 ..
             } => {
-                self.operation(service.as_deref(), subject, *verb, step);
+                self.operation(service.as_deref(), &state.name, subject, *verb, step);
             }
             Event::NotAlive {
                 service, answer, ..

@@ -11,6 +11,7 @@ impl Narrator {
     pub(super) fn operation(
         &mut self,
         service: Option<&str>,
+        stack: &str,
         subject: &str,
         verb: Verb,
         step: &Step,
@@ -18,12 +19,7 @@ impl Narrator {
         let dot = self.look.dot();
         let what = cell(subject);
         // What belongs to no service is told of the stack.
-        let stack = self
-            .stack
-            .as_ref()
-            .map(|(name, ..)| name.clone())
-            .unwrap_or_default();
-        let name = service.unwrap_or(&stack);
+        let name = service.unwrap_or(stack);
         match (verb, step) {
             (Verb::Pull | Verb::Build, Step::Started) => {
                 let word = if verb == Verb::Pull {
@@ -50,6 +46,9 @@ impl Narrator {
             }
             (Verb::Create, Step::Done { .. }) if service.is_none() => {
                 self.say(name, Paint::Dim, dot, false, format!("created {what}"));
+            }
+            (Verb::Remove, Step::Done { .. }) if service.is_none() => {
+                self.say(name, Paint::Dim, dot, false, format!("removed {what}"));
             }
             (Verb::Remove, Step::Done { .. }) => {
                 self.say(name, Paint::Dim, dot, false, "removed".to_owned())
