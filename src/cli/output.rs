@@ -86,12 +86,15 @@ impl Output {
     }
 }
 
-/// The last lines that services said before they failed, for those who did not see them come.
-pub fn last_words(folder: &Utf8Path, services: &[String], lines: usize) {
+/// The last lines that services said within `elapsed`, before they failed, for those who did not see them come.
+pub fn last_words(folder: &Utf8Path, services: &[String], lines: usize, elapsed: Duration) {
+    let elapsed = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let begun = i128::from(now().saturating_sub(elapsed)) * 1_000_000;
     let look = look();
     let gutter = Gutter::new(services.iter().map(String::as_str), look);
     for service in services {
-        let kept = logs::read(folder, &instance_name(service, 1));
+        let mut kept = logs::read(folder, &instance_name(service, 1));
+        kept.retain(|line| line.at >= begun);
         for line in kept.iter().skip(kept.len().saturating_sub(lines)) {
             to_stdout(&gutter.log(service, &line.line));
         }

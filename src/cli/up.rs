@@ -16,6 +16,7 @@ use super::session::Session;
 use super::show::{Ended, Follow, Interrupts};
 use crate::engine::core::Engine;
 use crate::engine::default_services;
+use crate::engine::event::FailureClass;
 use crate::engine::feed::{Feed, request};
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::{Command, Input};
@@ -206,9 +207,13 @@ fn conclude(
                 return Err(CliError::Runtime(failure.clone()));
             }
             screen.close(state);
-            let names: Vec<String> = failures.iter().map(|(service, _)| service.clone()).collect();
+            let spoke = |class| {
+                matches!(class, FailureClass::Exited | FailureClass::NotReady | FailureClass::OutOfMemory)
+            };
+            let spoken = failures.iter().filter(|(_, failure)| spoke(failure.class));
+            let names: Vec<String> = spoken.map(|(service, _)| service.clone()).collect();
             if summary && !screen.is_json() {
-                last_words(&session.store.logs(), &names, LAST_WORDS);
+                last_words(&session.store.logs(), &names, LAST_WORDS, begun.elapsed());
             }
             screen.closing(state, begun.elapsed());
             Ok(failure_code(outcome, failures))

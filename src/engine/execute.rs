@@ -122,18 +122,16 @@ impl Walk {
         let Some(place) = flight.place else {
             return hit;
         };
-        self.progress[place] = Progress::Lost;
+        let mut lost = BTreeSet::from([place]);
         // Operations stand in an order in which they could run, so one pass reaches everything after.
-        for id in place + 1..self.plan.operations.len() {
-            let operation = &self.plan.operations[id];
-            if operation
-                .after
-                .iter()
-                .any(|before| self.progress[*before] == Progress::Lost)
-            {
-                self.progress[id] = Progress::Lost;
+        for operation in &self.plan.operations[place + 1..] {
+            if operation.after.iter().any(|before| lost.contains(before)) {
+                lost.insert(operation.id);
                 hit.extend(operation.subject.service().map(str::to_owned));
             }
+        }
+        for id in lost {
+            self.progress[id] = Progress::Lost;
         }
         hit
     }
