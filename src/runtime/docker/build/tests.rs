@@ -5,10 +5,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc::channel;
 
-use super::{BuildOptions, Builder, BuiltImage, Deadlines, Transport, build_image, pairs};
+use super::{BuildOptions, Builder, BuiltImage, Deadlines, pairs};
 use crate::engine::event::FailureClass;
 use crate::plan::desired::BuildSpec;
-use crate::runtime::RuntimeError;
+use crate::runtime::docker::Docker;
+use crate::runtime::{Environment, RuntimeError};
 use crate::stack::resolve::Value;
 
 /// What a fake engine does with a connection, by the path that is asked for.
@@ -22,7 +23,7 @@ enum Does {
 struct Fake {
     _folder: tempfile::TempDir,
     dir: Utf8PathBuf,
-    transport: Transport,
+    docker: Docker,
     server: tokio::task::JoinHandle<()>,
 }
 
@@ -32,12 +33,13 @@ impl Drop for Fake {
     }
 }
 
-const PONG: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK";
+const PONG: &str =
+    "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK";
 const NO_SUCH_PAGE: &str =
     "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 impl Fake {
-    fn new(does: fn(&str) -> Does) -> Self {
+    async fn new(does: fn(&str) -> Does) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = Utf8PathBuf::from_path_buf(folder.path().to_owned()).expect("UTF-8");
         std::fs::create_dir(dir.join("context")).expect("a folder");
@@ -51,7 +53,12 @@ impl Fake {
                     let length = stream.read(&mut request).await.unwrap_or(0);
                     let text = String::from_utf8_lossy(&request[..length]).into_owned();
                     let path = text.split_whitespace().nth(1).unwrap_or_default();
-                    let (answer, stays) = match does(path) {
+                    let asked = match path {
+                        // Connecting asks without a version.
+                        "/_ping" => Does::Answer(PONG),
+                        path => does(path.strip_prefix("/v1.41").unwrap_or(path)),
+                    };
+                    let (answer, stays) = match asked {
                         Does::Answer(text) => (text, false),
                         Does::Hang(text) => (text, true),
                     };
@@ -69,11 +76,21 @@ impl Fake {
                 });
             }
         });
-        let transport = Transport::Unix(dir.join("engine.sock").into_std_path_buf());
+        let environment = Environment {
+            variables: [(
+                "DOCKER_HOST".to_owned(),
+                format!("unix://{dir}/engine.sock"),
+            )]
+            .into(),
+            home: None,
+        };
+        let docker = Docker::connect(&environment)
+            .await
+            .expect("the fake answers");
         Self {
             _folder: folder,
             dir,
-            transport,
+            docker,
             server,
         }
     }
@@ -108,7 +125,10 @@ impl Fake {
         let (progress, _lines) = channel(10);
         let options = BuildOptions { builder, deadlines };
         let started = Instant::now();
-        let result = build_image(&self.transport, &self.spec(), options, &progress).await;
+        let result = self
+            .docker
+            .build_with(&self.spec(), options, Some(&progress))
+            .await;
         assert!(
             started.elapsed() < Duration::from_secs(10),
             "{:?}",
@@ -124,13 +144,13 @@ fn class(result: Result<BuiltImage, RuntimeError>) -> FailureClass {
 
 #[tokio::test]
 async fn an_engine_that_does_not_answer_is_gone_in_time() {
-    let fake = Fake::new(|_| Does::Hang(""));
+    let fake = Fake::new(|_| Does::Hang("")).await;
     assert_eq!(class(fake.build(Builder::Best).await), FailureClass::Engine);
 }
 
 #[tokio::test]
 async fn no_engine_is_said_at_once() {
-    let fake = Fake::new(|_| Does::Hang(""));
+    let fake = Fake::new(|_| Does::Hang("")).await;
     std::fs::remove_file(fake.dir.join("engine.sock")).expect("there");
     assert_eq!(class(fake.build(Builder::Best).await), FailureClass::Engine);
 }
@@ -144,7 +164,8 @@ async fn an_engine_that_hangs_while_it_builds_is_gone_in_time() {
         "/_ping" if PINGS.fetch_add(1, Ordering::Relaxed) < 2 => Does::Answer(PONG),
         "/_ping" => Does::Hang(""),
         _ => Does::Hang("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
-    });
+    })
+    .await;
     assert_eq!(
         class(fake.build(Builder::Classic).await),
         FailureClass::Engine
@@ -163,7 +184,7 @@ async fn an_engine_that_ends_the_stream_early_is_gone() {
         _ => Does::Answer(
             "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"stream\":\"Step 1/1 : FROM scratch\\n\"}\r\n",
         ),
-    });
+    }).await;
     assert_eq!(
         class(fake.build(Builder::Classic).await),
         FailureClass::Engine
@@ -179,7 +200,8 @@ async fn an_engine_without_sessions_builds_with_what_it_has() {
             "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"aux\":{\"ID\":\"sha256:1\"}}\r\n",
         ),
         _ => Does::Answer(NO_SUCH_PAGE),
-    });
+    })
+    .await;
     assert_eq!(
         fake.build(Builder::Best).await.expect("an image").id,
         "sha256:1"
@@ -193,14 +215,14 @@ async fn an_error_before_the_stream_is_read_from_the_answer() {
         _ => Does::Answer(
             "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n{\"message\":\"dockerfile parse error line 1: no\"}",
         ),
-    });
+    }).await;
     let failure = fake.build(Builder::Classic).await.expect_err("no image").0;
     assert_eq!(failure.message, "Dockerfile:1: no");
 }
 
 #[tokio::test]
 async fn a_missing_dockerfile_or_context_is_said_without_an_engine() {
-    let fake = Fake::new(|_| Does::Hang(""));
+    let fake = Fake::new(|_| Does::Hang("")).await;
     let (progress, _lines) = channel(1);
     for spec in [
         BuildSpec {
@@ -212,7 +234,9 @@ async fn a_missing_dockerfile_or_context_is_said_without_an_engine() {
             ..fake.spec()
         },
     ] {
-        let failure = build_image(&fake.transport, &spec, BuildOptions::default(), &progress)
+        let failure = fake
+            .docker
+            .build(&spec, Some(&progress))
             .await
             .expect_err("no image")
             .0;
@@ -226,14 +250,23 @@ async fn a_missing_dockerfile_or_context_is_said_without_an_engine() {
 
 #[tokio::test]
 async fn the_engine_is_asked_for_what_the_spec_says() {
-    let fake = Fake::new(|_| Does::Hang(""));
+    let fake = Fake::new(|_| Does::Hang("")).await;
     let pairs = pairs(&fake.spec(), "Dockerfile");
-    let text = super::transport::query(&pairs);
+    let pairs: Vec<(&str, &str)> = pairs
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     assert_eq!(
-        text,
-        "t=gold-api&dockerfile=Dockerfile&buildargs=%7B%22A%22%3A%22x%20y%22%7D\
-         &labels=%7B%22a%22%3A%22b%22%2C%22dev.build%22%3A%22abc%22%7D&target=dev\
-         &cachefrom=%5B%22gold-api%3Acache%22%5D&platform=linux%2Famd64"
+        pairs,
+        [
+            ("t", "gold-api"),
+            ("dockerfile", "Dockerfile"),
+            ("buildargs", r#"{"A":"x y"}"#),
+            ("labels", r#"{"a":"b","dev.build":"abc"}"#),
+            ("target", "dev"),
+            ("cachefrom", r#"["gold-api:cache"]"#),
+            ("platform", "linux/amd64"),
+        ]
     );
 }
 
