@@ -94,7 +94,7 @@ async fn follow(job: &Job<'_>, mut messages: Messages) -> Result<String, Runtime
     while let Some(message) = messages.next().await.map_err(|fault| job.fault(&fault))? {
         match message {
             Message::Text(text) => {
-                for line in log.push(text.as_bytes()) {
+                for line in log.push(false, text.as_bytes()) {
                     if let Some((number, of, what)) = step_line(&line) {
                         (done, total) = (number.saturating_sub(1), of);
                         step.name = format!("[{number}/{of}] {what}");

@@ -124,3 +124,10 @@ fn nonsense_is_no_panic() {
         file.needs_buildkit();
     }
 }
+
+#[test]
+fn images_are_what_is_no_stage() {
+    let text = "FROM ghcr.io/a/b:1 AS one\nFROM one AS two\nCOPY --from=0 a b\nCOPY --from=nginx:1 a b\nFROM $BASE\nFROM scratch\n";
+    let images: Vec<_> = Dockerfile::parse(text).images().into_iter().collect();
+    assert_eq!(images, ["ghcr.io/a/b:1", "nginx:1"]);
+}

@@ -50,3 +50,42 @@ impl proto::auth_server::Auth for Auth {
         Err(Status::unimplemented("credentials are offered"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::auth_server::Auth as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_registry_is_logged_in_to_as_the_configuration_says() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = r#"{"auths":{"ghcr.io":{"username":"me","password":"mine"},"quay.io":{"identitytoken":"token"}}}"#;
+        std::fs::write(folder.path().join("config.json"), config).expect("a file");
+        let path = folder.path().to_string_lossy().into_owned();
+        let environment = Environment {
+            variables: [("DOCKER_CONFIG".to_owned(), path)].into(),
+            home: None,
+        };
+        let auth = Auth { environment };
+        for (host, username, secret) in [
+            ("ghcr.io", "me", "mine"),
+            ("quay.io", "", "token"),
+            ("other.io", "", ""),
+        ] {
+            let request = proto::CredentialsRequest {
+                host: host.to_owned(),
+            };
+            let answer = auth
+                .credentials(Request::new(request))
+                .await
+                .expect("an answer")
+                .into_inner();
+            assert_eq!(
+                (answer.username.as_str(), answer.secret.as_str()),
+                (username, secret),
+                "{host}"
+            );
+        }
+    }
+}

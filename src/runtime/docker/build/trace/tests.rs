@@ -118,6 +118,14 @@ fn lines_of_log_are_put_together_and_cleaned() {
 }
 
 #[test]
+fn both_streams_of_a_step_keep_their_lines() {
+    let mut log = Log::default();
+    assert!(log.push(false, b"out ").is_empty());
+    assert_eq!(log.push(true, b"error\n"), ["error"]);
+    assert_eq!(log.push(false, b"put\n"), ["out put"]);
+}
+
+#[test]
 fn the_step_that_failed_is_the_one_that_was_not_cancelled() {
     let mut trace = Trace::default();
     trace.apply(&vertices(vec![
@@ -178,7 +186,7 @@ fn a_line_without_an_end_is_cut() {
     let mut log = Log::default();
     let mut lines = Vec::new();
     for _ in 0..100 {
-        lines.extend(log.push(&[b'x'; 1_000]));
+        lines.extend(log.push(false, &[b'x'; 1_000]));
     }
     assert_eq!(lines.len(), 20);
     assert!(lines.iter().all(|l| l.len() <= 5_096));
