@@ -1,6 +1,5 @@
 //! What the tests stand on: an engine, a folder to build from, and the removal of what was built.
 
-use std::path::PathBuf;
 use std::sync::Mutex;
 
 use bollard::Docker;
@@ -10,8 +9,9 @@ use bollard::query_parameters::{
 };
 use camino::Utf8PathBuf;
 use dev::plan::desired::BuildSpec;
-use dev::runtime::docker::build::{BuildOptions, BuiltImage, Transport, build_image};
-use dev::runtime::{Progress, RuntimeError};
+use dev::runtime::docker::Docker as Engine;
+use dev::runtime::docker::build::{BuildOptions, BuiltImage};
+use dev::runtime::{Environment, Progress, RuntimeError};
 use dev::stack::resolve::Value;
 use futures_util::TryStreamExt;
 
@@ -19,8 +19,8 @@ use futures_util::TryStreamExt;
 pub const BASE: &str = "dev.local/busybox";
 
 pub struct Bench {
+    pub engine: Engine,
     pub docker: Docker,
-    pub transport: Transport,
     folder: tempfile::TempDir,
     images: Mutex<Vec<String>>,
     name: String,
@@ -51,26 +51,15 @@ impl Bench {
     /// # Panics
     /// Where no engine answers.
     pub async fn new(name: &str) -> Self {
-        let host = std::env::var("DOCKER_HOST")
-            .unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
-        let transport = match host.split_once("://") {
-            Some(("unix", path)) => Transport::Unix(PathBuf::from(path)),
-            Some((_, address)) => Transport::Tcp(address.to_owned()),
-            None => panic!("DOCKER_HOST={host} has no scheme"),
-        };
-        let docker = match &transport {
-            Transport::Unix(path) => {
-                Docker::connect_with_unix(&path.to_string_lossy(), 60, bollard::API_DEFAULT_VERSION)
-            }
-            Transport::Tcp(address) => {
-                Docker::connect_with_http(address, 60, bollard::API_DEFAULT_VERSION)
-            }
-        };
-        let docker = docker.expect("an address of an engine");
-        docker
-            .ping()
+        let engine = Engine::connect(&Environment::of_process())
             .await
-            .unwrap_or_else(|error| panic!("no container engine answers at {host} ({error}); start one with examples/offline/engine"));
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{} {:?}; examples/offline/engine starts one",
+                    error, error.0.help
+                )
+            });
+        let docker = engine.client().clone();
         let folder = tempfile::Builder::new()
             .prefix("dev-build-")
             .tempdir()
@@ -84,8 +73,8 @@ impl Bench {
             .to_lowercase();
         let name = format!("devtest-{name}-{unique}").replace('.', "-");
         Self {
+            engine,
             docker,
-            transport,
             folder,
             images: Mutex::default(),
             name,
@@ -124,7 +113,7 @@ impl Bench {
 
     pub async fn build_with(&self, spec: &BuildSpec, options: BuildOptions) -> Outcome {
         let (progress, mut lines) = tokio::sync::mpsc::channel(10_000);
-        let result = build_image(&self.transport, spec, options, &progress).await;
+        let result = self.engine.build_with(spec, options, Some(&progress)).await;
         drop(progress);
         let mut all = Vec::new();
         while let Some(line) = lines.recv().await {
@@ -189,24 +178,17 @@ impl Drop for Bench {
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner),
         );
-        let transport = self.transport.clone();
         let remove = move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .expect("a runtime");
             runtime.block_on(async {
-                let docker = match &transport {
-                    Transport::Unix(path) => Docker::connect_with_unix(
-                        &path.to_string_lossy(),
-                        60,
-                        bollard::API_DEFAULT_VERSION,
-                    ),
-                    Transport::Tcp(address) => {
-                        Docker::connect_with_http(address, 60, bollard::API_DEFAULT_VERSION)
-                    }
-                };
-                let docker = docker.expect("an address of an engine");
+                // Connections belong to the runtime that opened them.
+                let engine = Engine::connect(&Environment::of_process())
+                    .await
+                    .expect("an engine");
+                let docker = engine.client();
                 for image in images.iter().rev() {
                     let options = RemoveImageOptionsBuilder::default().force(true).build();
                     // Two builds of one test may have come to the same image.

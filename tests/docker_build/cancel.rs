@@ -1,7 +1,5 @@
 use std::time::{Duration, Instant};
 
-use dev::runtime::docker::build::{BuildOptions, build_image};
-
 use crate::bench::{BASE, Bench};
 
 /// Whether a process of this machine has `marker` in its command line; the engine runs here.
@@ -29,11 +27,8 @@ async fn dropping_a_build_ends_its_step_on_the_engine() {
     let marker = format!("31{}", std::process::id());
     bench.write("Dockerfile", &format!("FROM {BASE}\nRUN sleep {marker}\n"));
     let spec = bench.spec();
-    let transport = bench.transport.clone();
-    let build = tokio::spawn(async move {
-        let (progress, _lines) = tokio::sync::mpsc::channel(100);
-        build_image(&transport, &spec, BuildOptions::default(), &progress).await
-    });
+    let engine = bench.engine.clone();
+    let build = tokio::spawn(async move { engine.build(&spec, None).await });
     let command = format!("sleep\0{marker}");
     until("the step runs", || runs(&command)).await;
     build.abort();

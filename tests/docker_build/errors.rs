@@ -7,7 +7,7 @@ async fn a_failing_step_shows_the_end_of_its_own_log() {
     let bench = Bench::new("failing").await;
     bench.write(
         "Dockerfile",
-        &format!("FROM {BASE}\nRUN echo before\nRUN for i in $(seq 1 30); do echo \"line $i\"; done; echo oh no >&2; exit 7\n"),
+        &format!("FROM {BASE}\nRUN echo before\nRUN for i in $(seq 1 30); do echo \"line $i\"; done; exit 7\n"),
     );
     let outcome = bench.build(&bench.spec()).await;
     assert!(
@@ -23,11 +23,14 @@ async fn a_failing_step_shows_the_end_of_its_own_log() {
         "{failure:#?}"
     );
     assert_eq!(failure.detail.len(), 20);
-    assert!(
-        failure.detail.iter().any(|l| l == "line 30")
-            && failure.detail.iter().any(|l| l == "oh no"),
-        "{failure:#?}"
+    assert_eq!(failure.detail[19], "line 30");
+
+    bench.write(
+        "Dockerfile",
+        &format!("FROM {BASE}\nRUN echo oh no >&2; exit 1\n"),
     );
+    let failure = bench.build(&bench.spec()).await.error();
+    assert_eq!(failure.detail, ["oh no"]);
 }
 
 #[tokio::test]

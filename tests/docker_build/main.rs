@@ -1,4 +1,4 @@
-//! Builds on a real engine: the one that `DOCKER_HOST` names, else `/var/run/docker.sock`.
+//! Builds on a real engine: the one that `dev` itself would use.
 
 mod bench;
 mod buildkit;

@@ -31,6 +31,14 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
+    /// User and password, as BuildKit wants them: a token has no user.
+    pub fn into_login(self) -> (String, String) {
+        match self.identitytoken {
+            Some(token) => (String::new(), token),
+            None => (self.username, self.password),
+        }
+    }
+
     /// The value of `X-Registry-Auth`. The alphabet is the one for addresses; with the other one, engines reject
     /// some passwords.
     pub fn header(&self) -> Option<String> {

@@ -8,8 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
 use tokio::sync::OnceCell;
 
-use super::build::{BuildOptions, Transport, build_image};
-use super::{Address, ChangeKind, ContainerAction, Docker, LogChunk, LogOptions, Stream};
+use super::{ChangeKind, ContainerAction, Docker, LogChunk, LogOptions, Stream};
 use crate::engine::event::FailureClass;
 use crate::plan::Action;
 use crate::plan::desired::{LABEL_NETWORK, LABEL_VOLUME};
@@ -27,18 +26,14 @@ const OVERLAP: i64 = 1_000_000_000;
 /// An engine, and what is worth asking it only once.
 pub struct DockerWorld {
     docker: Docker,
-    options: BuildOptions,
     routable: Arc<AtomicBool>,
     asked: OnceCell<()>,
 }
 
 impl DockerWorld {
     pub fn new(docker: Docker) -> Self {
-        let options =
-            BuildOptions::from_environment(docker.inner.environment.get("DOCKER_BUILDKIT"));
         Self {
             docker,
-            options,
             routable: Arc::new(AtomicBool::new(false)),
             asked: OnceCell::new(),
         }
@@ -68,8 +63,7 @@ impl DockerWorld {
                 docker.pull(reference, Some(&progress)).await?,
             )),
             Action::BuildImage(spec) => {
-                let built = build_image(&transport(docker)?, spec, self.options, &progress).await?;
-                Ok(Output::Image(built.id))
+                Ok(Output::Image(docker.build(spec, Some(&progress)).await?.id))
             }
             Action::CreateNetwork {
                 name,
@@ -261,18 +255,6 @@ fn translate(kind: ChangeKind) -> Change {
         ChangeKind::Network { .. } | ChangeKind::Volume { .. } | ChangeKind::Image { .. } => {
             Change::Other
         }
-    }
-}
-
-fn transport(docker: &Docker) -> Result<Transport, RuntimeError> {
-    match docker.address() {
-        Address::Unix(path) => Ok(Transport::Unix(path.as_std_path().to_owned())),
-        Address::Tcp { host, tls: None } => Ok(Transport::Tcp(host.clone())),
-        Address::Tcp { tls: Some(_), .. } => Err(RuntimeError::new(
-            FailureClass::Build,
-            "builds over a TLS connection are not supported",
-        )
-        .help("reach the engine through ssh port forwarding, or build there and name the image")),
     }
 }
 

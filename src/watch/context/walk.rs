@@ -130,7 +130,7 @@ impl Walker<'_> {
                 .as_ref()
                 .is_some_and(|i| i.may_match_beneath(name));
         let could_return = !excluded || filter.exclude.may_return_beneath(name);
-        if !wanted && !(could_be_included && could_return) {
+        if !(could_be_included && could_return) {
             return Ok(());
         }
         if wanted {

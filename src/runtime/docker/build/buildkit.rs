@@ -1,29 +1,36 @@
 //! A build by BuildKit: the session beside `POST /build?version=2`
 //! (<https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Image/operation/ImageBuild>).
 
-use super::session::{NoSession, Offer, Session, random_id};
+use bytes::Bytes;
+use http_body_util::Full;
+
+use super::session::{Offer, Session, random_id};
 use super::stream::{Message, Messages};
 use super::trace::Trace;
-use super::transport::{gone, query};
 use super::{BuiltImage, Job, pairs};
 use crate::runtime::RuntimeError;
+use crate::runtime::docker::fault::Fault;
+use crate::runtime::docker::transport::Body;
 
 /// Builds; `None`: the engine has no BuildKit.
 pub(super) async fn build(job: &Job<'_>) -> Result<Option<BuiltImage>, RuntimeError> {
     let spec = job.spec;
+    let secrets = spec.secrets.iter();
     let offer = Offer {
         context: spec.context.clone(),
         dockerfile_folder: spec.dockerfile.parent().unwrap_or(&spec.context).to_owned(),
-        secrets: spec
-            .secrets
-            .iter()
+        secrets: secrets
             .map(|(id, value)| (id.clone(), value.text.clone().into_bytes()))
             .collect(),
+        environment: job.docker.inner.environment.clone(),
     };
-    let session = match Session::open(job.transport, offer, job.deadlines.answer).await {
+    let session = match Session::open(job.docker, offer, job.deadlines.answer).await {
         Ok(session) => session,
-        Err(NoSession::Unknown) => return Ok(None),
-        Err(NoSession::Failed(error)) => return Err(error),
+        Err(Fault::Answer {
+            status: 404 | 405 | 501,
+            ..
+        }) => return Ok(None),
+        Err(fault) => return Err(job.fault(&fault)),
     };
     let mut pairs = pairs(spec, spec.dockerfile.file_name().unwrap_or("Dockerfile"));
     pairs.push(("version", "2".to_owned()));
@@ -31,22 +38,19 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Option<BuiltImage>, RuntimeEr
     pairs.push(("remote", "client-session".to_owned()));
     pairs.push(("buildid", random_id()));
     let result = match job
-        .post(
-            &format!("/build?{}", query(&pairs)),
-            super::transport::empty(),
-        )
+        .post(&pairs, &[], Body::Left(Full::new(Bytes::new())))
         .await
     {
         Ok(messages) => follow(job, messages).await,
         Err(error) => Err(error),
     };
-    let (files, bytes) = (session.sent.files(), session.sent.bytes());
+    let (files_sent, bytes_sent) = (session.sent.files(), session.sent.bytes());
     session.close().await;
     result.map(|id| {
         Some(BuiltImage {
             id,
-            files_sent: files,
-            bytes_sent: bytes,
+            files_sent,
+            bytes_sent,
         })
     })
 }
@@ -55,7 +59,7 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Option<BuiltImage>, RuntimeEr
 async fn follow(job: &Job<'_>, mut messages: Messages) -> Result<String, RuntimeError> {
     let mut trace = Trace::default();
     let mut image = None;
-    while let Some(message) = messages.next().await? {
+    while let Some(message) = messages.next().await.map_err(|fault| job.fault(&fault))? {
         match message {
             Message::Trace(state) => {
                 for line in trace.apply(&state) {
@@ -70,5 +74,5 @@ async fn follow(job: &Job<'_>, mut messages: Messages) -> Result<String, Runtime
             }
         }
     }
-    image.ok_or_else(|| gone(&"it ended the build without a result"))
+    image.ok_or_else(|| job.no_result())
 }

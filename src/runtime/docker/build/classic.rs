@@ -1,17 +1,19 @@
 //! A build by the classic builder: the context as a tar stream, one step after the other.
 
-use http::HeaderMap;
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
 
 use super::stream::{Message, Messages};
 use super::tar::Context;
 use super::trace::{FailedStep, Log};
-use super::transport::{gone, query};
 use super::{BuiltImage, Job, pairs, unreadable};
 use crate::engine::event::FailureClass;
 use crate::runtime::RuntimeError;
+use crate::runtime::docker::credentials;
 
 /// Refuses what the classic builder would do wrongly or with an error that nobody understands.
-pub(super) fn check(job: &Job<'_>, engine: &HeaderMap) -> Result<(), RuntimeError> {
+pub(super) fn check(job: &Job<'_>) -> Result<(), RuntimeError> {
     let needs = |what: String, detail: Vec<String>| {
         let error = RuntimeError::new(
             FailureClass::Build,
@@ -25,7 +27,7 @@ pub(super) fn check(job: &Job<'_>, engine: &HeaderMap) -> Result<(), RuntimeErro
         return needs(format!("the build secret `{id}`"), Vec::new());
     }
     // Podman's builder is behind the same call, and knows these.
-    if engine.contains_key("Libpod-API-Version") {
+    if job.docker.is_podman() {
         return Ok(());
     }
     let found = job.dockerfile.needs_buildkit();
@@ -46,15 +48,18 @@ pub(super) async fn build(job: &Job<'_>) -> Result<BuiltImage, RuntimeError> {
     let (folder, dockerfile) = (job.spec.context.clone(), job.spec.dockerfile.clone());
     let context = tokio::task::spawn_blocking(move || Context::new(&folder, &dockerfile))
         .await
-        .map_err(|_| gone(&"the walk ended early"))?
+        .map_err(|_| job.no_result())?
         .map_err(|error| unreadable(&error))?;
     let mut pairs = pairs(job.spec, &context.layout.dockerfile);
     pairs.push(("version", "1".to_owned()));
     pairs.push(("rm", "1".to_owned()));
     pairs.push(("forcerm", "1".to_owned()));
-    let messages = job
-        .post(&format!("/build?{}", query(&pairs)), context.into_body())
-        .await?;
+    let registries = registries(job).await?;
+    let headers: Vec<(&str, &str)> = registries
+        .iter()
+        .map(|value| ("X-Registry-Config", value.as_str()))
+        .collect();
+    let messages = job.post(&pairs, &headers, context.into_body()).await?;
     let id = follow(job, messages).await?;
     Ok(BuiltImage {
         id,
@@ -63,15 +68,33 @@ pub(super) async fn build(job: &Job<'_>) -> Result<BuiltImage, RuntimeError> {
     })
 }
 
+/// The credentials for the base images that need some, as the engine wants them; `None` where there are none.
+async fn registries(job: &Job<'_>) -> Result<Option<String>, RuntimeError> {
+    let mut found = BTreeMap::new();
+    for image in job.dockerfile.images() {
+        let registry = credentials::registry(&image);
+        let known = credentials::of(&job.docker.inner.environment, &image).await;
+        let known = known.map_err(|why| RuntimeError::new(FailureClass::ImageMissing, why))?;
+        if let Some(credentials) = known {
+            found.insert(registry.to_owned(), credentials);
+        }
+    }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let json = serde_json::to_vec(&found).unwrap_or_default();
+    Ok(Some(base64::engine::general_purpose::URL_SAFE.encode(json)))
+}
+
 async fn follow(job: &Job<'_>, mut messages: Messages) -> Result<String, RuntimeError> {
     let mut step = FailedStep::default();
     let mut log = Log::default();
     let (mut done, mut total) = (0, 0);
     let mut image = None;
-    while let Some(message) = messages.next().await? {
+    while let Some(message) = messages.next().await.map_err(|fault| job.fault(&fault))? {
         match message {
             Message::Text(text) => {
-                for line in log.push(text.as_bytes()) {
+                for line in log.push(false, text.as_bytes()) {
                     if let Some((number, of, what)) = step_line(&line) {
                         (done, total) = (number.saturating_sub(1), of);
                         step.name = format!("[{number}/{of}] {what}");
@@ -91,7 +114,7 @@ async fn follow(job: &Job<'_>, mut messages: Messages) -> Result<String, Runtime
             Message::Trace(_) => {}
         }
     }
-    image.ok_or_else(|| gone(&"it ended the build without a result"))
+    image.ok_or_else(|| job.no_result())
 }
 
 /// `Step 2/5 : RUN true` → (2, 5, `RUN true`)

@@ -104,6 +104,21 @@ impl Dockerfile {
         found
     }
 
+    /// The images that it takes from, as far as they are written out.
+    pub(super) fn images(&self) -> BTreeSet<String> {
+        let from = self.instructions.iter().filter(|i| i.keyword == "FROM");
+        let stages: Vec<String> = from.filter_map(Instruction::stage_name).collect();
+        let is_stage = |name: &str| {
+            name == "scratch"
+                || name.parse::<usize>().is_ok()
+                || stages.iter().any(|s| s.eq_ignore_ascii_case(name))
+        };
+        let sources = self.instructions.iter().flat_map(Instruction::sources);
+        sources
+            .filter(|name| !name.contains('$') && !is_stage(name))
+            .collect()
+    }
+
     /// What the classic builder cannot do: (line, what).
     pub(super) fn needs_buildkit(&self) -> Vec<(usize, String)> {
         let mut found = Vec::new();

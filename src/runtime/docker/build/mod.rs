@@ -10,25 +10,28 @@ mod session;
 mod stream;
 mod tar;
 mod trace;
-mod transport;
 
 use std::collections::BTreeMap;
 use std::io;
 
 use http::{Method, Request, StatusCode};
+use hyper::body::Incoming;
 
 use self::dockerfile::Dockerfile;
 use self::failure::Report;
 use self::mask::Mask;
 use self::stream::{Messages, error_text, ping};
 use self::trace::FailedStep;
-use self::transport::{Body, gone};
+use super::Docker;
+use super::call::encode;
+use super::classify;
+use super::fault::Fault;
+use super::transport::{Body, Transport};
 use crate::engine::event::FailureClass;
 use crate::plan::desired::{BuildSpec, LABEL_BUILD};
 use crate::runtime::{Progress, ProgressSender, RuntimeError};
 
 pub use stream::Deadlines;
-pub use transport::Transport;
 
 /// An image that was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,53 +75,74 @@ impl BuildOptions {
     }
 }
 
-/// Builds an image, tags it, and labels it with the hash of what it was made from. Lines of log go to `progress`,
-/// without the secrets. Dropping the future cancels the build on the engine. Of several platforms, the engine builds its
-/// own.
-///
-/// # Errors
-/// `Build`: a step failed (the end of its log is the detail), the Dockerfile is wrong or needs BuildKit.
-/// `ImageMissing`: a base image cannot be had. `DiskFull`. `Unresolved`: a secret that the Dockerfile asks for is not in
-/// the spec, or an argument holds a secret. `Engine`: it does not answer, or went away.
-pub async fn build_image(
-    transport: &Transport,
-    spec: &BuildSpec,
-    options: BuildOptions,
-    progress: &ProgressSender,
-) -> Result<BuiltImage, RuntimeError> {
-    let source = tokio::fs::read(&spec.dockerfile)
-        .await
-        .map_err(|error| no_dockerfile(spec, &error))?;
-    let source = String::from_utf8_lossy(&source).into_owned();
-    let job = Job {
-        transport,
-        spec,
-        dockerfile: Dockerfile::parse(&source),
-        source,
-        deadlines: options.deadlines,
-        mask: Mask::new(spec.secrets.iter().map(|(_, value)| value.text.as_str())),
-        progress,
-    };
-    job.check()?;
-    let engine = ping(transport, options.deadlines.answer).await?;
-    let classic = options.builder == Builder::Classic
-        || engine.get("Builder-Version").is_some_and(|v| v == "1");
-    if !classic && let Some(image) = buildkit::build(&job).await? {
-        return Ok(image);
+impl Docker {
+    /// Builds an image, tags it, and labels it with the hash of what it was made from. Lines of log go to `progress`,
+    /// without the secrets. Dropping the future cancels the build on the engine. Of several platforms, the engine
+    /// builds its own. `DOCKER_BUILDKIT=0` in the environment asks for the classic builder.
+    ///
+    /// # Errors
+    /// `Build`: a step failed (the end of its log is the detail), the Dockerfile is wrong or needs BuildKit.
+    /// `ImageMissing`: a base image cannot be had. `DiskFull`. `Unresolved`: a secret that the Dockerfile asks for is
+    /// not in the spec, or an argument holds a secret. `Engine`: it does not answer, or went away.
+    pub async fn build(
+        &self,
+        spec: &BuildSpec,
+        progress: Option<&ProgressSender>,
+    ) -> Result<BuiltImage, RuntimeError> {
+        let options = BuildOptions::from_environment(self.inner.environment.get("DOCKER_BUILDKIT"));
+        self.build_with(spec, options, progress).await
     }
-    classic::check(&job, &engine)?;
-    classic::build(&job).await
+
+    /// [`Self::build`] with options of its own.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn build_with(
+        &self,
+        spec: &BuildSpec,
+        options: BuildOptions,
+        progress: Option<&ProgressSender>,
+    ) -> Result<BuiltImage, RuntimeError> {
+        let source = tokio::fs::read(&spec.dockerfile)
+            .await
+            .map_err(|error| no_dockerfile(spec, &error))?;
+        let source = String::from_utf8_lossy(&source).into_owned();
+        let job = Job {
+            docker: self,
+            spec,
+            dockerfile: Dockerfile::parse(&source),
+            source,
+            deadlines: options.deadlines,
+            mask: Mask::new(spec.secrets.iter().map(|(_, value)| value.text.as_str())),
+            progress,
+        };
+        job.check()?;
+        let engine = ping(self, options.deadlines.answer)
+            .await
+            .map_err(|fault| job.fault(&fault))?;
+        let has_none = engine
+            .get("Builder-Version")
+            .is_some_and(|version| version == "1");
+        if options.builder == Builder::Best
+            && !has_none
+            && let Some(image) = buildkit::build(&job).await?
+        {
+            return Ok(image);
+        }
+        classic::check(&job)?;
+        classic::build(&job).await
+    }
 }
 
 /// One build, and what both builders need for it.
 struct Job<'a> {
-    transport: &'a Transport,
+    docker: &'a Docker,
     spec: &'a BuildSpec,
     dockerfile: Dockerfile,
     source: String,
     deadlines: Deadlines,
     mask: Mask,
-    progress: &'a ProgressSender,
+    progress: Option<&'a ProgressSender>,
 }
 
 impl Job<'_> {
@@ -162,44 +186,69 @@ impl Job<'_> {
     }
 
     fn show(&self, text: String, done: u64, total: u64) {
-        // A full queue drops the line: nobody waits for views.
-        let _ = self.progress.try_send(Progress {
-            text: self.mask.apply(text),
-            done,
-            total,
-        });
+        if let Some(progress) = self.progress {
+            // A full queue drops the line: nobody waits for views.
+            let _ = progress.try_send(Progress {
+                text: self.mask.apply(text),
+                done,
+                total,
+            });
+        }
     }
 
     /// Starts the build's own call.
-    async fn post(&self, uri: &str, body: Body) -> Result<Messages, RuntimeError> {
-        let request = Request::builder()
+    async fn post(
+        &self,
+        pairs: &[(&str, String)],
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Result<Messages, RuntimeError> {
+        let query: Vec<String> = pairs
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .collect();
+        let base = Transport::base(&self.docker.inner.address);
+        let mut request = Request::builder()
             .method(Method::POST)
-            .uri(uri)
-            .header("Host", "docker")
-            .header("Content-Type", "application/x-tar")
+            .uri(format!("{base}/build?{}", query.join("&")))
+            .header("Content-Type", "application/x-tar");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
             .body(body)
-            .map_err(|error| gone(&error))?;
-        let answer = self.answer(request).await?;
-        if answer.response.status() != StatusCode::OK {
-            let text = error_text(answer.response.into_body(), self.deadlines.answer).await;
+            .map_err(|error| self.fault(&Fault::Nonsense(error.to_string())))?;
+        let answer = self
+            .answer(request)
+            .await
+            .map_err(|fault| self.fault(&fault))?;
+        if answer.status() != StatusCode::OK {
+            let text = error_text(answer.into_body(), self.deadlines.answer).await;
             return Err(self.failed(&text, None));
         }
-        Ok(Messages::new(
-            answer,
-            self.transport.clone(),
-            self.deadlines,
-        ))
+        Ok(Messages::new(answer, self.docker.clone(), self.deadlines))
     }
 
     /// The engine's first word comes when the first step begins, or, from the classic builder, after the whole context.
-    async fn answer(&self, request: Request<Body>) -> Result<transport::Answer, RuntimeError> {
-        let mut answer = std::pin::pin!(self.transport.send(request, self.deadlines.answer));
+    async fn answer(&self, request: Request<Body>) -> Result<http::Response<Incoming>, Fault> {
+        let mut answer = std::pin::pin!(self.docker.inner.transport.send(request));
         loop {
             match tokio::time::timeout(self.deadlines.silence, &mut answer).await {
-                Ok(answer) => return answer,
-                Err(_) => drop(ping(self.transport, self.deadlines.answer).await?),
+                Ok(answer) => return answer.map_err(Fault::from),
+                Err(_) => ping(self.docker, self.deadlines.answer).await.map(drop)?,
             }
         }
+    }
+
+    /// The engine did not do its part.
+    fn fault(&self, fault: &Fault) -> RuntimeError {
+        classify::failure(&format!("build image {}", self.spec.tag), fault)
+    }
+
+    fn no_result(&self) -> RuntimeError {
+        self.fault(&Fault::Connection(
+            "it ended the build without a result".to_owned(),
+        ))
     }
 
     fn failed(&self, message: &str, step: Option<FailedStep>) -> RuntimeError {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bollard_buildkit_proto::moby::buildkit::v1::StatusResponse;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
-use http::{Method, Request};
+use http::{HeaderMap, Method, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use prost::Message as _;
@@ -14,8 +14,8 @@ use serde::Deserialize;
 use tokio_util::codec::{FramedRead, LinesCodec};
 use tokio_util::io::StreamReader;
 
-use super::transport::{Answer, Transport, empty, gone};
-use crate::runtime::RuntimeError;
+use crate::runtime::docker::Docker;
+use crate::runtime::docker::fault::Fault;
 
 /// A line holds a chunk of a log at most, in base64.
 const LONGEST: usize = 32 << 20;
@@ -89,13 +89,11 @@ pub(super) fn parse(line: &str) -> Option<Message> {
 
 type Lines = std::pin::Pin<Box<dyn Stream<Item = io::Result<String>> + Send>>;
 
-/// The messages of a build, as long as the engine lives.
+/// The messages of a build, as long as the engine lives. Dropping it closes the connection, and the engine stops.
 pub(super) struct Messages {
     lines: Lines,
-    transport: Transport,
+    docker: Docker,
     deadlines: Deadlines,
-    /// The connection ends with this.
-    _answer: Box<dyn Send>,
 }
 
 /// How long to wait.
@@ -117,64 +115,50 @@ impl Default for Deadlines {
 }
 
 impl Messages {
-    pub(super) fn new(answer: Answer, transport: Transport, deadlines: Deadlines) -> Self {
-        let (response, connection) = answer.into_parts();
-        let chunks = response
+    pub(super) fn new(answer: Response<Incoming>, docker: Docker, deadlines: Deadlines) -> Self {
+        let chunks = answer
             .into_body()
             .into_data_stream()
             .map_err(io::Error::other);
-        let lines = FramedRead::new(
-            StreamReader::new(chunks),
-            LinesCodec::new_with_max_length(LONGEST),
-        );
-        let lines = Box::pin(lines.map_err(io::Error::other));
+        let codec = LinesCodec::new_with_max_length(LONGEST);
+        let lines = FramedRead::new(StreamReader::new(chunks), codec).map_err(io::Error::other);
         Self {
-            lines,
-            transport,
+            lines: Box::pin(lines),
+            docker,
             deadlines,
-            _answer: Box::new(connection),
         }
     }
 
     /// The next message; `None` at the end.
     ///
     /// # Errors
-    /// Class `Engine`: the connection broke, or the engine neither says anything nor answers.
-    pub(super) async fn next(&mut self) -> Result<Option<Message>, RuntimeError> {
+    /// The connection broke, or the engine neither says anything nor answers.
+    pub(super) async fn next(&mut self) -> Result<Option<Message>, Fault> {
         loop {
             match tokio::time::timeout(self.deadlines.silence, self.lines.next()).await {
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(error))) => return Err(gone(&error)),
+                Ok(Some(Err(error))) => return Err(Fault::Connection(error.to_string())),
                 Ok(Some(Ok(line))) => {
                     if let Some(message) = parse(&line) {
                         return Ok(Some(message));
                     }
                 }
                 // A step may be silent for long; an engine that does not answer is gone.
-                Err(_) => drop(ping(&self.transport, self.deadlines.answer).await?),
+                Err(_) => ping(&self.docker, self.deadlines.answer).await.map(drop)?,
             }
         }
     }
 }
 
 /// Asks whether the engine is there: the headers of its answer.
-pub(super) async fn ping(
-    transport: &Transport,
-    within: Duration,
-) -> Result<http::HeaderMap, RuntimeError> {
-    let request = Request::builder()
-        .method(Method::GET)
-        .uri("/_ping")
-        .header("Host", "docker")
-        .body(empty())
-        .map_err(|error| gone(&error))?;
-    let answer = tokio::time::timeout(within, transport.send(request, within))
-        .await
-        .map_err(|_| gone(&"no answer in time"))??;
-    Ok(answer.response.headers().clone())
+pub(super) async fn ping(docker: &Docker, within: Duration) -> Result<HeaderMap, Fault> {
+    let response = docker
+        .raw(Method::GET, "/_ping", &[], Bytes::new(), within)
+        .await?;
+    Ok(response.headers().clone())
 }
 
-/// The message of an answer that is an error.
+/// The words of an answer that is an error.
 pub(super) async fn error_text(body: Incoming, within: Duration) -> String {
     #[derive(Deserialize)]
     struct Body {

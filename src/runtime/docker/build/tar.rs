@@ -9,12 +9,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::StreamBody;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::transport::Body;
+use crate::runtime::docker::transport::Body;
 use crate::watch::context::{Entry, Filter, Kind, read_ignore_rules, walk};
 
 const CHUNK: usize = 64 << 10;
@@ -84,7 +84,7 @@ impl Context {
             }
         });
         let frames = ReceiverStream::new(queue).map(|chunk| chunk.map(hyper::body::Frame::data));
-        StreamBody::new(frames).boxed_unsync()
+        Body::Right(StreamBody::new(Box::pin(frames)))
     }
 
     fn write(&self, output: impl Write) -> io::Result<()> {

@@ -6,6 +6,8 @@ use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexS
 
 /// Lines that are kept of each step, for the case that it fails.
 const TAIL: usize = 20;
+/// Number of a step's second stream.
+const STDERR: i64 = 2;
 /// A longer line is cut.
 const LONGEST: usize = 4 << 10;
 
@@ -55,7 +57,7 @@ impl Trace {
         }
         for log in &message.logs {
             let step = self.step(&log.vertex);
-            texts.extend(step.log.push(&log.msg));
+            texts.extend(step.log.push(log.stream == STDERR, &log.msg));
         }
         let (done, total) = self.counts();
         texts
@@ -140,28 +142,31 @@ fn transfer(status: &VertexStatus) -> Option<String> {
 /// Bytes in, lines out; remembers the last ones.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    partial: Vec<u8>,
+    /// Unfinished lines of both streams, which come in pieces of their own.
+    partial: [Vec<u8>; 2],
     tail: VecDeque<String>,
 }
 
 impl Log {
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<String> {
+    pub(super) fn push(&mut self, error: bool, bytes: &[u8]) -> Vec<String> {
+        let stream = usize::from(error);
         let mut lines = Vec::new();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.partial.extend_from_slice(part);
-            if part.ends_with(b"\n") || self.partial.len() > LONGEST {
-                lines.extend(self.line());
+            self.partial[stream].extend_from_slice(part);
+            if part.ends_with(b"\n") || self.partial[stream].len() > LONGEST {
+                lines.extend(self.line(stream));
             }
         }
         lines
     }
 
-    fn line(&mut self) -> Option<String> {
-        let bytes = std::mem::take(&mut self.partial);
+    fn line(&mut self, stream: usize) -> Option<String> {
+        let bytes = std::mem::take(&mut self.partial[stream]);
         let text = String::from_utf8_lossy(&bytes);
         // A progress bar draws over itself: what it drew last counts.
         let text = text.trim_end().rsplit('\r').next().unwrap_or_default();
-        let text: String = console::strip_ansi_codes(text)
+        let text = console::strip_ansi_codes(text);
+        let text: String = text
             .chars()
             .filter(|c| !c.is_control() || *c == '\t')
             .collect();
@@ -176,7 +181,7 @@ impl Log {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.partial.is_empty() && self.tail.is_empty()
+        self.tail.is_empty() && self.partial.iter().all(Vec::is_empty)
     }
 
     /// Forgets what was before: another step begins.
@@ -184,9 +189,10 @@ impl Log {
         *self = Self::default();
     }
 
-    /// The last lines, an unfinished one among them.
+    /// The last lines, unfinished ones among them.
     pub(super) fn finish(&mut self) -> Vec<String> {
-        self.line();
+        self.line(0);
+        self.line(1);
         self.tail.iter().cloned().collect()
     }
 }

@@ -107,15 +107,12 @@ fn filter(folder: &camino::Utf8Path, wanted: Wanted) -> Result<Filter, Status> {
     let invalid = |error| Status::invalid_argument(format!("{error}"));
     let mut include = wanted.include;
     let mut restricted = !include.is_empty();
-    if !wanted.follow.is_empty() {
-        match follow::follow(folder.as_std_path(), &wanted.follow) {
-            // The root itself is wanted: nothing restricts.
-            None => {}
-            Some(paths) => {
-                include.extend(paths);
-                restricted = true;
-            }
-        }
+    if !wanted.follow.is_empty()
+        && let Some(paths) = follow::follow(folder.as_std_path(), &wanted.follow)
+    {
+        include.extend(paths);
+        // The root itself is wanted: nothing restricts.
+        restricted = !include.iter().any(|path| path == ".");
     }
     let include = restricted
         .then(|| Patterns::new(include))

@@ -2,6 +2,7 @@
 //! secrets by gRPC. Protocol: <https://github.com/moby/buildkit/tree/master/session>, over `POST /session` of the
 //! Docker Engine, upgraded to h2c.
 
+mod auth;
 mod files;
 mod follow;
 mod health;
@@ -13,22 +14,25 @@ use std::time::Duration;
 
 use bollard_buildkit_proto::health::health_server::HealthServer;
 use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
+use bollard_buildkit_proto::moby::filesync::v1::auth_server::AuthServer;
 use bollard_buildkit_proto::moby::filesync::v1::file_sync_server::FileSyncServer;
+use bytes::Bytes;
 use camino::Utf8PathBuf;
-use http::{Method, Request, StatusCode};
+use http::Method;
 use hyper_util::service::TowerToHyperService;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
-use super::transport::{Transport, empty, gone};
-use crate::engine::event::FailureClass;
-use crate::runtime::RuntimeError;
+use crate::runtime::Environment;
+use crate::runtime::docker::Docker;
+use crate::runtime::docker::fault::Fault;
 
 pub(super) use files::Sent;
 
 /// The methods that the engine may call; it asks for no others.
-const METHODS: [&str; 3] = [
+const METHODS: [&str; 4] = [
+    "/moby.filesync.v1.Auth/Credentials",
     "/moby.filesync.v1.FileSync/DiffCopy",
     "/moby.buildkit.secrets.v1.Secrets/GetSecret",
     "/grpc.health.v1.Health/Check",
@@ -43,6 +47,8 @@ pub(super) struct Offer {
     /// Absolute: where the Dockerfile lies.
     pub dockerfile_folder: Utf8PathBuf,
     pub secrets: Vec<(String, Vec<u8>)>,
+    /// Where the credentials of registries are found.
+    pub environment: Environment,
 }
 
 /// A served session. Dropping it ends it and everything that works for it.
@@ -53,61 +59,32 @@ pub(super) struct Session {
     stop: DropGuard,
 }
 
-/// Why there is no session.
-pub(super) enum NoSession {
-    /// The engine knows no sessions: it has no BuildKit.
-    Unknown,
-    Failed(RuntimeError),
-}
-
 impl Session {
     /// Opens a session and serves `offer` on it.
+    ///
+    /// # Errors
+    /// A fault with status 404, 405 or 501: the engine knows no sessions.
     pub(super) async fn open(
-        transport: &Transport,
+        docker: &Docker,
         offer: Offer,
         within: Duration,
-    ) -> Result<Self, NoSession> {
+    ) -> Result<Self, Fault> {
         let id = random_id();
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri("/session")
-            .header("Host", "docker")
-            .header("Connection", "Upgrade")
-            .header("Upgrade", "h2c")
-            .header("X-Docker-Expose-Session-Uuid", &id)
-            .header("X-Docker-Expose-Session-Name", "dev")
-            .header(
-                "X-Docker-Expose-Session-Sharedkey",
-                shared_key(&offer.context),
-            );
-        for method in METHODS {
-            request = request.header("X-Docker-Expose-Session-Grpc-Method", method);
-        }
-        let request = request
-            .body(empty())
-            .map_err(|error| NoSession::Failed(gone(&error)))?;
-        let answer = tokio::time::timeout(within, transport.send(request, within))
+        let key = shared_key(&offer.context);
+        let mut headers = vec![
+            ("Connection", "Upgrade"),
+            ("Upgrade", "h2c"),
+            ("X-Docker-Expose-Session-Uuid", id.as_str()),
+            ("X-Docker-Expose-Session-Name", "dev"),
+            ("X-Docker-Expose-Session-Sharedkey", key.as_str()),
+        ];
+        headers.extend(METHODS.map(|method| ("X-Docker-Expose-Session-Grpc-Method", method)));
+        let response = docker
+            .raw(Method::POST, "/session", &headers, Bytes::new(), within)
+            .await?;
+        let upgraded = tokio::time::timeout(within, hyper::upgrade::on(response))
             .await
-            .map_err(|_| NoSession::Failed(gone(&"no answer in time")))?
-            .map_err(NoSession::Failed)?;
-        match answer.response.status() {
-            StatusCode::SWITCHING_PROTOCOLS => {}
-            StatusCode::NOT_FOUND
-            | StatusCode::METHOD_NOT_ALLOWED
-            | StatusCode::NOT_IMPLEMENTED => {
-                return Err(NoSession::Unknown);
-            }
-            status => {
-                let message = format!("the engine refused a build session: {status}");
-                return Err(NoSession::Failed(RuntimeError::new(
-                    FailureClass::Engine,
-                    message,
-                )));
-            }
-        }
-        let upgraded = hyper::upgrade::on(answer.response)
-            .await
-            .map_err(|error| NoSession::Failed(gone(&error)))?;
+            .map_err(|_| Fault::Late)??;
 
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
@@ -153,6 +130,9 @@ fn services(offer: Offer, sent: &Arc<Sent>, work: &Work) -> Services {
     };
     let routes = Routes::new(FileSyncServer::new(files))
         .add_service(SecretsServer::new(secrets))
+        .add_service(AuthServer::new(auth::Auth {
+            environment: offer.environment,
+        }))
         .add_service(HealthServer::new(health::Alive));
     TowerToHyperService::new(routes)
 }
