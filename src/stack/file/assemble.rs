@@ -11,7 +11,7 @@ use super::service::{self, Read};
 use super::sink::Finding;
 use super::tree::{Entry, Node, Table, Value};
 use super::{kubernetes, references, secrets, volumes};
-use crate::stack::{Mount, Network, Service, Stack};
+use crate::stack::{Mount, Service, Stack};
 
 /// A stack that is whole only if the reader's sink has no errors.
 pub(super) fn assemble(reader: &mut Reader<'_>, root: &Table, name: Option<&str>) -> Stack {
@@ -115,10 +115,7 @@ fn implied(stack: &mut Stack) {
             }
         }
         if service.networks.iter().any(|network| network == "default") {
-            stack
-                .networks
-                .entry("default".to_owned())
-                .or_insert_with(Network::default);
+            stack.networks.entry("default".to_owned()).or_default();
         }
     }
 }

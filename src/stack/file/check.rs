@@ -125,6 +125,25 @@ pub(super) fn value(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
                 value(node, kind, name, sink);
             }
         }
+        (Kind::List(item), Value::Array(items)) => {
+            items.iter().for_each(|node| value(node, item, name, sink))
+        }
+        (Kind::Table(shape), Value::Table(found)) => {
+            let what = format!("`{name}`");
+            table(found, shape, &what, sink);
+            required(node, shape, &what, sink);
+        }
+        (Kind::Map { keys, noun, value }, Value::Table(found)) => {
+            for entry in &found.entries {
+                map_entry(entry, keys, noun, value, sink);
+            }
+        }
+        _ => scalar(node, kind, name, sink),
+    }
+}
+
+fn scalar(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
+    match (kind, &node.value) {
         (Kind::Text(format), Value::Text(text)) => {
             if let Err(help) = (format.check)(text) {
                 let message = format!("`{name}` cannot be {}", shown(text));
@@ -159,19 +178,6 @@ pub(super) fn value(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
             };
             if !(number > 0.0 && number <= *max) {
                 out_of_range(node, kind, name, false, sink);
-            }
-        }
-        (Kind::List(item), Value::Array(items)) => {
-            items.iter().for_each(|node| value(node, item, name, sink))
-        }
-        (Kind::Table(shape), Value::Table(found)) => {
-            let what = format!("`{name}`");
-            table(found, shape, &what, sink);
-            required(node, shape, &what, sink);
-        }
-        (Kind::Map { keys, noun, value }, Value::Table(found)) => {
-            for entry in &found.entries {
-                map_entry(entry, keys, noun, value, sink);
             }
         }
         _ => {}

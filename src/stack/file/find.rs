@@ -16,8 +16,8 @@ const COMPOSE: &[&str] = &[
     "docker-compose.yaml",
     "docker-compose.yml",
 ];
-/// A thousand services take a third of a megabyte.
-const MAX_BYTES: u64 = 4 << 20;
+/// A thousand services take a third of this, and the worst text of this size is still told within a second.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The folder of the stack and its layers, the lowest first.
 ///
@@ -47,7 +47,7 @@ pub(super) fn layers(request: &LoadRequest) -> Result<(Utf8PathBuf, Vec<Layer>),
         }
     }
     let local = dir.join(format!("{stem}.local.toml"));
-    if local.exists() && !paths.contains(&local) {
+    if is_there(&local) && !paths.contains(&local) {
         paths.push(local);
     }
     let mut layers = Vec::new();
@@ -69,7 +69,7 @@ pub(super) fn layers(request: &LoadRequest) -> Result<(Utf8PathBuf, Vec<Layer>),
 /// What `--file` names.
 fn named(path: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
     let name = path.file_name().unwrap_or_default();
-    if !path.exists() {
+    if !is_there(path) {
         let diagnostic = Diagnostic::error(Code::NotFound, format!("there is no file {path}"));
         return Err(LoadError::one(diagnostic.with_help(
             "`--file` takes the path of a stack file such as dev.toml",
@@ -86,7 +86,7 @@ fn search(start: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
     if let Some(found) = start
         .ancestors()
         .map(|dir| dir.join(FILE))
-        .find(|path| path.exists())
+        .find(|path| is_there(path))
     {
         return Ok(found);
     }
@@ -109,6 +109,11 @@ fn compose(path: &Utf8Path) -> Diagnostic {
     .with_help("write its services into a dev.toml beside it, as `[services.NAME]` tables")
 }
 
+/// Also a link that leads nowhere: that is told, and not passed over for a file further up.
+fn is_there(path: &Utf8Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
 /// With links followed: one checkout is one stack, by whatever path one comes to it.
 fn canonical(path: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
     path.canonicalize_utf8()
@@ -121,7 +126,7 @@ fn overlay(dir: &Utf8Path, stem: &str, env: &str) -> Result<Utf8PathBuf, Diagnos
         && env
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    if is_name && path.exists() {
+    if is_name && is_there(&path) {
         return Ok(path);
     }
     let known = environments(dir, stem);
@@ -189,7 +194,7 @@ fn read(path: &Utf8Path) -> Result<Vec<u8>, Box<Diagnostic>> {
     if bytes.len() as u64 > MAX_BYTES {
         let size = kind.len().max(MAX_BYTES + 1);
         let message =
-            format!("{path} has {size} bytes; a stack file has at most {MAX_BYTES} (4 MiB)");
+            format!("{path} has {size} bytes; a stack file has at most {MAX_BYTES} (1 MiB)");
         return Err(Box::new(
             Diagnostic::error(Code::TooLarge, message).with_help("is it the right file?"),
         ));

@@ -52,6 +52,14 @@ pub(super) static SIZE: Format = Format {
     check: |text| size(text).map(|_| ()),
 };
 
+/// Kubernetes reads its own quantities, in which `M` is clear.
+pub(super) static QUANTITY: Format = Format {
+    expected: "a quantity such as \"250m\" or \"10Gi\"",
+    code: Code::BadSize,
+    pattern: "^[0-9]+(\\.[0-9]+)?(m|k|[KMGTPE]i?)?$",
+    check: quantity,
+};
+
 pub(super) static SIGNAL: Format = Format {
     expected: "a signal such as \"TERM\"",
     code: Code::BadSignal,
@@ -290,6 +298,25 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     number
         .checked_mul(factor)
         .ok_or_else(|| "write a size that a machine can have".to_owned())
+}
+
+fn quantity(text: &str) -> Result<(), String> {
+    const UNITS: &[&str] = &[
+        "", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
+    ];
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let good = match number.split_once('.') {
+        Some((whole, part)) => digits(whole) && digits(part),
+        None => digits(number),
+    };
+    match good && UNITS.contains(&&text[number.len()..]) {
+        true => Ok(()),
+        false => Err(
+            "write a number as Kubernetes reads it, such as \"250m\", \"512Mi\" or \"10Gi\""
+                .to_owned(),
+        ),
+    }
 }
 
 const SIGNALS: &[&str] = &[

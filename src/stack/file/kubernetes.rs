@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Code;
-use super::formats::{HTTP_PATH, KEY, PROJECT, SIZE};
+use super::formats::{HTTP_PATH, KEY, PROJECT, QUANTITY, VARIABLE};
 use super::ports::Ports;
 use super::reader::Reader;
 use super::shape::{Kind, ONE_OR_MORE, Shape, TEXT, key};
@@ -13,11 +13,11 @@ use crate::stack::{Expose, Kubernetes, Resources, Scale, StackKubernetes};
 
 const REPLICAS: Kind = Kind::Integer { min: 1, max: 1000 };
 const PERCENT: Kind = Kind::Integer { min: 1, max: 1000 };
-/// Kubernetes reads its own quantities: "250m", "512Mi", 2.
+/// Also names such as `nvidia.com/gpu`.
 const QUANTITIES: Kind = Kind::Map {
-    keys: &KEY,
+    keys: &VARIABLE,
     noun: "resource",
-    value: &Kind::Template,
+    value: &Kind::Either(&[Kind::Text(&QUANTITY), Kind::Number { max: 1e15 }]),
 };
 
 pub(super) static STACK: Shape = Shape {
@@ -93,7 +93,7 @@ static SERVICE: Shape = Shape {
     keys: &[
         key(
             "storage",
-            Kind::Text(&SIZE),
+            Kind::Text(&QUANTITY),
             "Size of the volume claim, such as \"10Gi\".",
         ),
         key(

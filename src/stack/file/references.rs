@@ -101,10 +101,26 @@ fn output(
         return;
     };
     let target = target.unwrap_or(&mention.from);
-    let (code, message) = match &problem {
-        Unresolved::NotPublished { .. } | Unresolved::NoNetwork { .. } => {
-            (Code::Unreachable, problem.to_string())
+    unresolved(reader, mention, (target, path, text), &problem);
+}
+
+fn unresolved(
+    reader: &mut Reader<'_>,
+    mention: &Mention,
+    (target, path, text): (&str, &[String], &str),
+    problem: &Unresolved,
+) {
+    let (code, message) = match problem {
+        Unresolved::NotPublished { service, port, .. } => {
+            let why = format!(
+                "port `{port}` of `{service}` is not published, so nothing on the host can reach it"
+            );
+            (Code::Unreachable, format!("`{text}`: {why}"))
         }
+        Unresolved::NoNetwork { asker, service, .. } => (
+            Code::Unreachable,
+            format!("`{text}`: `{asker}` and `{service}` share no network"),
+        ),
         Unresolved::NoOutput { .. } => (
             Code::UnknownOutput,
             format!("service `{target}` has no output `{}`", path.join(".")),

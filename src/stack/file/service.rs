@@ -28,17 +28,35 @@ pub(super) fn service(reader: &mut Reader<'_>, entry: &Entry, project: &str) -> 
     let unclear = node.get("preset").is_some() && preset.is_none();
     let source = source(reader, entry, preset.as_ref()).filter(|_| !unclear);
     conflicts(reader, node);
-    let base = preset.unwrap_or_else(no_preset);
+    // Everything else is read although the source is unclear, so that all errors show at once.
+    let read = rest(
+        reader,
+        entry,
+        source.as_ref(),
+        preset.unwrap_or_else(no_preset),
+    );
+    source.map(|source| Read {
+        service: Service {
+            source,
+            ..read.service
+        },
+        ..read
+    })
+}
 
+/// All but the source, laid over what the preset gives.
+fn rest(
+    reader: &mut Reader<'_>,
+    entry: &Entry,
+    source: Option<&Source>,
+    base: PresetService,
+) -> Read {
+    let node = &entry.node;
     let ports = ports::ports(reader, node.get("ports"), &base.ports);
     let needs = needs::needs(reader, node.get("needs"));
     let role = process::role(node.get("job"));
     let host_network = node.get("network").and_then(Node::text) == Some("host");
     let env = env::env(reader, node, base.env);
-    // Everything else is read although the source is unclear, so that all errors show at once.
-    let known = source
-        .clone()
-        .unwrap_or_else(|| Source::Image(String::new()));
     let service = Service {
         name: entry.key.clone(),
         preset: node.text_of("preset"),
@@ -63,9 +81,9 @@ pub(super) fn service(reader: &mut Reader<'_>, entry: &Entry, project: &str) -> 
         provision: base.provision,
         outputs: outputs(reader, node.get("outputs"), base.outputs),
         databases: node.texts_of("databases"),
-        watch: watch::watch(reader, node.get("watch"), &known),
+        watch: watch::watch(reader, node.get("watch"), source),
         mounts: volumes::mounts(reader, node.get("volumes"), base.mounts),
-        networks: networks(reader, node, host_network, &known),
+        networks: networks(reader, node, host_network, source),
         host_network,
         host_pid: node.get("pid").and_then(Node::text) == Some("host"),
         restart: process::restart(node.get("restart"), &role),
@@ -78,19 +96,18 @@ pub(super) fn service(reader: &mut Reader<'_>, entry: &Entry, project: &str) -> 
         promote: promote::promote(reader, node.get("promote")),
         kubernetes: kubernetes::service(reader, node.get("kubernetes"), &ports),
         role,
-        source: known,
+        source: Source::Image(String::new()),
         main_port: ports.main,
         ports: ports.by_name,
     };
-    source?;
-    Some(Read {
+    Read {
         service,
         port_spans: ports.spans,
         need_spans: needs
             .into_iter()
             .map(|(name, (_, span))| (name, span))
             .collect(),
-    })
+    }
 }
 
 fn no_preset() -> PresetService {
@@ -149,8 +166,15 @@ fn source(
                 finding = finding.at(entry.key_span, format!("`{}`", entry.key));
             }
             let layered = given.iter().any(|entry| entry.key_span.layer > 0);
+            let lower = given
+                .iter()
+                .min_by_key(|entry| entry.key_span.layer)
+                .map_or(*first, |entry| entry.key.as_str());
             reader.report(match layered {
-                true => finding.help(format!("take one of them away in a layer with `{first} = false`")),
+                true => finding.help(format!("take the lower one away in the layer above: `{lower} = false`")),
+                false if names[..2] == ["image", "build"] => {
+                    finding.help("keep one of them; to name the image that is built: build = { image = \"…\" }")
+                }
                 false => finding.help("keep one of them; only beside `preset`, `image` or `build` replaces the preset's image"),
             });
             None
@@ -221,9 +245,9 @@ fn networks(
     reader: &mut Reader<'_>,
     node: &Node,
     host_network: bool,
-    source: &Source,
+    source: Option<&Source>,
 ) -> Vec<String> {
-    if host_network || matches!(source, Source::Run(_)) {
+    if host_network || matches!(source, Some(Source::Run(_))) {
         return Vec::new();
     }
     let Some(list) = node.get("networks") else {

@@ -108,6 +108,10 @@ impl Kind {
                 let more = if shape.keys.len() > 4 { ", …" } else { "" };
                 format!("a table {{ {}{more} }}", keys.join(", "))
             }
+            Self::Map { noun: "port", .. } => "a table such as { http = 8000 }".to_owned(),
+            Self::Map {
+                noun: "variable", ..
+            } => "a table such as { NAME = \"value\" }".to_owned(),
             Self::Map { noun, .. } => format!("a table of {noun}s"),
             Self::Either(kinds) => kinds
                 .iter()

@@ -158,10 +158,10 @@ pub(super) fn nearest<'a>(
     }
     let limit = (word.chars().count() / 3).max(1);
     let close = candidates.into_iter().filter_map(|candidate| {
-        let distance = strsim::damerau_levenshtein(&word, &candidate.to_lowercase());
-        let prefix = word.len() >= 3
-            && (candidate.starts_with(&word)
-                || word.starts_with(candidate) && candidate.len() >= 3);
+        let lower = candidate.to_lowercase();
+        let distance = strsim::damerau_levenshtein(&word, &lower);
+        let prefix = word.len().min(lower.len()) >= 3
+            && (lower.starts_with(&word) || word.starts_with(&lower));
         (distance <= limit || prefix).then_some((distance, candidate))
     });
     close

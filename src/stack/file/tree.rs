@@ -192,13 +192,14 @@ impl Node {
             .collect()
     }
 
-    /// `a boolean`
+    /// `a list`, as errors say it.
     pub fn type_name(&self) -> &'static str {
         match self.value {
             Value::Text(_) => "text",
             Value::Integer(_) => "an integer",
             Value::Float(_) => "a number",
-            Value::Boolean(_) => "a boolean",
+            Value::Boolean(true) => "true",
+            Value::Boolean(false) => "false",
             Value::Datetime => "a date",
             Value::Array(_) => "a list",
             Value::Table(_) => "a table",

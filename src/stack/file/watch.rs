@@ -60,7 +60,7 @@ pub(super) const KIND: Kind = Kind::List(&Kind::Table(&RULE));
 pub(super) fn watch(
     reader: &mut Reader<'_>,
     node: Option<&Node>,
-    source: &Source,
+    source: Option<&Source>,
 ) -> Vec<WatchRule> {
     let Some(Value::Array(items)) = node.map(|node| &node.value) else {
         return Vec::new();
@@ -71,7 +71,7 @@ pub(super) fn watch(
         .collect()
 }
 
-fn rule(reader: &mut Reader<'_>, node: &Node, source: &Source) -> Option<WatchRule> {
+fn rule(reader: &mut Reader<'_>, node: &Node, source: Option<&Source>) -> Option<WatchRule> {
     let action = match node.text_of("sync") {
         Some(target) => WatchAction::Sync {
             target,
@@ -141,16 +141,16 @@ fn without_sync(reader: &mut Reader<'_>, node: &Node) -> Option<WatchAction> {
 }
 
 /// What a rule asks for that its service cannot do.
-fn effect(reader: &mut Reader<'_>, node: &Node, action: &WatchAction, source: &Source) {
+fn effect(reader: &mut Reader<'_>, node: &Node, action: &WatchAction, source: Option<&Source>) {
     let service = reader.service.clone();
     match (action, source) {
-        (WatchAction::Sync { .. }, Source::Run(_)) => {
+        (WatchAction::Sync { .. }, Some(Source::Run(_))) => {
             let span = node.get("sync").unwrap_or(node).span;
             let message = format!("`{service}` runs on the host and reads the files themselves");
             let finding = Finding::new(Code::Conflict, message).at(span, "nothing to sync");
             reader.report(finding.help("leave out `sync`, or write then = \"restart\""));
         }
-        (WatchAction::Rebuild, Source::Image(_) | Source::Run(_)) => {
+        (WatchAction::Rebuild, Some(Source::Image(_) | Source::Run(_))) => {
             let message = format!("`{service}` is not built, so \"rebuild\" does nothing");
             let finding = Finding::new(Code::NoEffect, message)
                 .at(node.span, "no effect")

@@ -1,0 +1,306 @@
+//! What people are told. One snapshot for each code, rendered as a terminal shows it, and finer points below.
+
+use super::super::{CODES, Code};
+use super::{errors, read};
+use crate::stack::file::render;
+
+/// Renders what is wrong with the layers; every finding must have the code, so that each snapshot is about one thing.
+fn told(code: Code, files: &[(&str, &str)]) {
+    let error = read(files).unwrap_err();
+    let codes: Vec<Code> = error.diagnostics.iter().map(|d| d.code()).collect();
+    assert!(codes.iter().all(|found| *found == code), "{codes:?}");
+    insta::assert_snapshot!(name(code), render(&error, false, 100));
+}
+
+fn name(code: Code) -> &'static str {
+    code.as_str().trim_start_matches("dev::stack::")
+}
+
+const DB: &str = "[services.db]\npreset = \"postgres:16\"\n";
+
+#[test]
+fn tables_and_types() {
+    told(
+        Code::Syntax,
+        &[(
+            "dev.toml",
+            "[services.a\nimage = \"x\"\n\n[services.b]\nimage = x:1\n",
+        )],
+    );
+    told(
+        Code::UnknownKey,
+        &[(
+            "dev.toml",
+            "[services.a]\nimage = \"x\"\ncomand = [\"x\"]\ndepends_on = [\"b\"]\ncolour = \"red\"\nready = { htp = \"/\", log = \"x\" }\n\n\
+         [service.b]\nimage = \"y\"\n",
+        )],
+    );
+    told(
+        Code::WrongType,
+        &[(
+            "dev.toml",
+            "[services.a]\nimage = 7\nenv = { DEBUG = true }\nports = [8000]\nneeds = { b = [] }\nreplicas = \"two\"\nready = true\n\
+         [services.b]\nimage = \"x\"\nlimits = 3\n",
+        )],
+    );
+    told(
+        Code::MissingKey,
+        &[(
+            "dev.toml",
+            "[secrets]\nA = {}\n[services.a]\nimage = \"x\"\nready = { within = \"1m\" }\nalive = { http = \"/\" }\n\
+         watch = [{ sync = \"/x\" }, { paths = \"app\" }]\nports = { http = { publish = false } }\nkubernetes = { scale = { min = 1 } }\n",
+        )],
+    );
+    told(
+        Code::Conflict,
+        &[(
+            "dev.toml",
+            "[secrets]\nA = { env = \"A\", generate = 32 }\n[services.a]\nrun = \"x\"\nvolumes = [\"data:/data\"]\n\
+         [services.b]\nimage = \"x\"\ndatabases = [\"x\"]\nnetwork = \"host\"\nnetworks = [\"default\"]\nready = { log = \"x\", tcp = 80 }\n\
+         watch = [{ paths = \"app\", sync = \"/app\", then = \"rebuild\" }]\n",
+        )],
+    );
+}
+
+#[test]
+fn values() {
+    told(
+        Code::BadValue,
+        &[(
+            "dev.toml",
+            "[services.a]\nimage = \"x:${TAG}\"\nrestart = \"allways\"\nready = { http = \"health\" }\nports = { http = 80 }\n\
+         alive = { log = \"(\" }\nvolumes = [\"conf:conf\"]\nlimits = { cpu = 0 }\nreplicas = -1\njob = { schedule = \"daily\" }\n",
+        )],
+    );
+    told(
+        Code::BadDuration,
+        &[(
+            "dev.toml",
+            "[services.a]\nimage = \"x\"\nstop = { grace = \"10\" }\nready = { tcp = 80, every = \"0s\", within = \"2 min\" }\n",
+        )],
+    );
+    told(
+        Code::BadSize,
+        &[(
+            "dev.toml",
+            "[services.a]\nimage = \"x\"\nlimits = { memory = \"512m\", log = \"lots\" }\nkubernetes = { storage = \"10\u{a0}Gi\" }\n",
+        )],
+    );
+    told(
+        Code::BadSignal,
+        &[(
+            "dev.toml",
+            "[services.a]\nimage = \"x\"\nstop = { signal = \"SIGTEMR\" }\n",
+        )],
+    );
+    told(
+        Code::BadPort,
+        &[(
+            "dev.toml",
+            "[services.a]\nimage = \"x\"\nports = { a = 0, b = \"80:70000\", c = \"localhost:80:80\", d = { port = 99999 }, e = \"80-90:80\" }\n",
+        )],
+    );
+    told(
+        Code::BadName,
+        &[(
+            "dev.toml",
+            "name = \"Gold Platform\"\n[services.Api]\nimage = \"x\"\n[services.self]\nimage = \"x\"\n",
+        )],
+    );
+    told(
+        Code::BadTemplate,
+        &[(
+            "dev.toml",
+            "[services.a]\nimage = \"x\"\nenv = { A = \"x ${HOME} y\", B = \"${db.url\", C = '${git:tag}', D = \"a\\tb ${}\" }\n",
+        )],
+    );
+}
+
+#[test]
+fn names_that_are_not_there() {
+    let text = format!(
+        "{DB}[services.api]\nimage = \"x\"\nneeds = [\"bd\", \"queue\"]\nenv = {{ URL = \"${{database.url}}\" }}\n"
+    );
+    told(Code::UnknownService, &[("dev.toml", &text)]);
+    let text = format!(
+        "{DB}databases = [\"auth\"]\n[services.api]\nimage = \"x\"\nenv = {{ URL = \"${{db.auht.url}}\", A = \"${{db.uri}}\", B = \"${{self.url}}\" }}\n"
+    );
+    told(Code::UnknownOutput, &[("dev.toml", &text)]);
+    told(
+        Code::UnknownPort,
+        &[(
+            "dev.toml",
+            "[services.a]\nimage = \"x\"\nports = { http = 80 }\nready = { tcp = \"htpp\" }\nkubernetes = { expose = { port = \"web\" } }\n",
+        )],
+    );
+    let text = "[networks]\nfront = {}\nback = {}\n[services.db]\npreset = \"postgres:16\"\nnetworks = [\"back\"]\nports = { postgres = { publish = false } }\n\
+                [services.web]\nimage = \"x\"\nnetworks = [\"front\"]\nenv = { URL = \"${db.url}\" }\n\
+                [services.tool]\nrun = \"x\"\nenv = { URL = \"${db.url}\" }\n";
+    told(Code::Unreachable, &[("dev.toml", text)]);
+    told(
+        Code::UnknownSecret,
+        &[(
+            "dev.toml",
+            "[secrets]\nJWT_KEY = { generate = 32 }\n[services.a]\nbuild = { secrets = [\"NPM\"] }\nenv = { A = \"${secret:JWT}\" }\n",
+        )],
+    );
+    told(
+        Code::UnknownNetwork,
+        &[(
+            "dev.toml",
+            "[networks.backend]\n[services.a]\nimage = \"x\"\nnetworks = [\"backnd\", \"web\"]\n",
+        )],
+    );
+    told(
+        Code::UnknownPreset,
+        &[("dev.toml", "[services.a]\npreset = \"postgresql:16\"\n")],
+    );
+}
+
+#[test]
+fn stacks_that_cannot_be() {
+    told(Code::Empty, &[("dev.toml", "# nothing yet\n")]);
+    told(
+        Code::NoSource,
+        &[("dev.toml", "[services.a]\nports = { http = 80 }\n")],
+    );
+    told(
+        Code::TwoSources,
+        &[
+            (
+                "dev.toml",
+                "[services.a]\nbuild = \".\"\n[services.b]\nimage = \"x\"\nrun = \"y\"\n",
+            ),
+            ("dev.offline.toml", "[services.a]\nimage = \"local/a\"\n"),
+        ],
+    );
+    told(
+        Code::PortConflict,
+        &[(
+            "dev.toml",
+            "[services.a]\nimage = \"x\"\nports = { http = \"8080:80\" }\n[services.b]\nimage = \"y\"\nreplicas = 2\nports = { web = \"0.0.0.0:8080:8080\" }\n",
+        )],
+    );
+    told(
+        Code::Cycle,
+        &[
+            (
+                "dev.toml",
+                "[services.a]\nimage = \"x\"\nneeds = [\"b\"]\n\n[services.b]\nimage = \"x\"\nports = { http = 80 }\nenv = { C = \"${c.url}\" }\n\n[services.c]\nimage = \"x\"\nports = { http = 80 }\n\n[services.lonely]\nimage = \"x\"\nneeds = { lonely = \"started\" }\n",
+            ),
+            ("dev.local.toml", "[services.c]\nneeds = [\"a\"]\n"),
+        ],
+    );
+    told(
+        Code::ComposeUnsupported,
+        &[(
+            "dev.toml",
+            "compose = \"compose.yaml\"\n[services.a]\nimage = \"x\"\n",
+        )],
+    );
+}
+
+#[test]
+fn an_env_file_is_told_by_line_and_never_shown() {
+    let text = "[services.a]\nimage = \"x\"\nenv_file = [\"app.env\", \"gone.env\"]\n";
+    let error = read(&[
+        ("dev.toml", text),
+        ("app.env", "A=1\nB=\"hunter2\nC=3\nhunter3"),
+    ])
+    .unwrap_err();
+    let shown = format!("{}{error:?}", render(&error, false, 100));
+    assert!(!shown.contains("hunter"), "{shown}");
+    assert!(shown.contains("line 2 of `app.env`"));
+    told(
+        Code::EnvFile,
+        &[("dev.toml", text), ("app.env", "A=1\nhunter2")],
+    );
+}
+
+#[test]
+fn what_has_no_effect_is_a_warning() {
+    let loaded = read(&[(
+        "dev.toml",
+        "[services.a]\nimage = \"x\"\nwatch = [{ paths = \"x\", then = \"rebuild\" }]\n",
+    )])
+    .unwrap();
+    let text: String = loaded
+        .warnings
+        .iter()
+        .map(|warning| warning.render(false, 100))
+        .collect();
+    insta::assert_snapshot!("no_effect", text);
+}
+
+#[test]
+fn every_code_has_a_snapshot() {
+    let dir = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/stack/file/tests/snapshots"
+    );
+    let all: Vec<(String, String)> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| {
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                std::fs::read_to_string(entry.path()).unwrap(),
+            )
+        })
+        .collect();
+    for (code, text, meaning) in CODES {
+        let file = format!("__{}.snap", name(*code));
+        let found = all.iter().find(|(name, _)| name.ends_with(&file));
+        assert!(
+            found.is_some_and(|(_, snapshot)| snapshot.contains(text)),
+            "no snapshot of {text}"
+        );
+        assert!(meaning.ends_with('.'), "{meaning}");
+    }
+}
+
+#[test]
+fn all_errors_of_all_layers_come_at_once_and_in_order() {
+    let error = read(&[
+        (
+            "dev.toml",
+            "[services.a]\nimage = \"x\"\nneeds = [\"z\"]\nreplicas = -1\n",
+        ),
+        (
+            "dev.ci.toml",
+            "[services.a]\nstop = { grace = \"soon\" }\nfoo = 1\n",
+        ),
+    ]);
+    let error = error.unwrap_err();
+    let told: Vec<String> = error
+        .diagnostics
+        .iter()
+        .map(|d| (d.location().unwrap(), d.code().as_str()))
+        .map(|(at, code)| format!("{}:{}:{} {code}", at.file, at.line, at.column))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "dev.toml:3:10 dev::stack::unknown_service",
+            "dev.toml:4:12 dev::stack::bad_value",
+            "dev.ci.toml:2:18 dev::stack::bad_duration",
+            "dev.ci.toml:3:1 dev::stack::unknown_key",
+        ]
+    );
+    assert_eq!(error.to_string(), "the stack file has 4 errors");
+}
+
+#[test]
+fn a_thousand_errors_are_counted_not_shown() {
+    let keys: String = (0..1000).map(|n| format!("unknown_{n} = 1\n")).collect();
+    let error = errors(&format!("[services.a]\nimage = \"x\"\n{keys}"));
+    assert_eq!((error.diagnostics.len(), error.hidden), (100, 900));
+    assert!(render(&error, false, 80).ends_with("and 900 more errors\n"));
+}
+
+#[test]
+fn color_is_only_where_it_is_wanted() {
+    let error = errors("x = 1");
+    assert!(!render(&error, false, 80).contains('\u{1b}'));
+    assert!(render(&error, true, 80).contains('\u{1b}'));
+}
