@@ -29,8 +29,8 @@ pub enum Request {
 }
 
 /// What a client is told.
+// With its content apart: inside the tagged object serde would read the state's numbered instances as text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-// The content has a place of its own: numbers as keys of a map do not survive beside a tag.
 #[serde(tag = "tell", content = "what", rename_all = "snake_case")]
 pub enum Tell {
     /// Replaces what the client knows: at first, and after it was too slow.
@@ -43,4 +43,19 @@ pub enum Tell {
     Refused {
         why: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::samples;
+
+    #[test]
+    fn a_state_with_instances_comes_back_as_it_was() {
+        for state in [samples::ready(), samples::degraded(), samples::failed()] {
+            let tell = Tell::State(Box::new(state));
+            let line = serde_json::to_string(&tell).unwrap();
+            assert_eq!(serde_json::from_str::<Tell>(&line).unwrap(), tell);
+        }
+    }
 }

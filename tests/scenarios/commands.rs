@@ -1,0 +1,402 @@
+//! What each command shows and does beside `up`.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::support::{
+    BUSYBOX, POSTGRES, SOON, Stack, docker, eventually, get, holds_for, networks_of, serves,
+    sleeps, volumes_of,
+};
+
+/// Prints a numbered line five times a second.
+fn talks(name: &str) -> String {
+    format!(
+        "[services.{name}]\n\
+         image = \"{BUSYBOX}\"\n\
+         command = \"n=0; while :; do n=$((n+1)); echo {name} says $n; sleep 0.2; done\"\n\
+         stop = {{ signal = \"KILL\" }}\n"
+    )
+}
+
+#[test]
+fn status_shows_each_service_with_its_state_and_address() {
+    let stack = Stack::new(
+        "status",
+        format!("{}{}", serves("web", ""), sleeps("worker", "")),
+    );
+    stack.dev(["up", "--wait"]).succeeds();
+    let address = stack.status().service("web").addresses[0].clone();
+
+    stack
+        .dev(["status"])
+        .succeeds()
+        .says("web")
+        .says("ready")
+        .says("worker")
+        .says(&address);
+    stack
+        .dev(["ps", "web"])
+        .succeeds()
+        .says("web")
+        .does_not_say("worker");
+
+    stack.dev(["down"]).succeeds();
+    let after = stack.status();
+    assert!(!after.ready && !after.is("web", "ready"), "{after}");
+}
+
+#[test]
+fn logs_are_chosen_by_service_age_and_pattern_and_can_be_followed() {
+    let stack = Stack::new("logs", format!("{}{}", talks("anna"), talks("bert")));
+    let _up = stack.up();
+    eventually(SOON, "the fifth line is logged", || {
+        let logs = stack.dev(["logs", "anna"]).succeeds().stdout;
+        if logs.contains("anna says 5") {
+            Ok(())
+        } else {
+            Err(logs)
+        }
+    });
+
+    stack
+        .dev(["logs", "anna"])
+        .succeeds()
+        .says("anna says 1")
+        .does_not_say("bert says");
+    let both = stack
+        .dev(["logs"])
+        .succeeds()
+        .says("anna says 1")
+        .says("bert says 1");
+    assert!(
+        both.stdout
+            .lines()
+            .all(|line| line.contains("anna") || line.contains("bert"))
+    );
+    let some = stack
+        .dev(["logs", "--grep", "says [13]$", "anna"])
+        .succeeds();
+    assert_eq!(some.stdout.lines().count(), 2, "{}", some.story());
+    let last = stack.dev(["logs", "--tail", "2", "anna"]).succeeds();
+    assert_eq!(last.stdout.lines().count(), 2, "{}", last.story());
+
+    eventually(SOON, "the first line is older than a second", || {
+        let recent = stack
+            .dev(["logs", "--since", "1s", "anna"])
+            .succeeds()
+            .stdout;
+        if recent.contains("says") && !recent.lines().any(|line| line.ends_with("says 1")) {
+            Ok(())
+        } else {
+            Err(recent)
+        }
+    });
+
+    let mut follow = stack.start(["logs", "--follow", "--tail", "1", "bert"]);
+    follow.says("bert says");
+    let seen = follow.output().lines().count();
+    eventually(SOON, "more lines follow", || {
+        let now = follow.output();
+        if now.lines().count() > seen + 2 {
+            Ok(())
+        } else {
+            Err(now)
+        }
+    });
+    follow.signal(Signal::INT);
+    follow.ends();
+}
+
+#[test]
+fn logs_of_a_service_that_failed_at_once_are_kept() {
+    let crash = format!(
+        "[services.crash]\nimage = \"{BUSYBOX}\"\ncommand = \"echo the-last-words; exit 1\"\nrestart = \"no\"\n"
+    );
+    let stack = Stack::new("lastwords", crash);
+    stack.dev(["up", "--wait"]).exits(1);
+    stack
+        .dev(["logs", "crash"])
+        .succeeds()
+        .says("the-last-words");
+}
+
+#[test]
+fn why_goes_down_to_the_probe_that_fails() {
+    let unready = sleeps(
+        "db",
+        "ports = { db = { port = 5432, publish = false } }\nready = { tcp = 5432 }",
+    );
+    let stack = Stack::new(
+        "why",
+        format!("{unready}{}", sleeps("api", "needs = [\"db\"]")),
+    );
+    let mut up = stack.start(["up"]);
+    stack.until_with(
+        &mut up,
+        "the database starts, and the app waits",
+        |status| {
+            status.is("db", "starting")
+                && status.is("api", "waiting")
+                && status.why("api").contains("db")
+        },
+    );
+
+    stack
+        .dev(["why", "api"])
+        .succeeds()
+        .says("api waits for db")
+        .says("5432")
+        .says("refused");
+    stack.dev(["why", "nobody"]).exits(2).says("nobody");
+}
+
+#[test]
+fn wait_returns_when_ready_and_gives_up_in_time() {
+    let late = serves("late", "").replace("exec httpd", "sleep 2; exec httpd");
+    let never = sleeps("never", "ready = { exec = [\"false\"] }");
+    let stack = Stack::new("wait", format!("{late}{never}"));
+    let mut up = stack.start(["up"]);
+    stack.until_with(&mut up, "it is starting", |status| {
+        status.is("never", "starting")
+    });
+
+    stack.dev(["wait", "late"]).succeeds();
+    stack.serves("late", "late");
+    stack
+        .dev(["wait", "never", "--timeout", "500ms"])
+        .exits(4)
+        .says("never")
+        .within(SOON);
+}
+
+#[test]
+fn exec_passes_everything_on_and_returns_the_code_of_the_command() {
+    let stack = Stack::new("exec", sleeps("box", "env = { GREETING = \"hello\" }"));
+    stack.dev(["up", "--wait"]).succeeds();
+
+    let said = stack.dev([
+        "exec",
+        "box",
+        "sh",
+        "-c",
+        "echo $GREETING; echo oops >&2; exit 7",
+    ]);
+    let said = said.exits(7);
+    assert_eq!(
+        (said.stdout.as_str(), said.stderr.as_str()),
+        ("hello\n", "oops\n")
+    );
+    stack
+        .dev(["exec", "box", "echo", "--json", "-f"])
+        .succeeds()
+        .says("--json -f");
+    stack
+        .dev(["exec", "nobody", "true"])
+        .exits(125)
+        .says("nobody");
+    stack.dev(["down"]).succeeds();
+    stack.dev(["exec", "box", "true"]).exits(125).says("box");
+}
+
+#[test]
+fn restart_starts_a_service_anew_in_the_same_container_and_its_dependents_run_on() {
+    let stack = Stack::new(
+        "restart",
+        format!(
+            "{}{}",
+            serves("web", ""),
+            sleeps("after", "needs = [\"web\"]")
+        ),
+    );
+    stack.dev(["up", "--wait"]).succeeds();
+    let (web, after) = (stack.container("web"), stack.container("after"));
+
+    stack.dev(["restart", "web"]).succeeds();
+    let now = stack.container("web");
+    assert!(now.started > web.started && now.is_running());
+    assert_eq!(stack.container("after").life(), after.life());
+    stack.serves("web", "web");
+}
+
+#[test]
+fn restart_reaches_a_running_up() {
+    let stack = Stack::new("restart2", serves("web", ""));
+    let mut up = stack.up();
+    let web = stack.container("web");
+    stack.dev(["restart", "web"]).succeeds();
+    assert!(stack.container("web").started > web.started);
+    assert!(!up.has_ended());
+}
+
+#[test]
+fn stop_keeps_the_containers_and_start_brings_them_back() {
+    let stack = Stack::new(
+        "stop",
+        format!("{}{}", serves("web", ""), sleeps("other", "")),
+    );
+    let mut up = stack.up();
+    let web = stack.container("web");
+
+    stack.dev(["stop", "web"]).succeeds();
+    let stopped = stack.container("web");
+    assert!(
+        stopped.id == web.id && !stopped.is_running(),
+        "{}",
+        stopped.status
+    );
+    holds_for(
+        Duration::from_secs(2),
+        "it stays stopped, and the other runs",
+        || {
+            let (web, other) = (stack.container("web"), stack.container("other"));
+            if !web.is_running() && other.is_running() {
+                Ok(())
+            } else {
+                Err("not so")
+            }
+        },
+    );
+
+    stack.dev(["start", "web"]).succeeds();
+    stack.serves("web", "web");
+    assert!(!up.has_ended());
+}
+
+#[test]
+fn env_prints_settings_that_work_from_the_host() {
+    let toml = format!(
+        r#"
+        [services.db]
+        preset = "postgres:15"
+        image = "{POSTGRES}"
+        databases = ["shop"]
+        {}
+        "#,
+        sleeps(
+            "api",
+            "needs = [\"db\"]\nenv = { DATABASE_URL = \"${db.shop.url}\", PLAIN = \"it's 5 $\" }"
+        )
+    );
+    let stack = Stack::new("env", toml);
+    stack.dev(["up", "--wait"]).succeeds();
+    let address = stack.status().service("db").addresses[0].clone();
+    let port = address.rsplit(':').next().unwrap().to_owned();
+
+    let shell = stack.dev(["env", "api"]).succeeds().stdout;
+    let mut sh = std::process::Command::new("sh");
+    sh.args([
+        "-c",
+        &format!("{shell}\nprintf '%s|%s' \"$DATABASE_URL\" \"$PLAIN\""),
+    ]);
+    let read = String::from_utf8(sh.output().unwrap().stdout).unwrap();
+    let (url, plain) = read.split_once('|').unwrap();
+    assert!(url.contains(&format!("127.0.0.1:{port}/shop")), "{url}");
+    assert_eq!(plain, "it's 5 $");
+
+    stack
+        .dev(["env", "--format", "dotenv", "api"])
+        .succeeds()
+        .says("DATABASE_URL=");
+    let json = stack.dev(["env", "--json", "api"]).succeeds().json();
+    assert!(json.to_string().contains(&port), "{json}");
+}
+
+#[test]
+fn open_prints_the_address_that_answers() {
+    let stack = Stack::new(
+        "open",
+        format!("{}{}", serves("web", ""), sleeps("worker", "")),
+    );
+    stack.dev(["up", "--wait"]).succeeds();
+    let address = stack.dev(["open", "--print"]).succeeds().stdout;
+    let answer = get(address.trim()).unwrap();
+    assert_eq!(answer.body.trim(), "web");
+    stack
+        .dev(["open", "--print", "worker"])
+        .exits(2)
+        .says("worker");
+}
+
+#[test]
+fn plan_says_what_up_would_do_and_does_nothing() {
+    let stack = Stack::new("plan", serves("web", "volumes = [\"data:/data\"]"));
+    stack
+        .dev(["plan"])
+        .succeeds()
+        .says("create")
+        .says("web")
+        .says("it is not there");
+    assert!(stack.containers().is_empty() && volumes_of(stack.name()).is_empty());
+
+    stack.dev(["up", "--wait"]).succeeds();
+    let before = stack.container("web").life();
+    stack.edit(serves("web", "env = { LEVEL = \"2\" }"));
+    stack
+        .dev(["plan"])
+        .succeeds()
+        .says("web")
+        .says("its configuration changed");
+    assert_eq!(stack.container("web").life(), before);
+}
+
+#[test]
+fn config_prints_the_stack_as_it_is_understood() {
+    let stack = Stack::without_engine("config", serves("web", "env = { LEVEL = \"1\" }"));
+    stack.write("dev.more.toml", "[services.web.env]\nLEVEL = \"2\"\n");
+    let toml = stack
+        .dev(["config", "--env", "more"])
+        .succeeds()
+        .says("LEVEL")
+        .stdout;
+    assert!(toml.contains('2'), "{toml}");
+    let json = stack.dev(["config", "--format", "json"]).succeeds().json();
+    assert!(json.to_string().contains("\"LEVEL\""), "{json}");
+}
+
+#[test]
+fn layers_of_a_running_stack_are_remembered_and_named() {
+    let stack = Stack::new("layers", serves("web", ""));
+    stack.write("dev.more.toml", sleeps("more", ""));
+    stack.dev(["up", "--wait", "--env", "more"]).succeeds();
+
+    assert!(stack.status().is("more", "ready"));
+    stack.dev(["up", "--wait"]).succeeds().says("more");
+    assert!(stack.container("more").is_running());
+}
+
+#[test]
+fn down_removes_containers_and_networks_and_keeps_data() {
+    let stack = Stack::new("down", sleeps("db", "volumes = [\"data:/data\"]"));
+    stack.dev(["up", "--wait"]).succeeds();
+    let container = stack.container("db").id;
+    docker(["exec", &container, "sh", "-c", "echo precious >/data/file"]);
+
+    stack.dev(["down"]).succeeds();
+    assert!(stack.containers().is_empty() && networks_of(stack.name()).is_empty());
+    assert_eq!(volumes_of(stack.name()).len(), 1);
+
+    stack.dev(["up", "--wait"]).succeeds();
+    stack
+        .dev(["exec", "db", "cat", "/data/file"])
+        .succeeds()
+        .says("precious");
+
+    // Nobody answers here, so that nothing may be removed.
+    let refused = stack.dev(["down", "--volumes"]);
+    assert_ne!(refused.code, Some(0), "{}", refused.story());
+    assert_eq!(volumes_of(stack.name()).len(), 1);
+
+    stack.dev(["down", "--volumes", "--yes"]).succeeds();
+    assert!(volumes_of(stack.name()).is_empty() && stack.containers().is_empty());
+    stack.dev(["down"]).succeeds();
+}
+
+#[test]
+fn down_while_up_runs_ends_it() {
+    let stack = Stack::new("downup", serves("web", ""));
+    let mut up = stack.up();
+    stack.dev(["down"]).succeeds();
+    up.ends();
+    assert!(stack.containers().is_empty());
+}

@@ -1,0 +1,31 @@
+//! Scenarios on a real Docker engine: each states one intent, uses the built `dev` as a person would, and waits for
+//! states. `tests/run` runs them on an old and on a current engine; `cargo test --test scenarios` on the engine that
+//! `DOCKER_HOST` names.
+//!
+//! Those in [`hurt`] stop engines or fill disks, and use only an engine that the tests started (`DEV_TEST_ENGINE`).
+
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod hurt;
+#[cfg(test)]
+mod jobs;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod ports;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod up;
+#[cfg(test)]
+mod watch;

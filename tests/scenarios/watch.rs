@@ -1,0 +1,252 @@
+//! Watching: a save reaches the running service by what its rule says, and touches nothing else.
+
+use std::time::Duration;
+
+use super::support::{BUSYBOX, SOON, Stack, docker, eventually, holds_for, serves, sleeps};
+
+/// A web server on files that its image was built with.
+fn site(watch: &str) -> String {
+    format!(
+        r#"
+        [services.site]
+        build = "."
+        stop = {{ signal = "KILL" }}
+        ports = {{ http = 8080 }}
+        ready = {{ http = "/" }}
+        watch = [{watch}]
+        "#
+    )
+}
+
+fn with_site(topic: &str, watch: &str, more: &str) -> Stack {
+    let stack = Stack::new(topic, format!("{}{more}", site(watch)));
+    stack.write("www/index.html", "one");
+    stack.write(
+        "Dockerfile",
+        format!(
+            "FROM {BUSYBOX}\n\
+             COPY www /www\n\
+             CMD [\"sh\", \"-c\", \"cp -r /www /served; exec httpd -f -p 8080 -h $SERVED\"]\n\
+             ENV SERVED=/www\n"
+        ),
+    );
+    stack
+}
+
+#[test]
+fn a_saved_file_is_synced_into_the_running_container() {
+    let stack = with_site("sync", r#"{ paths = ["www"], sync = "/www" }"#, "");
+    let _up = stack.up();
+    let before = stack.container("site").life();
+    stack.serves("site", "one");
+
+    stack.write("www/index.html", "two");
+    stack.serves("site", "two");
+    stack.write("www/deeper/new.html", "new");
+    eventually(SOON, "a file in a new folder is served", || {
+        let answer = stack.get("site", "deeper/new.html")?;
+        if answer.body == "new" {
+            Ok(())
+        } else {
+            Err(format!("{answer:?}"))
+        }
+    });
+    std::fs::remove_file(stack.path("www/deeper/new.html")).unwrap();
+    eventually(SOON, "a deleted file is served no more", || {
+        let answer = stack.get("site", "deeper/new.html")?;
+        if answer.status == 404 {
+            Ok(())
+        } else {
+            Err(format!("{answer:?}"))
+        }
+    });
+    assert_eq!(stack.container("site").life(), before);
+}
+
+#[test]
+fn files_saved_while_nobody_watched_are_there_after_the_next_up() {
+    let stack = with_site("resync", r#"{ paths = ["www"], sync = "/www" }"#, "");
+    stack.dev(["up", "--wait"]).succeeds();
+    stack.write("www/index.html", "meanwhile");
+    stack.dev(["up", "--wait"]).succeeds();
+    stack.serves("site", "meanwhile");
+}
+
+#[test]
+fn what_was_synced_outlives_a_new_container() {
+    let rule = r#"{ paths = ["www"], sync = "/www" }"#;
+    let stack = with_site("seed", rule, "");
+    let up = stack.up();
+    stack.write("www/index.html", "two");
+    stack.serves("site", "two");
+
+    docker(["rm", "--force", &stack.container("site").id]);
+    stack.serves("site", "two");
+    drop(up);
+}
+
+#[test]
+fn a_rule_may_restart_after_the_sync() {
+    let stack = with_site(
+        "restart",
+        r#"{ paths = ["www"], sync = "/www", then = "restart" }"#,
+        "env = { SERVED = \"/served/www\" }",
+    );
+    let _up = stack.up();
+    let before = stack.container("site");
+
+    stack.write("www/index.html", "two");
+    eventually(SOON, "it was restarted with the new file", || {
+        let now = stack.container("site");
+        if now.started > before.started && now.is_running() {
+            Ok(())
+        } else {
+            Err(now.status)
+        }
+    });
+    assert_eq!(
+        stack.container("site").id,
+        before.id,
+        "it was replaced, not restarted"
+    );
+    let served = docker(["exec", &before.id, "cat", "/www/index.html"]);
+    assert_eq!(served, "two");
+}
+
+#[test]
+fn a_rule_may_rebuild_and_replace_and_what_needs_it_is_left_alone() {
+    let stack = with_site(
+        "rebuild",
+        r#"{ paths = ["www"], then = "rebuild" }"#,
+        &sleeps("after", "needs = [\"site\"]"),
+    );
+    let _up = stack.up();
+    let (site, after) = (stack.container("site"), stack.container("after"));
+
+    stack.write("www/index.html", "two");
+    stack.serves("site", "two");
+    assert_ne!(stack.container("site").id, site.id);
+    assert_eq!(stack.container("after").life(), after.life());
+}
+
+#[test]
+fn a_failed_build_leaves_the_old_container_running_and_shows_the_error() {
+    let stack = with_site(
+        "broken",
+        r#"{ paths = ["www", "Dockerfile"], then = "rebuild" }"#,
+        "",
+    );
+    let mut up = stack.up();
+    let before = stack.container("site").life();
+    let good = std::fs::read_to_string(stack.path("Dockerfile")).unwrap();
+
+    stack.write("Dockerfile", format!("{good}RUN echo the-reason; exit 9\n"));
+    up.says("the-reason");
+    stack.until("the failure shows", |status| {
+        status.service("site").failure.is_some()
+    });
+    assert_eq!(stack.container("site").life(), before);
+    stack.serves("site", "one");
+
+    stack.write("www/index.html", "two");
+    stack.write("Dockerfile", good);
+    stack.serves("site", "two");
+    stack.until("all is well again", |status| {
+        status.ready && status.service("site").failure.is_none()
+    });
+}
+
+#[test]
+fn an_ignored_file_changes_nothing() {
+    let stack = with_site(
+        "ignored",
+        r#"{ paths = ["www"], ignore = ["**/*.tmp"], then = "rebuild" }"#,
+        "",
+    );
+    stack.write(".gitignore", "www/generated\n");
+    let _up = stack.up();
+    let before = stack.container("site").life();
+
+    stack.write("www/editor.tmp", "x");
+    stack.write("www/generated/page.html", "x");
+    holds_for(Duration::from_secs(3), "the container stays", || {
+        if stack.container("site").life() == before {
+            Ok(())
+        } else {
+            Err("another one")
+        }
+    });
+}
+
+#[test]
+fn editing_the_stack_file_touches_only_what_changed() {
+    let toml = |level: u32| {
+        let changed = serves("changed", &format!("env = {{ LEVEL = \"{level}\" }}"));
+        format!("{changed}{}", serves("same", ""))
+    };
+    let stack = Stack::new("edit", toml(1));
+    let mut up = stack.up();
+    let (changed, same) = (stack.container("changed"), stack.container("same"));
+
+    stack.edit(format!("{}{}", toml(2), sleeps("new", "")));
+    stack.until_with(
+        &mut up,
+        "the new service is there, and all is ready",
+        |status| status.ready && status.is("new", "ready"),
+    );
+    eventually(SOON, "the changed one was replaced", || {
+        let now = stack.try_container("changed").ok_or("no container")?;
+        if now.id != changed.id && now.is_running() {
+            Ok(())
+        } else {
+            Err(now.status)
+        }
+    });
+    assert_eq!(stack.container("same").life(), same.life());
+
+    stack.edit(toml(2));
+    eventually(SOON, "the service that left is gone", || {
+        if stack.has_container("new") {
+            Err("still there")
+        } else {
+            Ok(())
+        }
+    });
+    assert_eq!(stack.container("same").life(), same.life());
+}
+
+#[test]
+fn a_stack_file_edited_to_nonsense_leaves_the_stack_and_shows_the_error() {
+    let toml = serves("web", "");
+    let stack = Stack::new("nonsense", &toml);
+    let mut up = stack.up();
+    let before = stack.container("web").life();
+
+    stack.edit("[services.web]\nimgae = \"x\"\n");
+    let rejected = stack.until_with(&mut up, "the error shows", |status| {
+        status.rejected.is_some()
+    });
+    let error = rejected.rejected.unwrap();
+    assert!(error.contains("imgae"), "{error}");
+    up.says("imgae");
+    assert_eq!(stack.container("web").life(), before);
+    stack.serves("web", "web");
+
+    stack.edit(format!("{toml}{}", sleeps("more", "")));
+    stack.until_with(&mut up, "the file is read again", |status| {
+        status.rejected.is_none() && status.ready && status.has("more")
+    });
+    assert_eq!(stack.container("web").life(), before);
+}
+
+#[test]
+fn many_saves_at_once_lead_to_the_last_one() {
+    let stack = with_site("burst", r#"{ paths = ["www"], then = "rebuild" }"#, "");
+    let mut up = stack.up();
+    for version in 0..50 {
+        stack.write("www/index.html", format!("version {version}"));
+        stack.write(&format!("www/{version}.html"), "x");
+    }
+    stack.serves("site", "version 49");
+    assert!(!up.has_ended());
+}
