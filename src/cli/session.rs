@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 
 use super::args::GlobalArgs;
 use super::error::CliError;
+use super::output::to_stderr;
 use crate::engine::core::{Loaded, Reload, Setup};
 use crate::engine::goal::{Goal, Until};
 use crate::engine::store::{Remembered, Store};
@@ -17,6 +18,9 @@ use crate::stack::Stack;
 use crate::stack::file::{LoadRequest, load};
 use crate::stack::resolve::Facts;
 
+/// Columns of warnings.
+const WIDTH: usize = 100;
+
 /// A stack that was found and read, with the place where it keeps its state.
 pub struct Session {
     pub environment: Environment,
@@ -24,8 +28,7 @@ pub struct Session {
     pub store: Store,
     /// What the stack file was asked for with.
     pub request: LoadRequest,
-    /// A line for people: layers that were taken from the last `up`.
-    pub remark: Option<String>,
+    env_files: BTreeSet<Utf8PathBuf>,
 }
 
 impl Session {
@@ -43,7 +46,6 @@ impl Session {
         };
         let mut loaded = load(&request)?;
         let mut store = open_store(&loaded.stack)?;
-        let mut remark = None;
         if request.envs.is_empty()
             && let Some(Remembered { envs, .. }) = store.remembered()
             && !envs.is_empty()
@@ -52,14 +54,21 @@ impl Session {
             loaded = load(&request)?;
             store = open_store(&loaded.stack)?;
             let options: Vec<String> = envs.iter().map(|env| format!("--env {env}")).collect();
-            remark = Some(format!("as the running stack: {}", options.join(" ")));
+            if !global.json {
+                to_stderr(&format!("as the running stack: {}", options.join(" ")));
+            }
+        }
+        if !global.json {
+            for warning in &loaded.warnings {
+                to_stderr(warning.render(false, WIDTH).trim_end());
+            }
         }
         Ok(Self {
             environment,
             stack: loaded.stack,
             store,
             request,
-            remark,
+            env_files: loaded.env_files,
         })
     }
 
@@ -95,7 +104,7 @@ impl Session {
         Ok(Loaded {
             stack: self.stack.clone(),
             facts,
-            env_files: BTreeSet::new(),
+            env_files: self.env_files.clone(),
         })
     }
 
@@ -108,11 +117,12 @@ impl Session {
             Box::pin(async move {
                 let stack = tokio::task::spawn_blocking(move || load(&request)).await;
                 let stack = stack.map_err(|error| error.to_string())?;
-                let stack = stack.map_err(|error| super::error::plain(&error))?.stack;
+                let loaded = stack.map_err(|error| super::error::plain(&error))?;
+                let (stack, env_files) = (loaded.stack, loaded.env_files);
                 let facts = read_facts(&stack, &store, &variables)
                     .await
                     .map_err(|error| error.to_string())?;
-                Ok(Loaded { stack, facts, env_files: BTreeSet::new() })
+                Ok(Loaded { stack, facts, env_files })
             })
         })
     }

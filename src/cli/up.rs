@@ -37,9 +37,6 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
     session.check_names(&arguments.services)?;
     let front = !arguments.wait && !arguments.detach;
     let screen = Output::open(global.json, if front { "Ctrl-C stops" } else { "" }, front);
-    if let Some(remark) = &session.remark {
-        screen.remark(remark);
-    }
     let deadline = arguments.wait_timeout.map(|timeout| Instant::now() + timeout);
     match session.store.lock().map_err(CliError::state)? {
         None => beside(&session, arguments, screen, deadline, begun).await,

@@ -36,7 +36,10 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-use camino::Utf8PathBuf;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Stack;
 
@@ -64,6 +67,8 @@ pub struct LoadRequest {
 pub struct Loaded {
     pub stack: Stack,
     pub warnings: Vec<Diagnostic>,
+    /// Further files that values came from (`env_file`), missing ones included. Absolute.
+    pub env_files: BTreeSet<Utf8PathBuf>,
 }
 
 /// Finds the stack file and reads it in its layers: itself, `dev.ENV.toml` for each environment, and `dev.local.toml`
@@ -73,5 +78,11 @@ pub struct Loaded {
 /// Everything that is wrong, at once.
 pub fn load(request: &LoadRequest) -> Result<Loaded, LoadError> {
     let (dir, layers) = find::layers(request)?;
-    parse(&dir, layers, request.name.as_deref(), &find::env_text)
+    let read = RefCell::new(BTreeSet::new());
+    let read_text = |path: &Utf8Path| {
+        read.borrow_mut().insert(path.to_owned());
+        find::env_text(path)
+    };
+    let loaded = parse(&dir, layers, request.name.as_deref(), &read_text)?;
+    Ok(Loaded { env_files: read.into_inner(), ..loaded })
 }

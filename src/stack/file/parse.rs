@@ -65,6 +65,7 @@ pub fn parse(
     Ok(Loaded {
         stack,
         warnings: reader.sink.finish().0,
+        env_files: BTreeSet::new(),
     })
 }
 
