@@ -6,12 +6,14 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
-use super::bus::LogEntry;
+use super::bus::{Bus, LogEntry};
 use super::core::Engine;
 use super::input::Input;
 use super::instances::instance_name;
 use super::logs::{DEFAULT_LIMIT, Ring};
 use crate::plan::observed::ObservedContainer;
+use crate::runtime::world::LogLine;
+use crate::secret::Redactor;
 
 /// A line of a log is shown in the table this often at most.
 const LAST_LINE: Duration = Duration::from_millis(250);
@@ -22,61 +24,87 @@ impl Engine {
         let (service, index) = (container.service.clone(), container.index);
         let limit = self.stack.services.get(&service).and_then(|service| service.limits.log);
         let name = instance_name(&service, index);
-        let mut ring = match Ring::open(
-            &self.store.logs(),
-            &name,
-            limit.map_or(DEFAULT_LIMIT, |l| l / 2),
-        ) {
-            Ok(ring) => Some(ring),
-            Err(_) => None,
-        };
+        let limit = limit.map_or(DEFAULT_LIMIT, |limit| limit / 2);
+        // Without a file, as on a full disk, the log is only shown.
+        let ring = Ring::open(&self.store.logs(), &name, limit).ok();
         let newest = ring.as_ref().map_or(0, Ring::newest);
         let started = chrono::DateTime::parse_from_rfc3339(&container.started_at);
-        let started = started
-            .ok()
-            .and_then(|at| at.timestamp_nanos_opt())
-            .map_or(0, i128::from);
+        let started = started.ok().and_then(|at| at.timestamp_nanos_opt()).map_or(0, i128::from);
         // A probe has to see this life's lines from the first one on; the ring takes only what is new to it.
         let since = if probe.is_some() { started } else { newest.max(started) };
         let mut lines = self.world.logs(&container.id, since, true);
-        let bus = self.bus.clone();
-        let redactor = Arc::clone(&self.redactor);
-        let inputs = self.inputs.clone();
+        let mut follower = Follower {
+            service,
+            index,
+            ring,
+            newest,
+            probe,
+            redactor: Arc::clone(&self.redactor),
+            bus: self.bus.clone(),
+            inputs: self.inputs.clone(),
+            last: None,
+        };
         let stop = self.stop.clone();
         let follow = async move {
-            let mut shown: Option<tokio::time::Instant> = None;
-            while let Some(mut line) = lines.next().await {
-                line.line = redactor.redact(&line.line).into_owned();
-                if let Some(probe) = &probe {
-                    // A full queue loses a line for the probe only.
-                    let _full = probe.try_send(line.line.clone());
+            let mut samples = tokio::time::interval(LAST_LINE);
+            samples.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    line = lines.next() => match line {
+                        Some(line) => follower.take(line),
+                        None => break,
+                    },
+                    _ = samples.tick(), if follower.last.is_some() => follower.sample(),
                 }
-                if line.at <= newest {
-                    continue;
-                }
-                if ring.as_mut().is_some_and(|ring| ring.append(index, &line).is_err()) {
-                    ring = None;
-                }
-                if shown.is_none_or(|at| at.elapsed() >= LAST_LINE) && !line.line.trim().is_empty() {
-                    shown = Some(tokio::time::Instant::now());
-                    let last = Input::LastLine {
-                        service: service.clone(),
-                        line: line.line.clone(),
-                    };
-                    let _later = inputs.try_send(last);
-                }
-                let at = u64::try_from(line.at / 1_000_000).unwrap_or(0);
-                bus.log(LogEntry {
-                    service: service.clone(),
-                    index,
-                    at,
-                    error: line.error,
-                    line: line.line,
-                });
             }
+            follower.sample();
         };
         self.tasks.spawn(async move {
             tokio::select! { () = follow => {}, () = stop.cancelled() => {} }
         });
+    }
+}
+
+/// Where the lines of one container go.
+struct Follower {
+    service: String,
+    index: u32,
+    ring: Option<Ring>,
+    /// Lines up to this time are in the ring already.
+    newest: i128,
+    probe: Option<mpsc::Sender<String>>,
+    redactor: Arc<Redactor>,
+    bus: Bus,
+    inputs: mpsc::Sender<Input>,
+    /// The last line that the state does not have yet.
+    last: Option<String>,
+}
+
+impl Follower {
+    fn take(&mut self, mut line: LogLine) {
+        line.line = self.redactor.redact(&line.line).into_owned();
+        if let Some(probe) = &self.probe {
+            // A full queue loses a line for the probe only.
+            let _full = probe.try_send(line.line.clone());
+        }
+        if line.at <= self.newest {
+            return;
+        }
+        if self.ring.as_mut().is_some_and(|ring| ring.append(self.index, &line).is_err()) {
+            self.ring = None;
+        }
+        if !line.line.trim().is_empty() {
+            self.last = Some(line.line.clone());
+        }
+        let at = u64::try_from(line.at / 1_000_000).unwrap_or(0);
+        let (service, index, error) = (self.service.clone(), self.index, line.error);
+        self.bus.log(LogEntry { service, index, at, error, line: line.line });
+    }
+
+    fn sample(&mut self) {
+        if let Some(line) = self.last.take() {
+            // A full queue has more important things in it; the next line comes.
+            let _later = self.inputs.try_send(Input::LastLine { service: self.service.clone(), line });
+        }
     }
 }

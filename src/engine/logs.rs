@@ -2,7 +2,7 @@
 //! the state, not through it.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -11,6 +11,9 @@ use crate::runtime::world::LogLine;
 
 /// Bytes of one of the two files, unless the stack file says otherwise.
 pub const DEFAULT_LIMIT: u64 = 8 * 1024 * 1024;
+
+/// Bytes at the end of a file in which its last line is looked for: more than the longest line.
+const TAIL: u64 = 128 * 1024;
 
 /// The log of one service, open for appending.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ impl Ring {
     /// Whatever the file system says.
     pub fn open(folder: &Utf8Path, service: &str, limit: u64) -> io::Result<Self> {
         let path = folder.join(format!("{service}.log"));
-        let newest = read(folder, service).last().map_or(0, |kept| kept.at);
+        let newest = newest(&path).or_else(|| newest(&older(&path))).unwrap_or(0);
         let file = File::options().create(true).append(true).open(&path)?;
         let size = file.metadata()?.len();
         Ok(Self {
@@ -80,6 +83,17 @@ pub fn read(folder: &Utf8Path, service: &str) -> Vec<Kept> {
         .flat_map(|file| BufReader::new(file).split(b'\n').map_while(Result::ok))
         .filter_map(|line| parse(&String::from_utf8_lossy(&line)))
         .collect()
+}
+
+/// The time of the last whole line, from the end of the file alone.
+fn newest(path: &Utf8Path) -> Option<i128> {
+    let mut file = File::open(path).ok()?;
+    let size = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(size.saturating_sub(TAIL))).ok()?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail).ok()?;
+    let lines = tail.split(|byte| *byte == b'\n').rev();
+    lines.filter_map(|line| parse(&String::from_utf8_lossy(line))).map(|kept| kept.at).next()
 }
 
 fn older(path: &Utf8Path) -> Utf8PathBuf {
