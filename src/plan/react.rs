@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::stack::{AfterSync, Build, Job, Role, SecretSource, Service, Source, Stack, WatchAction, WatchRule};
+use crate::stack::{
+    AfterSync, Build, Job, Role, SecretSource, Service, Source, Stack, WatchAction, WatchRule,
+};
 
 pub use globs::{Globs, RuleIgnore, literal_part};
 use outcome::Outcome;
@@ -40,12 +42,27 @@ pub struct SyncItem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reaction {
     /// Copy into every container of the service, then do `then` in each.
-    Sync { service: String, files: Vec<SyncItem>, then: AfterSync },
-    Restart { service: String, because: String },
+    Sync {
+        service: String,
+        files: Vec<SyncItem>,
+        then: AfterSync,
+    },
+    Restart {
+        service: String,
+        because: String,
+    },
     /// Build, replace, gate again; nothing if the context's hash turns out to be the same.
-    Rebuild { service: String, because: String },
-    Rerun { job: String, because: String },
-    RereadStack { because: String },
+    Rebuild {
+        service: String,
+        because: String,
+    },
+    Rerun {
+        job: String,
+        because: String,
+    },
+    RereadStack {
+        because: String,
+    },
 }
 
 /// What reacting needs to know beside the stack.
@@ -58,12 +75,27 @@ pub struct Facts<'a> {
 
 /// What `changed` leads to, in an order in which it can be done. Of a service's rules the first that covers a path
 /// decides; all its paths become one reaction, or those few that have to follow each other.
-pub fn react(stack: &Stack, scope: &BTreeSet<String>, changed: &Changed, facts: &Facts<'_>) -> Vec<Reaction> {
+pub fn react(
+    stack: &Stack,
+    scope: &BTreeSet<String>,
+    changed: &Changed,
+    facts: &Facts<'_>,
+) -> Vec<Reaction> {
     let mut reactions = Vec::new();
     reactions.extend(reread(stack, changed, facts));
-    let in_scope = || stack.services.iter().filter(|(name, _)| scope.contains(*name)).map(|(_, service)| service);
+    let in_scope = || {
+        stack
+            .services
+            .iter()
+            .filter(|(name, _)| scope.contains(*name))
+            .map(|(_, service)| service)
+    };
     for service in in_scope() {
-        react_one(stack, service, changed, facts).into_reactions(service, &stack.dir, &mut reactions);
+        react_one(stack, service, changed, facts).into_reactions(
+            service,
+            &stack.dir,
+            &mut reactions,
+        );
     }
     // Jobs last: what they run in may have to be rebuilt first.
     for job in in_scope() {
@@ -72,7 +104,10 @@ pub fn react(stack: &Stack, scope: &BTreeSet<String>, changed: &Changed, facts: 
             **kind == PathKind::File && inputs.as_ref().is_some_and(|inputs| inputs.cover(path))
         });
         if let Some((path, _)) = first {
-            reactions.push(Reaction::Rerun { job: job.name.clone(), because: shown(&stack.dir, path) });
+            reactions.push(Reaction::Rerun {
+                job: job.name.clone(),
+                because: shown(&stack.dir, path),
+            });
         }
     }
     reactions
@@ -91,7 +126,10 @@ pub fn layer_files(stack: &Stack) -> BTreeSet<Utf8PathBuf> {
         if let Source::Build(build) = &service.source {
             // What they leave out decides what is watched.
             files.insert(build.context.join(".dockerignore"));
-            files.insert(Utf8PathBuf::from(format!("{}.dockerignore", build.dockerfile)));
+            files.insert(Utf8PathBuf::from(format!(
+                "{}.dockerignore",
+                build.dockerfile
+            )));
         }
     }
     files
@@ -99,19 +137,30 @@ pub fn layer_files(stack: &Stack) -> BTreeSet<Utf8PathBuf> {
 
 fn reread(stack: &Stack, changed: &Changed, facts: &Facts<'_>) -> Option<Reaction> {
     let files = layer_files(stack);
-    let path = changed.keys().find(|path| files.contains(*path) || facts.layers.contains(*path))?;
-    Some(Reaction::RereadStack { because: shown(&stack.dir, path) })
+    let path = changed
+        .keys()
+        .find(|path| files.contains(*path) || facts.layers.contains(*path))?;
+    Some(Reaction::RereadStack {
+        because: shown(&stack.dir, path),
+    })
 }
 
 fn react_one(stack: &Stack, service: &Service, changed: &Changed, facts: &Facts<'_>) -> Outcome {
     let mut outcome = Outcome::default();
-    let rules: Vec<Rule> = service.watch.iter().map(|rule| Rule::new(&stack.dir, rule)).collect();
+    let rules: Vec<Rule> = service
+        .watch
+        .iter()
+        .map(|rule| Rule::new(&stack.dir, rule))
+        .collect();
     let inputs = inputs(stack, service);
     for (path, kind) in changed {
         let builds = in_context(service, path, facts);
         if let Some(rule) = rules.iter().find(|rule| rule.covers(path)) {
             rule.act(path, *kind, builds, service, &mut outcome);
-        } else if service.watch.is_empty() && builds && inputs.as_ref().is_none_or(|inputs| inputs.cover(path)) {
+        } else if service.watch.is_empty()
+            && builds
+            && inputs.as_ref().is_none_or(|inputs| inputs.cover(path))
+        {
             // With inputs the image does not count: it changes with every edit of what shares it.
             outcome.rebuild(path);
         }
@@ -122,15 +171,22 @@ fn react_one(stack: &Stack, service: &Service, changed: &Changed, facts: &Facts<
 /// The inputs of a job that names some.
 fn inputs(stack: &Stack, service: &Service) -> Option<Globs> {
     match &service.role {
-        Role::Job(Job { inputs: Some(inputs), .. }) => Some(Globs::new(&stack.dir, inputs)),
+        Role::Job(Job {
+            inputs: Some(inputs),
+            ..
+        }) => Some(Globs::new(&stack.dir, inputs)),
         _ => None,
     }
 }
 
 /// Whether `path` is part of what the service is built from.
 fn in_context(service: &Service, path: &Utf8Path, facts: &Facts<'_>) -> bool {
-    let Source::Build(build) = &service.source else { return false };
-    if path == build.dockerfile || path.as_str().strip_suffix(".dockerignore") == Some(build.dockerfile.as_str()) {
+    let Source::Build(build) = &service.source else {
+        return false;
+    };
+    if path == build.dockerfile
+        || path.as_str().strip_suffix(".dockerignore") == Some(build.dockerfile.as_str())
+    {
         return true;
     }
     path.starts_with(&build.context) && path != build.context && !(facts.excluded)(build, path)
@@ -148,17 +204,38 @@ struct Rule<'a> {
 impl<'a> Rule<'a> {
     fn new(dir: &Utf8Path, rule: &'a WatchRule) -> Self {
         let positive = rule.paths.iter().filter(|path| !path.starts_with('!'));
-        let bases: Vec<_> =
-            positive.map(|path| (Globs::new(dir, [path]), globs::literal_part(&dir.join(path)))).collect();
-        let ignore = bases.iter().map(|(_, base)| RuleIgnore::new(dir, base, &rule.ignore)).collect();
-        Self { rule, paths: Globs::new(dir, &rule.paths), ignore, bases }
+        let bases: Vec<_> = positive
+            .map(|path| {
+                (
+                    Globs::new(dir, [path]),
+                    globs::literal_part(&dir.join(path)),
+                )
+            })
+            .collect();
+        let ignore = bases
+            .iter()
+            .map(|(_, base)| RuleIgnore::new(dir, base, &rule.ignore))
+            .collect();
+        Self {
+            rule,
+            paths: Globs::new(dir, &rule.paths),
+            ignore,
+            bases,
+        }
     }
 
     fn covers(&self, path: &Utf8Path) -> bool {
         self.paths.cover(path) && !self.ignore.iter().any(|ignore| ignore.ignores(path))
     }
 
-    fn act(&self, path: &Utf8Path, kind: PathKind, builds: bool, service: &Service, outcome: &mut Outcome) {
+    fn act(
+        &self,
+        path: &Utf8Path,
+        kind: PathKind,
+        builds: bool,
+        service: &Service,
+        outcome: &mut Outcome,
+    ) {
         match &self.rule.action {
             WatchAction::Rebuild => outcome.rebuild(path),
             // What is in a folder speaks for itself.
@@ -173,7 +250,9 @@ impl<'a> Rule<'a> {
     }
 
     fn item(&self, path: &Utf8Path, kind: PathKind, service: &Service) -> Option<SyncItem> {
-        let WatchAction::Sync { target, .. } = &self.rule.action else { return None };
+        let WatchAction::Sync { target, .. } = &self.rule.action else {
+            return None;
+        };
         let (_, base) = self.bases.iter().find(|(globs, _)| globs.cover(path))?;
         // The folder that a rule names is never removed from under a running process, only what is in it.
         if path == base && kind == PathKind::Folder {
@@ -181,7 +260,11 @@ impl<'a> Rule<'a> {
         }
         let workdir = service.workdir.as_deref().unwrap_or("/");
         let target = sync_target(path, base, target, workdir)?;
-        Some(SyncItem { source: path.to_owned(), target, kind })
+        Some(SyncItem {
+            source: path.to_owned(),
+            target,
+            kind,
+        })
     }
 }
 
@@ -193,18 +276,33 @@ pub struct SyncRules<'a> {
 
 impl<'a> SyncRules<'a> {
     pub fn new(stack: &Stack, service: &'a Service) -> Self {
-        Self { service, rules: service.watch.iter().map(|rule| Rule::new(&stack.dir, rule)).collect() }
+        Self {
+            service,
+            rules: service
+                .watch
+                .iter()
+                .map(|rule| Rule::new(&stack.dir, rule))
+                .collect(),
+        }
     }
 
     /// The folders and files that sync rules start from. Absolute.
     pub fn bases(&self) -> BTreeSet<&Utf8Path> {
-        let syncs = self.rules.iter().filter(|rule| matches!(rule.rule.action, WatchAction::Sync { .. }));
-        syncs.flat_map(|rule| rule.bases.iter().map(|(_, base)| base.as_path())).collect()
+        let syncs = self
+            .rules
+            .iter()
+            .filter(|rule| matches!(rule.rule.action, WatchAction::Sync { .. }));
+        syncs
+            .flat_map(|rule| rule.bases.iter().map(|(_, base)| base.as_path()))
+            .collect()
     }
 
     /// Where a path goes, if the first rule that covers it is one that syncs.
     pub fn item(&self, path: &Utf8Path, kind: PathKind) -> Option<SyncItem> {
-        self.rules.iter().find(|rule| rule.covers(path))?.item(path, kind, self.service)
+        self.rules
+            .iter()
+            .find(|rule| rule.covers(path))?
+            .item(path, kind, self.service)
     }
 }
 
@@ -213,5 +311,7 @@ fn shown(dir: &Utf8Path, path: &Utf8Path) -> String {
     path.strip_prefix(dir).unwrap_or(path).to_string()
 }
 
+#[cfg(test)]
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

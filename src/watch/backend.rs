@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
-use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{
+    Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
+};
 
 use super::run::Message;
 
@@ -32,7 +34,11 @@ pub(super) struct Backend {
 
 impl Backend {
     /// Hints go to `messages`; when they do not fit, `lost` is set.
-    pub fn new(messages: SyncSender<Message>, lost: Arc<AtomicBool>, limit: usize) -> Result<Self, notify::Error> {
+    pub fn new(
+        messages: SyncSender<Message>,
+        lost: Arc<AtomicBool>,
+        limit: usize,
+    ) -> Result<Self, notify::Error> {
         let handle = move |event: notify::Result<Event>| {
             let event = event.ok().filter(|event| !event.need_rescan());
             let Some(event) = event else {
@@ -41,7 +47,9 @@ impl Backend {
                 let _full = messages.try_send(Message::Wake);
                 return;
             };
-            let Some(hint) = hint(&event.kind) else { return };
+            let Some(hint) = hint(&event.kind) else {
+                return;
+            };
             for path in event.paths {
                 // Never waits: this thread also answers the calls of the one that reads the queue.
                 if let Err(TrySendError::Full(_)) = messages.try_send(Message::Hint(path, hint)) {
@@ -49,8 +57,13 @@ impl Backend {
                 }
             }
         };
-        let watcher = RecommendedWatcher::new(handle, Config::default().with_follow_symlinks(false))?;
-        Ok(Self { watcher, watched: HashSet::new(), limit })
+        let watcher =
+            RecommendedWatcher::new(handle, Config::default().with_follow_symlinks(false))?;
+        Ok(Self {
+            watcher,
+            watched: HashSet::new(),
+            limit,
+        })
     }
 
     /// Watches one folder. Also one that is watched already: it may be another one under the same name.
@@ -110,8 +123,15 @@ fn is_limit(error: &notify::Error) -> bool {
     match &error.kind {
         ErrorKind::MaxFilesWatch => true,
         ErrorKind::Io(error) => {
-            let code = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
-            matches!(code, Some(rustix::io::Errno::NOSPC | rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
+            let code = error
+                .raw_os_error()
+                .map(rustix::io::Errno::from_raw_os_error);
+            matches!(
+                code,
+                Some(
+                    rustix::io::Errno::NOSPC | rustix::io::Errno::MFILE | rustix::io::Errno::NFILE
+                )
+            )
         }
         _ => false,
     }
@@ -124,7 +144,11 @@ pub(super) fn limit_text(error: &notify::Error) -> String {
         _ => "max_user_instances",
     };
     let value = std::fs::read_to_string(format!("/proc/sys/fs/inotify/{setting}"));
-    let wanted = if setting == "max_user_watches" { 524_288 } else { 1024 };
+    let wanted = if setting == "max_user_watches" {
+        524_288
+    } else {
+        1024
+    };
     match value {
         Ok(value) if is_limit(error) => format!(
             "fs.inotify.{setting} is {}, which is used up; raise it with `sudo sysctl fs.inotify.{setting}={wanted}`",

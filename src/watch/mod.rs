@@ -79,8 +79,18 @@ fn start_with(set: WatchSet, limit: usize) -> Result<(Watcher, mpsc::Receiver<Ba
     let events = messages.clone();
     let stopped = Arc::clone(&stop);
     let run = move || run::Loop::new(inbox, events, batches, stopped, limit).run(set);
-    let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(run).map_err(WatchError::Thread)?;
-    Ok((Watcher { messages, stop, thread: Some(thread) }, receiver))
+    let thread = std::thread::Builder::new()
+        .name("watch".to_owned())
+        .spawn(run)
+        .map_err(WatchError::Thread)?;
+    Ok((
+        Watcher {
+            messages,
+            stop,
+            thread: Some(thread),
+        },
+        receiver,
+    ))
 }
 
 impl Watcher {
@@ -107,7 +117,9 @@ fn textual(path: PathBuf) -> Result<Utf8PathBuf, Utf8PathBuf> {
     match Utf8PathBuf::from_path_buf(path) {
         Ok(path) => Ok(path),
         Err(path) => {
-            let above = path.ancestors().find_map(|folder| Utf8PathBuf::from_path_buf(folder.to_owned()).ok());
+            let above = path
+                .ancestors()
+                .find_map(|folder| Utf8PathBuf::from_path_buf(folder.to_owned()).ok());
             Err(above.unwrap_or_else(|| Utf8PathBuf::from("/")))
         }
     }

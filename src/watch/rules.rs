@@ -23,7 +23,11 @@ pub(super) struct Rules {
 
 impl Rules {
     pub fn new(root: Root) -> Self {
-        let mut rules = Self { root, above: Vec::new(), nested: HashMap::new() };
+        let mut rules = Self {
+            root,
+            above: Vec::new(),
+            nested: HashMap::new(),
+        };
         rules.forget();
         rules
     }
@@ -35,7 +39,11 @@ impl Rules {
     /// Reads everything above again, and forgets what was read beneath.
     pub fn forget(&mut self) {
         self.nested.clear();
-        self.above = if self.root.gitignore { above(&self.root.path) } else { Vec::new() };
+        self.above = if self.root.gitignore {
+            above(&self.root.path)
+        } else {
+            Vec::new()
+        };
         // Someone who names an ignored folder wants it.
         if self.above.iter().any(|rules| named(rules, &self.root.path)) {
             self.above.clear();
@@ -44,10 +52,19 @@ impl Rules {
 
     /// The files outside the root whose rules count for it.
     pub fn control_files(&self) -> impl Iterator<Item = PathBuf> {
-        let top = if self.root.gitignore { checkout(&self.root.path) } else { None };
+        let top = if self.root.gitignore {
+            checkout(&self.root.path)
+        } else {
+            None
+        };
         let top = top.unwrap_or_default();
         let inside = move |folder: &&Path| !top.as_os_str().is_empty() && folder.starts_with(&top);
-        self.root.path.ancestors().skip(1).take_while(inside).map(|folder| folder.join(".gitignore"))
+        self.root
+            .path
+            .ancestors()
+            .skip(1)
+            .take_while(inside)
+            .map(|folder| folder.join(".gitignore"))
     }
 
     /// Reads the .gitignore of a folder that is entered.
@@ -66,15 +83,26 @@ impl Rules {
         if path == self.root.path {
             return false;
         }
-        if path.file_name().is_some_and(|name| is_never(name) || (!is_folder && is_scratch(name))) {
+        if path
+            .file_name()
+            .is_some_and(|name| is_never(name) || (!is_folder && is_scratch(name)))
+        {
             return true;
         }
-        self.is_git_ignored(path, is_folder) || self.root.exclude.as_ref().is_some_and(|exclude| exclude(path, is_folder))
+        self.is_git_ignored(path, is_folder)
+            || self
+                .root
+                .exclude
+                .as_ref()
+                .is_some_and(|exclude| exclude(path, is_folder))
     }
 
     /// The rules nearest to the path decide.
     fn is_git_ignored(&self, path: &Path, is_folder: bool) -> bool {
-        let within = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root.path));
+        let within = path
+            .ancestors()
+            .skip(1)
+            .take_while(|folder| folder.starts_with(&self.root.path));
         let nested = within.filter_map(|folder| self.nested.get(folder));
         for rules in nested.chain(self.above.iter().rev()) {
             match rules.matched(path, is_folder) {
@@ -89,16 +117,24 @@ impl Rules {
 
 /// The folder that git calls the top, if the path is in a checkout.
 fn checkout(path: &Path) -> Option<PathBuf> {
-    path.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
+    path.ancestors()
+        .find(|folder| folder.join(".git").exists())
+        .map(Path::to_owned)
 }
 
 fn above(root: &Path) -> Vec<Gitignore> {
-    let Some(top) = checkout(root) else { return Vec::new() };
+    let Some(top) = checkout(root) else {
+        return Vec::new();
+    };
     let mut rules: Vec<Gitignore> = Vec::new();
     if let Some(info) = read_file(&top, &top.join(".git/info/exclude")) {
         rules.push(info);
     }
-    let folders: Vec<&Path> = root.ancestors().skip(1).take_while(|folder| folder.starts_with(&top)).collect();
+    let folders: Vec<&Path> = root
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| folder.starts_with(&top))
+        .collect();
     rules.extend(folders.into_iter().rev().filter_map(read));
     rules
 }
@@ -129,8 +165,13 @@ pub(super) fn is_never(name: &OsStr) -> bool {
 /// What editors put beside a file while it is edited: swap files, backups, locks, probes for a writable folder.
 fn is_scratch(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
-    let swap = name.starts_with(b".") && [&b".swp"[..], b".swo", b".swx"].iter().any(|end| name.ends_with(end));
-    let backup = name.ends_with(b"~") || (name.starts_with(b"#") && name.ends_with(b"#")) || name.starts_with(b".#");
+    let swap = name.starts_with(b".")
+        && [&b".swp"[..], b".swo", b".swx"]
+            .iter()
+            .any(|end| name.ends_with(end));
+    let backup = name.ends_with(b"~")
+        || (name.starts_with(b"#") && name.ends_with(b"#"))
+        || name.starts_with(b".#");
     let others = [&b"4913"[..], b".DS_Store"].contains(&name);
     swap || backup || others || name.ends_with(b"___jb_tmp___") || name.ends_with(b"___jb_old___")
 }
@@ -156,7 +197,10 @@ mod tests {
         let top = dir.path();
         std::fs::create_dir(top.join(".git")).unwrap();
         write(top.join(".git/info/exclude"), "mine.txt\n");
-        write(top.join(".gitignore"), "*.log\n/stack/out/\nnode_modules/\n");
+        write(
+            top.join(".gitignore"),
+            "*.log\n/stack/out/\nnode_modules/\n",
+        );
         write(top.join("stack/app/.gitignore"), "!keep.log\ngen\n");
         let (root, app) = (top.join("stack"), top.join("stack/app"));
         let rules = rules(Root::new(&root), &[&root, &app]);
@@ -184,7 +228,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::new(dir.path()).exclude(|path, _| path.ends_with("target"));
         let rules = rules(root, &[]);
-        for name in [".a.py.swp", "a.py~", "#a.py#", ".#a.py", "4913", "target", ".git", ".dev"] {
+        for name in [
+            ".a.py.swp",
+            "a.py~",
+            "#a.py#",
+            ".#a.py",
+            "4913",
+            "target",
+            ".git",
+            ".dev",
+        ] {
             assert!(rules.leaves_out(&dir.path().join(name), false), "{name}");
         }
         for name in ["a.py", ".env", ".gitignore", "swp", "49131"] {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::plan::react::{literal_part, layer_files};
+use crate::plan::react::{layer_files, literal_part};
 use crate::stack::{Build, Job, Role, Source, Stack};
 
 /// Whether a path is left out: (absolute path, is it a folder). A folder that is left out is not entered.
@@ -32,7 +32,11 @@ pub struct Root {
 
 impl Root {
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), gitignore: true, exclude: None }
+        Self {
+            path: path.into(),
+            gitignore: true,
+            exclude: None,
+        }
     }
 
     pub fn exclude(mut self, exclude: impl Fn(&Path, bool) -> bool + Send + 'static) -> Self {
@@ -50,24 +54,40 @@ impl fmt::Debug for Root {
 impl WatchSet {
     /// Everything that a stack reacts to: the paths of watch rules, build contexts of builds without `watch`, the
     /// inputs of jobs, and the files of the stack itself. `dockerignore` makes the matcher of a build.
-    pub fn of(stack: &Stack, scope: &BTreeSet<String>, mut dockerignore: impl FnMut(&Build) -> Option<Exclude>) -> Self {
-        let mut set = Self { roots: Vec::new(), files: layer_files(stack).into_iter().map(Into::into).collect() };
-        for service in stack.services.values().filter(|service| scope.contains(&service.name)) {
+    pub fn of(
+        stack: &Stack,
+        scope: &BTreeSet<String>,
+        mut dockerignore: impl FnMut(&Build) -> Option<Exclude>,
+    ) -> Self {
+        let mut set = Self {
+            roots: Vec::new(),
+            files: layer_files(stack).into_iter().map(Into::into).collect(),
+        };
+        for service in stack
+            .services
+            .values()
+            .filter(|service| scope.contains(&service.name))
+        {
             for rule in &service.watch {
                 for base in bases(&stack.dir, &rule.paths) {
                     let root = Root::new(base.clone());
-                    let ignore = crate::plan::react::RuleIgnore::new(&stack.dir, &base, &rule.ignore);
+                    let ignore =
+                        crate::plan::react::RuleIgnore::new(&stack.dir, &base, &rule.ignore);
                     set.roots.push(root.exclude(move |path, _| {
                         Utf8Path::from_path(path).is_some_and(|path| ignore.ignores(path))
                     }));
                 }
             }
             let inputs = match &service.role {
-                Role::Job(Job { inputs: Some(inputs), .. }) => Some(inputs),
+                Role::Job(Job {
+                    inputs: Some(inputs),
+                    ..
+                }) => Some(inputs),
                 _ => None,
             };
             if let Some(inputs) = inputs {
-                set.roots.extend(bases(&stack.dir, inputs).into_iter().map(Root::new));
+                set.roots
+                    .extend(bases(&stack.dir, inputs).into_iter().map(Root::new));
             }
             if let Source::Build(build) = &service.source
                 && service.watch.is_empty()
@@ -75,7 +95,10 @@ impl WatchSet {
                 set.files.insert(build.dockerfile.clone().into());
                 if inputs.is_none() {
                     let root = Root::new(build.context.clone());
-                    set.roots.push(Root { exclude: dockerignore(build), ..root });
+                    set.roots.push(Root {
+                        exclude: dockerignore(build),
+                        ..root
+                    });
                 }
             }
         }
@@ -86,5 +109,7 @@ impl WatchSet {
 /// The folders and files that patterns begin from.
 fn bases(dir: &Utf8Path, patterns: &[String]) -> BTreeSet<Utf8PathBuf> {
     let positive = patterns.iter().filter(|pattern| !pattern.starts_with('!'));
-    positive.map(|pattern| literal_part(&dir.join(pattern))).collect()
+    positive
+        .map(|pattern| literal_part(&dir.join(pattern)))
+        .collect()
 }

@@ -36,7 +36,8 @@ impl Settle {
         match self.changes.get_mut(path) {
             Some(change) => change.kind = kind,
             None => {
-                self.changes.insert(path.to_owned(), Change { kind, existed });
+                self.changes
+                    .insert(path.to_owned(), Change { kind, existed });
             }
         }
         self.touch(now);
@@ -74,7 +75,10 @@ impl Settle {
             return None;
         }
         self.span = None;
-        Some((std::mem::take(&mut self.changes), std::mem::take(&mut self.overflow)))
+        Some((
+            std::mem::take(&mut self.changes),
+            std::mem::take(&mut self.overflow),
+        ))
     }
 }
 
@@ -132,7 +136,13 @@ mod tests {
         settle.add(Path::new("new"), PathKind::Folder, true, now);
         settle.overflow(now);
         let (changes, overflow) = settle.take(now + CAP).unwrap();
-        assert_eq!(changes[Path::new("new")], Change { kind: PathKind::Folder, existed: false });
+        assert_eq!(
+            changes[Path::new("new")],
+            Change {
+                kind: PathKind::Folder,
+                existed: false
+            }
+        );
         assert!(overflow);
     }
 

@@ -27,7 +27,11 @@ struct Watched {
 impl Watched {
     /// A checkout with a file `app/main.py`, watched as a whole.
     async fn begin() -> Self {
-        Self::begin_with(|dir| WatchSet { roots: vec![Root::new(dir)], ..WatchSet::default() }).await
+        Self::begin_with(|dir| WatchSet {
+            roots: vec![Root::new(dir)],
+            ..WatchSet::default()
+        })
+        .await
     }
 
     async fn begin_with(set: impl FnOnce(&Path) -> WatchSet) -> Self {
@@ -36,12 +40,19 @@ impl Watched {
 
     async fn begin_limited(set: impl FnOnce(&Path) -> WatchSet, limit: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join(".git")).unwrap();
-        fs::create_dir(dir.path().join("app")).unwrap();
-        fs::write(dir.path().join("app/main.py"), "1").unwrap();
+        // By another process: a file that this one writes may be closed later, while another test forks.
+        run("mkdir .git app && printf 1 > app/main.py", dir.path());
         let (watcher, batches) = start_with(set(dir.path()), limit).unwrap();
         let (told, sizes, notices) = (Changed::new(), Vec::new(), Vec::new());
-        let mut watched = Self { dir, watcher, batches, told, sizes, overflow: false, notices };
+        let mut watched = Self {
+            dir,
+            watcher,
+            batches,
+            told,
+            sizes,
+            overflow: false,
+            notices,
+        };
         watched.begun().await;
         watched
     }
@@ -56,7 +67,9 @@ impl Watched {
 
     async fn next(&mut self) -> Batch {
         let batch = tokio::time::timeout(DEADLINE, self.batches.recv()).await;
-        let batch = batch.unwrap_or_else(|_| panic!("nothing more is told after {:?}", self.told)).unwrap();
+        let batch = batch
+            .unwrap_or_else(|_| panic!("nothing more is told after {:?}", self.told))
+            .unwrap();
         self.told.extend(batch.paths.clone());
         self.sizes.push(batch.paths.len());
         self.overflow |= batch.overflow;
@@ -69,7 +82,8 @@ impl Watched {
     }
 
     fn is_told(&self, path: &str) -> bool {
-        self.told.contains_key(camino::Utf8Path::from_path(&self.path(path)).unwrap())
+        self.told
+            .contains_key(camino::Utf8Path::from_path(&self.path(path)).unwrap())
     }
 
     /// Waits until all of these are told.
@@ -84,7 +98,8 @@ impl Watched {
         self.write("app/zz", "now");
         self.until(&["app/zz"]).await;
         fs::remove_file(self.path("app/zz")).unwrap();
-        self.told.remove(camino::Utf8Path::from_path(&self.path("app/zz")).unwrap());
+        self.told
+            .remove(camino::Utf8Path::from_path(&self.path("app/zz")).unwrap());
         loop {
             let batch = self.next().await;
             if batch.paths.keys().any(|path| path.ends_with("app/zz")) {
@@ -93,7 +108,9 @@ impl Watched {
         }
         let top = self.dir.path().to_str().unwrap();
         let told = std::mem::take(&mut self.told);
-        let names = told.keys().map(|path| path.strip_prefix(top).unwrap().to_string());
+        let names = told
+            .keys()
+            .map(|path| path.strip_prefix(top).unwrap().to_string());
         names.filter(|name| name != "app/zz").collect()
     }
 
@@ -103,7 +120,11 @@ impl Watched {
 }
 
 fn run(command: &str, dir: &Path) {
-    let status = std::process::Command::new("sh").args(["-c", command]).current_dir(dir).status().unwrap();
+    let status = std::process::Command::new("sh")
+        .args(["-c", command])
+        .current_dir(dir)
+        .status()
+        .unwrap();
     assert!(status.success(), "{command}");
 }
 
@@ -138,7 +159,11 @@ async fn a_save_through_a_renamed_file_leaves_no_trace_of_it() {
     // On a busy machine the two steps may be so far apart that they are two batches.
     for _ in 0..10 {
         watched.write("app/.main.py.tmp", "2");
-        fs::rename(watched.path("app/.main.py.tmp"), watched.path("app/main.py")).unwrap();
+        fs::rename(
+            watched.path("app/.main.py.tmp"),
+            watched.path("app/main.py"),
+        )
+        .unwrap();
         if watched.settle().await == ["app/main.py"] {
             return;
         }
@@ -162,8 +187,21 @@ async fn an_editors_dance_is_one_change() {
 #[tokio::test]
 async fn files_in_folders_that_did_not_exist_are_found() {
     let mut watched = Watched::begin().await;
-    run("mkdir -p app/a/b/c/d && for n in 1 2 3; do echo $n > app/a/b/c/d/$n; echo $n > app/a/$n; done", watched.dir.path());
-    watched.until(&["app/a/b/c/d/1", "app/a/b/c/d/2", "app/a/b/c/d/3", "app/a/1", "app/a/2", "app/a/3", "app/a/b"]).await;
+    run(
+        "mkdir -p app/a/b/c/d && for n in 1 2 3; do echo $n > app/a/b/c/d/$n; echo $n > app/a/$n; done",
+        watched.dir.path(),
+    );
+    watched
+        .until(&[
+            "app/a/b/c/d/1",
+            "app/a/b/c/d/2",
+            "app/a/b/c/d/3",
+            "app/a/1",
+            "app/a/2",
+            "app/a/3",
+            "app/a/b",
+        ])
+        .await;
     watched.told.clear();
     watched.write("app/a/b/c/d/2", "later");
     watched.until(&["app/a/b/c/d/2"]).await;
@@ -178,42 +216,69 @@ async fn a_copied_tree_is_told_whole() {
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join(format!("{n}.py")), n.to_string()).unwrap();
     }
-    run(&format!("cp -r {}/tree app/", from.path().display()), watched.dir.path());
-    let names: Vec<String> = (0..60).map(|n| format!("app/tree/{}/{n}.py", n % 7)).collect();
-    watched.until(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    run(
+        &format!("cp -r {}/tree app/", from.path().display()),
+        watched.dir.path(),
+    );
+    let names: Vec<String> = (0..60)
+        .map(|n| format!("app/tree/{}/{n}.py", n % 7))
+        .collect();
+    watched
+        .until(&names.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
 }
 
 #[tokio::test]
 async fn a_deleted_folder_takes_its_files_along() {
     let mut watched = Watched::begin().await;
-    run("mkdir -p app/old/deep && echo 1 > app/old/a && echo 2 > app/old/deep/b", watched.dir.path());
+    run(
+        "mkdir -p app/old/deep && echo 1 > app/old/a && echo 2 > app/old/deep/b",
+        watched.dir.path(),
+    );
     watched.until(&["app/old/a", "app/old/deep/b"]).await;
     watched.told.clear();
     fs::remove_dir_all(watched.path("app/old")).unwrap();
-    watched.until(&["app/old", "app/old/a", "app/old/deep", "app/old/deep/b"]).await;
+    watched
+        .until(&["app/old", "app/old/a", "app/old/deep", "app/old/deep/b"])
+        .await;
     let folder = watched.path("app/old/deep").to_str().unwrap().to_owned();
-    assert_eq!(watched.told[camino::Utf8Path::new(&folder)], PathKind::Folder, "what it was");
+    assert_eq!(
+        watched.told[camino::Utf8Path::new(&folder)],
+        PathKind::Folder,
+        "what it was"
+    );
 }
 
 #[tokio::test]
 async fn a_renamed_folder_is_gone_here_and_new_there() {
     let mut watched = Watched::begin().await;
-    run("mkdir -p app/old/deep && echo 1 > app/old/deep/a", watched.dir.path());
+    run(
+        "mkdir -p app/old/deep && echo 1 > app/old/deep/a",
+        watched.dir.path(),
+    );
     watched.until(&["app/old/deep/a"]).await;
     watched.told.clear();
     fs::rename(watched.path("app/old"), watched.path("app/new")).unwrap();
-    watched.until(&["app/old", "app/old/deep/a", "app/new", "app/new/deep/a"]).await;
+    watched
+        .until(&["app/old", "app/old/deep/a", "app/new", "app/new/deep/a"])
+        .await;
     watched.told.clear();
     watched.write("app/new/deep/a", "2");
     watched.until(&["app/new/deep/a"]).await;
-    assert!(!watched.is_told("app/old/deep/a"), "its new name is the one that counts");
+    assert!(
+        !watched.is_told("app/old/deep/a"),
+        "its new name is the one that counts"
+    );
 }
 
 #[tokio::test]
 async fn a_folder_that_is_replaced_again_and_again_is_still_watched() {
     let mut watched = Watched::begin().await;
     for round in 0..20 {
-        run("rm -rf app/gen && mkdir -p app/gen/sub && mv app/gen app/gen2 && mv app/gen2 app/gen", watched.dir.path());
+        run(
+            "rm -rf app/gen && mkdir -p app/gen/sub && mv app/gen app/gen2 && mv app/gen2 app/gen",
+            watched.dir.path(),
+        );
         watched.write("app/gen/sub/out.py", &round.to_string());
         watched.until(&["app/gen/sub/out.py"]).await;
         watched.settle().await;
@@ -233,8 +298,15 @@ async fn a_checkout_of_2000_files_is_few_batches() {
     }
     let names: Vec<String> = (0..2000).map(|n| format!("src/{}/{n}", n % 40)).collect();
     let begun = Instant::now();
-    watched.until(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    assert!(watched.sizes.len() < 40, "{:?} in {:?}", watched.sizes, begun.elapsed());
+    watched
+        .until(&names.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
+    assert!(
+        watched.sizes.len() < 40,
+        "{:?} in {:?}",
+        watched.sizes,
+        begun.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -273,11 +345,23 @@ async fn what_is_ignored_is_neither_told_nor_watched() {
         fs::write(dir.join(".gitignore"), "node_modules/\n*.log\n").unwrap();
         fs::create_dir_all(dir.join("node_modules/x")).unwrap();
         let root = Root::new(dir).exclude(|path, folder| folder && path.ends_with("target"));
-        WatchSet { roots: vec![root], ..WatchSet::default() }
+        WatchSet {
+            roots: vec![root],
+            ..WatchSet::default()
+        }
     })
     .await;
-    run("mkdir -p target/debug app/node_modules/y .git/objects", watched.dir.path());
-    for path in ["node_modules/x/a.js", "target/debug/a", "app/node_modules/y/b.js", "app/a.log", ".git/objects/1"] {
+    run(
+        "mkdir -p target/debug app/node_modules/y .git/objects",
+        watched.dir.path(),
+    );
+    for path in [
+        "node_modules/x/a.js",
+        "target/debug/a",
+        "app/node_modules/y/b.js",
+        "app/a.log",
+        ".git/objects/1",
+    ] {
         watched.write(path, "x");
     }
     assert_eq!(watched.settle().await, [""; 0]);
@@ -288,14 +372,20 @@ async fn what_is_ignored_is_neither_told_nor_watched() {
     watched.told.clear();
     watched.write(".gitignore", "/app/*.log\n");
     watched.until(&[".gitignore", "node_modules/x/a.js"]).await;
-    assert!(!watched.is_told("app/a.log"), "being ignored is no deletion");
+    assert!(
+        !watched.is_told("app/a.log"),
+        "being ignored is no deletion"
+    );
 }
 
 #[tokio::test]
 async fn a_gitignore_above_counts_and_is_watched() {
     let mut watched = Watched::begin_with(|dir| {
         fs::write(dir.join(".gitignore"), "*.log\n").unwrap();
-        WatchSet { roots: vec![Root::new(dir.join("app"))], ..WatchSet::default() }
+        WatchSet {
+            roots: vec![Root::new(dir.join("app"))],
+            ..WatchSet::default()
+        }
     })
     .await;
     watched.write("app/a.log", "x");
@@ -324,7 +414,10 @@ async fn symlinks_are_told_but_not_followed() {
 async fn a_root_that_is_a_symlink_is_followed() {
     let mut watched = Watched::begin_with(|dir| {
         symlink("app", dir.join("link")).unwrap();
-        WatchSet { roots: vec![Root::new(dir.join("link"))], ..WatchSet::default() }
+        WatchSet {
+            roots: vec![Root::new(dir.join("link"))],
+            ..WatchSet::default()
+        }
     })
     .await;
     watched.write("app/main.py", "2");
@@ -342,7 +435,11 @@ async fn a_name_that_is_no_text_leads_to_a_comparison() {
 #[tokio::test]
 async fn a_mode_counts_and_an_empty_folder_too() {
     let mut watched = Watched::begin().await;
-    fs::set_permissions(watched.path("app/main.py"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(
+        watched.path("app/main.py"),
+        fs::Permissions::from_mode(0o755),
+    )
+    .unwrap();
     watched.until(&["app/main.py"]).await;
     fs::create_dir(watched.path("app/empty")).unwrap();
     watched.until(&["app/empty"]).await;
@@ -353,7 +450,9 @@ async fn a_mode_counts_and_an_empty_folder_too() {
 #[tokio::test]
 async fn roots_may_be_missing_files_or_come_and_go() {
     let mut watched = Watched::begin_with(|dir| {
-        let roots = ["gen/out", "requirements.txt", "app"].map(|path| Root::new(dir.join(path))).into();
+        let roots = ["gen/out", "requirements.txt", "app"]
+            .map(|path| Root::new(dir.join(path)))
+            .into();
         let files = [dir.join("dev.local.toml"), dir.join("conf/a/.env")].into();
         WatchSet { roots, files }
     })
@@ -361,17 +460,52 @@ async fn roots_may_be_missing_files_or_come_and_go() {
     watched.write("other", "not told");
     watched.write("requirements.txt", "x");
     watched.write("dev.local.toml", "x");
-    run("mkdir -p gen/out && echo 1 > gen/out/a && mkdir -p conf/a && echo 1 > conf/a/.env", watched.dir.path());
-    watched.until(&["requirements.txt", "gen/out/a", "dev.local.toml", "conf/a/.env"]).await;
+    run(
+        "mkdir -p gen/out && echo 1 > gen/out/a && mkdir -p conf/a && echo 1 > conf/a/.env",
+        watched.dir.path(),
+    );
+    watched
+        .until(&[
+            "requirements.txt",
+            "gen/out/a",
+            "dev.local.toml",
+            "conf/a/.env",
+        ])
+        .await;
     assert!(!watched.is_told("other"));
     for round in 0..5 {
         watched.settle().await;
-        run("rm -rf gen conf app requirements.txt dev.local.toml", watched.dir.path());
-        watched.until(&["gen/out/a", "conf/a/.env", "app/main.py", "requirements.txt", "dev.local.toml"]).await;
+        run(
+            "rm -rf gen conf app requirements.txt dev.local.toml",
+            watched.dir.path(),
+        );
+        watched
+            .until(&[
+                "gen/out/a",
+                "conf/a/.env",
+                "app/main.py",
+                "requirements.txt",
+                "dev.local.toml",
+            ])
+            .await;
         watched.told.clear();
-        run("mkdir -p gen/out conf/a app && echo 2 > app/main.py && echo 2 > gen/out/a", watched.dir.path());
-        run("echo 2 > conf/a/.env && echo 2 > requirements.txt && echo 2 > dev.local.toml", watched.dir.path());
-        watched.until(&["gen/out/a", "conf/a/.env", "app/main.py", "requirements.txt", "dev.local.toml"]).await;
+        run(
+            "mkdir -p gen/out conf/a app && echo 2 > app/main.py && echo 2 > gen/out/a",
+            watched.dir.path(),
+        );
+        run(
+            "echo 2 > conf/a/.env && echo 2 > requirements.txt && echo 2 > dev.local.toml",
+            watched.dir.path(),
+        );
+        watched
+            .until(&[
+                "gen/out/a",
+                "conf/a/.env",
+                "app/main.py",
+                "requirements.txt",
+                "dev.local.toml",
+            ])
+            .await;
         assert!(round < 5);
     }
 }
@@ -382,7 +516,10 @@ async fn another_set_takes_over_without_a_gap() {
     fs::create_dir(watched.path("more")).unwrap();
     watched.until(&["more"]).await;
     let (top, more) = (watched.path(""), watched.path("more"));
-    watched.set(WatchSet { roots: vec![Root::new(&more)], ..WatchSet::default() });
+    watched.set(WatchSet {
+        roots: vec![Root::new(&more)],
+        ..WatchSet::default()
+    });
     watched.begun().await;
     watched.write("app/main.py", "unseen");
     watched.write("more/a", "1");
@@ -390,7 +527,10 @@ async fn another_set_takes_over_without_a_gap() {
     assert!(!watched.is_told("app/main.py"));
     // A root that stays tells what happened while the sets changed.
     fs::write(more.join("b"), "1").unwrap();
-    watched.set(WatchSet { roots: vec![Root::new(&more), Root::new(top.join("app"))], ..WatchSet::default() });
+    watched.set(WatchSet {
+        roots: vec![Root::new(&more), Root::new(top.join("app"))],
+        ..WatchSet::default()
+    });
     watched.until(&["more/b"]).await;
 }
 
@@ -401,19 +541,29 @@ async fn too_many_folders_are_polled_and_said_to_be() {
             for n in 0..20 {
                 fs::create_dir(dir.join(format!("app/{n}"))).unwrap();
             }
-            WatchSet { roots: vec![Root::new(dir.join("app"))], files: [dir.join("dev.toml")].into() }
+            WatchSet {
+                roots: vec![Root::new(dir.join("app"))],
+                files: [dir.join("dev.toml")].into(),
+            }
         },
         5,
     )
     .await;
-    let [Notice::Polling { root, why }] = &watched.notices[..] else { panic!("{:?}", watched.notices) };
-    assert!(*root == watched.path("app") && why.contains("fs.inotify.max_user_watches is "), "{why}");
+    let [Notice::Polling { root, why }] = &watched.notices[..] else {
+        panic!("{:?}", watched.notices)
+    };
+    assert!(
+        *root == watched.path("app") && why.contains("fs.inotify.max_user_watches is "),
+        "{why}"
+    );
     for n in 0..20 {
         watched.write(&format!("app/{n}/a"), "1");
     }
     watched.write("dev.toml", "1");
     let names: Vec<String> = (0..20).map(|n| format!("app/{n}/a")).collect();
-    watched.until(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    watched
+        .until(&names.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
     watched.until(&["dev.toml"]).await;
     watched.told.clear();
     fs::remove_dir_all(watched.path("app/7")).unwrap();
@@ -424,9 +574,14 @@ async fn too_many_folders_are_polled_and_said_to_be() {
 #[tokio::test]
 async fn roots_that_share_a_path_leave_out_only_what_all_leave_out() {
     let mut watched = Watched::begin_with(|dir| {
-        let one = Root::new(dir.join("app")).exclude(|path, _| path.ends_with("a") || path.ends_with("b"));
-        let two = Root::new(dir.join("app")).exclude(|path, _| path.ends_with("b") || path.ends_with("c"));
-        WatchSet { roots: vec![one, two], ..WatchSet::default() }
+        let one = Root::new(dir.join("app"))
+            .exclude(|path, _| path.ends_with("a") || path.ends_with("b"));
+        let two = Root::new(dir.join("app"))
+            .exclude(|path, _| path.ends_with("b") || path.ends_with("c"));
+        WatchSet {
+            roots: vec![one, two],
+            ..WatchSet::default()
+        }
     })
     .await;
     for name in ["a", "b", "c"] {
@@ -443,17 +598,34 @@ async fn a_batch_that_nobody_takes_waits_and_grows() {
         std::thread::sleep(Duration::from_millis(30));
     }
     let names: Vec<String> = (0..(BATCHES + 6)).map(|n| format!("app/{n}")).collect();
-    watched.until(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    watched
+        .until(&names.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
     assert!(watched.sizes.len() <= BATCHES + 3, "{:?}", watched.sizes);
 }
 
 #[tokio::test]
 async fn dropping_ends_the_thread() {
-    let Watched { dir, watcher, mut batches, .. } = Watched::begin().await;
+    let Watched {
+        dir,
+        watcher,
+        mut batches,
+        ..
+    } = Watched::begin().await;
     drop(watcher);
     fs::write(dir.path().join("app/main.py"), "2").unwrap();
-    assert_eq!(tokio::time::timeout(DEADLINE, batches.recv()).await.unwrap(), None);
-    let Watched { dir, watcher, batches, .. } = Watched::begin().await;
+    assert_eq!(
+        tokio::time::timeout(DEADLINE, batches.recv())
+            .await
+            .unwrap(),
+        None
+    );
+    let Watched {
+        dir,
+        watcher,
+        batches,
+        ..
+    } = Watched::begin().await;
     drop(batches);
     fs::write(dir.path().join("app/main.py"), "2").unwrap();
     drop(watcher);

@@ -23,12 +23,25 @@ impl Stamp {
     pub fn of(metadata: &Metadata) -> Self {
         let mut hasher = DefaultHasher::new();
         (metadata.mode(), metadata.uid(), metadata.gid()).hash(&mut hasher);
-        let kind = if metadata.is_dir() { PathKind::Folder } else { PathKind::File };
+        let kind = if metadata.is_dir() {
+            PathKind::Folder
+        } else {
+            PathKind::File
+        };
         if kind == PathKind::File {
             // A folder's own times change with its entries, which speak for themselves.
-            (metadata.size(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino()).hash(&mut hasher);
+            (
+                metadata.size(),
+                metadata.mtime(),
+                metadata.mtime_nsec(),
+                metadata.ino(),
+            )
+                .hash(&mut hasher);
         }
-        Self { kind, print: hasher.finish() }
+        Self {
+            kind,
+            print: hasher.finish(),
+        }
     }
 }
 
@@ -53,7 +66,10 @@ pub(super) struct Tree {
 
 impl Tree {
     pub fn new(rules: Rules) -> Self {
-        Self { rules, entries: BTreeMap::new() }
+        Self {
+            rules,
+            entries: BTreeMap::new(),
+        }
     }
 
     /// Goes on from what another tree of the same root knew.
@@ -67,7 +83,9 @@ impl Tree {
 
     /// The root is a file.
     pub fn is_file(&self) -> bool {
-        self.entries.get(self.root()).is_some_and(|stamp| stamp.kind == PathKind::File)
+        self.entries
+            .get(self.root())
+            .is_some_and(|stamp| stamp.kind == PathKind::File)
     }
 
     pub fn knows(&self, path: &Path) -> bool {
@@ -75,7 +93,10 @@ impl Tree {
     }
 
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
-        self.entries.iter().filter(|(_, stamp)| stamp.kind == PathKind::Folder).map(|(path, _)| path.as_path())
+        self.entries
+            .iter()
+            .filter(|(_, stamp)| stamp.kind == PathKind::Folder)
+            .map(|(path, _)| path.as_path())
     }
 
     /// Looks at one path. `deep`: a folder brings what is in it, and is watched anew. `wrote`: a file counts as changed
@@ -136,12 +157,21 @@ impl Tree {
     /// Lists a folder: its entries are yet to be looked at, those that are no longer there are gone.
     fn read(&mut self, folder: &Path, todo: &mut Vec<PathBuf>, finder: &mut dyn Finder) {
         let names: BTreeSet<OsString> = match std::fs::read_dir(folder) {
-            Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.file_name()).collect(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.remove(folder, true, finder),
+            Ok(entries) => entries
+                .filter_map(Result::ok)
+                .map(|entry| entry.file_name())
+                .collect(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return self.remove(folder, true, finder);
+            }
             // It cannot be read now; that says nothing about what is in it.
             Err(_) => return,
         };
-        let gone: Vec<PathBuf> = self.children(folder).filter(|path| !is_in(&names, path)).cloned().collect();
+        let gone: Vec<PathBuf> = self
+            .children(folder)
+            .filter(|path| !is_in(&names, path))
+            .cloned()
+            .collect();
         for path in gone {
             self.remove(&path, true, finder);
         }
@@ -149,12 +179,16 @@ impl Tree {
     }
 
     fn children<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
-        self.beneath(folder).filter(move |path| path.parent() == Some(folder))
+        self.beneath(folder)
+            .filter(move |path| path.parent() == Some(folder))
     }
 
     fn beneath<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
         let from = (Bound::Excluded(folder), Bound::Unbounded);
-        self.entries.range::<Path, _>(from).map(|(path, _)| path).take_while(move |path| path.starts_with(folder))
+        self.entries
+            .range::<Path, _>(from)
+            .map(|(path, _)| path)
+            .take_while(move |path| path.starts_with(folder))
     }
 
     fn note(&mut self, path: &Path, stamp: Stamp, finder: &mut dyn Finder) {
@@ -171,10 +205,16 @@ impl Tree {
 
     /// Forgets a path and what is beneath; `tell` unless it is only left out from now on.
     fn remove(&mut self, path: &Path, tell: bool, finder: &mut dyn Finder) {
-        let Some(stamp) = self.entries.remove(path) else { return };
+        let Some(stamp) = self.entries.remove(path) else {
+            return;
+        };
         let beneath: Vec<PathBuf> = self.beneath(path).cloned().collect();
-        let removed = beneath.into_iter().filter_map(|path| self.entries.remove(&path).map(|stamp| (path, stamp)));
-        let removed: Vec<_> = std::iter::once((path.to_owned(), stamp)).chain(removed).collect();
+        let removed = beneath
+            .into_iter()
+            .filter_map(|path| self.entries.remove(&path).map(|stamp| (path, stamp)));
+        let removed: Vec<_> = std::iter::once((path.to_owned(), stamp))
+            .chain(removed)
+            .collect();
         for (path, stamp) in removed {
             match stamp.kind {
                 PathKind::Folder if tell => finder.gone(&path),
@@ -198,7 +238,11 @@ impl Tree {
 
     /// Symlinks are not followed, but for the root itself, which a person named.
     fn stat(&self, path: &Path) -> io::Result<Metadata> {
-        if path == self.root() { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) }
+        if path == self.root() {
+            std::fs::metadata(path)
+        } else {
+            std::fs::symlink_metadata(path)
+        }
     }
 }
 

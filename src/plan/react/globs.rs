@@ -20,7 +20,11 @@ impl Globs {
         Self::build(dir, patterns, true)
     }
 
-    fn build<S: AsRef<str>>(dir: &Utf8Path, patterns: impl IntoIterator<Item = S>, deep: bool) -> Self {
+    fn build<S: AsRef<str>>(
+        dir: &Utf8Path,
+        patterns: impl IntoIterator<Item = S>,
+        deep: bool,
+    ) -> Self {
         let mut builder = GitignoreBuilder::new("/");
         for pattern in patterns {
             let pattern = pattern.as_ref().trim();
@@ -32,13 +36,23 @@ impl Globs {
             if pattern.is_empty() {
                 continue;
             }
-            let pattern = if deep && !pattern.contains('/') { format!("**/{pattern}") } else { pattern.to_owned() };
-            let pattern = if deep { pattern.trim_start_matches('/') } else { &pattern };
+            let pattern = if deep && !pattern.contains('/') {
+                format!("**/{pattern}")
+            } else {
+                pattern.to_owned()
+            };
+            let pattern = if deep {
+                pattern.trim_start_matches('/')
+            } else {
+                &pattern
+            };
             // A pattern's own `..` is taken back before quoting, the folder is no pattern.
             let (dir, pattern) = climb(dir, pattern);
             let _left_out = builder.add_line(None, &format!("{bang}{}/{pattern}", quote(&dir)));
         }
-        Self { set: builder.build().unwrap_or_else(|_| Gitignore::empty()) }
+        Self {
+            set: builder.build().unwrap_or_else(|_| Gitignore::empty()),
+        }
     }
 
     /// Whether an absolute path, or a folder above it, matches.
@@ -47,7 +61,10 @@ impl Globs {
         if inside.as_str().is_empty() {
             return false;
         }
-        matches!(self.set.matched_path_or_any_parents(inside, false), Match::Ignore(_))
+        matches!(
+            self.set.matched_path_or_any_parents(inside, false),
+            Match::Ignore(_)
+        )
     }
 }
 
@@ -58,7 +75,10 @@ pub struct RuleIgnore([Globs; 2]);
 
 impl RuleIgnore {
     pub fn new(dir: &Utf8Path, base: &Utf8Path, patterns: &[String]) -> Self {
-        Self([Globs::beneath(dir, patterns), Globs::beneath(base, patterns)])
+        Self([
+            Globs::beneath(dir, patterns),
+            Globs::beneath(base, patterns),
+        ])
     }
 
     pub fn ignores(&self, path: &Utf8Path) -> bool {
@@ -84,7 +104,11 @@ fn climb(dir: &Utf8Path, pattern: &str) -> (Utf8PathBuf, String) {
             part => parts.push(part),
         }
     }
-    let pattern = if parts.is_empty() { "**".to_owned() } else { parts.join("/") };
+    let pattern = if parts.is_empty() {
+        "**".to_owned()
+    } else {
+        parts.join("/")
+    };
     (dir, pattern)
 }
 
@@ -102,7 +126,12 @@ fn quote(dir: &Utf8Path) -> String {
 /// The leading parts of a path that hold no wildcard.
 pub fn literal_part(pattern: &Utf8Path) -> Utf8PathBuf {
     let literal = |part: &Utf8Component<'_>| !part.as_str().contains(['*', '?', '[', '{', '\\']);
-    clean(&pattern.components().take_while(literal).collect::<Utf8PathBuf>())
+    clean(
+        &pattern
+            .components()
+            .take_while(literal)
+            .collect::<Utf8PathBuf>(),
+    )
 }
 
 /// A path without `.` and `..`, by its text alone.

@@ -33,7 +33,11 @@ impl Paths {
 
     fn because(&self, dir: &Utf8Path) -> Option<String> {
         let first = shown(dir, self.first.as_deref()?);
-        Some(if self.count > 1 { format!("{first} and {} more", self.count - 1) } else { first })
+        Some(if self.count > 1 {
+            format!("{first} and {} more", self.count - 1)
+        } else {
+            first
+        })
     }
 }
 
@@ -49,7 +53,10 @@ impl Outcome {
     pub fn sync(&mut self, item: SyncItem, then: &AfterSync, builds: bool) {
         match self.syncs.iter_mut().find(|sync| sync.then == *then) {
             Some(sync) => sync.files.push((item, builds)),
-            None => self.syncs.push(Sync { then: then.clone(), files: vec![(item, builds)] }),
+            None => self.syncs.push(Sync {
+                then: then.clone(),
+                files: vec![(item, builds)],
+            }),
         }
     }
 
@@ -64,11 +71,19 @@ impl Outcome {
                 }
             }
             self.emit_syncs(&name, out);
-            out.push(Reaction::Rebuild { service: name(), because });
+            out.push(Reaction::Rebuild {
+                service: name(),
+                because,
+            });
             return;
         }
         let restarts = self.restart.because(dir);
-        if restarts.is_some() || self.syncs.iter().any(|sync| sync.then == AfterSync::Restart) {
+        if restarts.is_some()
+            || self
+                .syncs
+                .iter()
+                .any(|sync| sync.then == AfterSync::Restart)
+        {
             self.gather_for_restart();
         }
         self.emit_syncs(&name, out);
@@ -76,26 +91,38 @@ impl Outcome {
         if let Some(because) = restarts
             && !matches!(out.last(), Some(Reaction::Sync { service: of, then: AfterSync::Restart, .. }) if *of == service.name)
         {
-            out.push(Reaction::Restart { service: name(), because });
+            out.push(Reaction::Restart {
+                service: name(),
+                because,
+            });
         }
     }
 
     /// One restart, after everything is in place; it makes signals unnecessary, but not commands, which may leave
     /// something behind.
     fn gather_for_restart(&mut self) {
-        let (commands, others): (Vec<Sync>, Vec<Sync>) =
-            self.syncs.drain(..).partition(|sync| matches!(sync.then, AfterSync::Exec(_)));
+        let (commands, others): (Vec<Sync>, Vec<Sync>) = self
+            .syncs
+            .drain(..)
+            .partition(|sync| matches!(sync.then, AfterSync::Exec(_)));
         self.syncs = commands;
         let mut files: Vec<_> = others.into_iter().flat_map(|sync| sync.files).collect();
         files.sort_by(|(a, _), (b, _)| a.cmp(b));
-        self.syncs.push(Sync { then: AfterSync::Restart, files });
+        self.syncs.push(Sync {
+            then: AfterSync::Restart,
+            files,
+        });
     }
 
     fn emit_syncs(&mut self, name: &dyn Fn() -> String, out: &mut Vec<Reaction>) {
         for Sync { then, files } in self.syncs.drain(..) {
             let files: Vec<SyncItem> = files.into_iter().map(|(item, _)| item).collect();
             if !files.is_empty() {
-                out.push(Reaction::Sync { service: name(), files, then });
+                out.push(Reaction::Sync {
+                    service: name(),
+                    files,
+                    then,
+                });
             }
         }
     }

@@ -5,9 +5,17 @@ use super::globs::clean;
 /// Where a changed file appears in the container. `base` is what the rule names: the content of a folder goes into
 /// `target`; a single file becomes `target`, or goes into it where it ends in `/`. A relative target starts from the
 /// container's working folder. `None` for what would not end up in the target.
-pub fn sync_target(path: &Utf8Path, base: &Utf8Path, target: &str, workdir: &str) -> Option<String> {
+pub fn sync_target(
+    path: &Utf8Path,
+    base: &Utf8Path,
+    target: &str,
+    workdir: &str,
+) -> Option<String> {
     let inside = path.strip_prefix(base).ok()?;
-    if inside.components().any(|part| !matches!(part, Utf8Component::Normal(_))) {
+    if inside
+        .components()
+        .any(|part| !matches!(part, Utf8Component::Normal(_)))
+    {
         return None;
     }
     let root = clean(&Utf8Path::new("/").join(workdir).join(target));
@@ -30,17 +38,38 @@ mod tests {
 
     #[test]
     fn the_content_of_a_folder_goes_into_the_target() {
-        assert_eq!(target("/p/app/a/b.py", "/p/app", "/code").as_deref(), Some("/code/a/b.py"));
-        assert_eq!(target("/p/app/b.py", "/p/app", "/code/").as_deref(), Some("/code/b.py"));
-        assert_eq!(target("/p/app/b.py", "/p/app", "code").as_deref(), Some("/srv/code/b.py"));
-        assert_eq!(target("/p/app/b.py", "/p/app", "/").as_deref(), Some("/b.py"));
+        assert_eq!(
+            target("/p/app/a/b.py", "/p/app", "/code").as_deref(),
+            Some("/code/a/b.py")
+        );
+        assert_eq!(
+            target("/p/app/b.py", "/p/app", "/code/").as_deref(),
+            Some("/code/b.py")
+        );
+        assert_eq!(
+            target("/p/app/b.py", "/p/app", "code").as_deref(),
+            Some("/srv/code/b.py")
+        );
+        assert_eq!(
+            target("/p/app/b.py", "/p/app", "/").as_deref(),
+            Some("/b.py")
+        );
     }
 
     #[test]
     fn a_file_becomes_the_target_or_goes_into_it() {
-        assert_eq!(target("/p/a.toml", "/p/a.toml", "/etc/app.toml").as_deref(), Some("/etc/app.toml"));
-        assert_eq!(target("/p/a.toml", "/p/a.toml", "/etc/").as_deref(), Some("/etc/a.toml"));
-        assert_eq!(target("/p/a.toml", "/p/a.toml", ".").as_deref(), Some("/srv"));
+        assert_eq!(
+            target("/p/a.toml", "/p/a.toml", "/etc/app.toml").as_deref(),
+            Some("/etc/app.toml")
+        );
+        assert_eq!(
+            target("/p/a.toml", "/p/a.toml", "/etc/").as_deref(),
+            Some("/etc/a.toml")
+        );
+        assert_eq!(
+            target("/p/a.toml", "/p/a.toml", ".").as_deref(),
+            Some("/srv")
+        );
     }
 
     #[test]

@@ -1,113 +1,49 @@
-use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
-
 use proptest::prelude::*;
 
+use super::fixture::{build, image, rule, service, stack, sync};
 use super::*;
-use crate::stack::{
-    Kubernetes, Limits, Port, Promote, Protocol, Restart, StackKubernetes, Stop,
-};
-
-fn service(name: &str, source: Source, watch: Vec<WatchRule>) -> Service {
-    let port = Port {
-        container: 8000,
-        protocol: Protocol::Tcp,
-        host: crate::stack::HostPort::Auto,
-        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        publish: true,
-        scheme: "http".to_owned(),
-    };
-    Service {
-        name: name.to_owned(),
-        source,
-        preset: None,
-        role: Role::Service,
-        command: None,
-        entrypoint: None,
-        env: BTreeMap::new(),
-        user: None,
-        workdir: None,
-        ports: [("http".to_owned(), port)].into(),
-        main_port: Some("http".to_owned()),
-        needs: BTreeMap::new(),
-        ready: None,
-        alive: None,
-        provision: Vec::new(),
-        outputs: BTreeMap::new(),
-        databases: Vec::new(),
-        watch,
-        mounts: Vec::new(),
-        networks: Vec::new(),
-        host_network: false,
-        host_pid: false,
-        restart: Restart::No,
-        stop: Stop { signal: None, grace: Duration::from_secs(10) },
-        limits: Limits::default(),
-        replicas: 1,
-        profiles: Vec::new(),
-        labels: BTreeMap::new(),
-        metrics: None,
-        promote: Promote::Same,
-        kubernetes: Kubernetes::default(),
-    }
-}
-
-fn stack(services: Vec<Service>) -> Stack {
-    Stack {
-        name: "gold".to_owned(),
-        named: true,
-        dir: "/p".into(),
-        layers: vec!["/p/dev.toml".into(), "/p/compose.yaml".into()],
-        services: services.into_iter().map(|service| (service.name.clone(), service)).collect(),
-        networks: BTreeMap::new(),
-        volumes: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        kubernetes: StackKubernetes::default(),
-    }
-}
-
-fn build() -> Source {
-    Source::Build(Build {
-        context: "/p".into(),
-        dockerfile: "/p/Dockerfile".into(),
-        target: None,
-        args: BTreeMap::new(),
-        secrets: Vec::new(),
-        image: None,
-        platforms: Vec::new(),
-        cache_from: Vec::new(),
-        cache_to: Vec::new(),
-    })
-}
-
-fn image() -> Source {
-    Source::Image("python:3.11".to_owned())
-}
-
-fn rule(paths: &[&str], action: WatchAction) -> WatchRule {
-    WatchRule { paths: paths.iter().map(|&p| p.to_owned()).collect(), ignore: Vec::new(), action }
-}
-
-fn sync(target: &str, then: AfterSync) -> WatchAction {
-    WatchAction::Sync { target: target.to_owned(), then }
-}
 
 fn files(paths: &[&str]) -> Changed {
-    paths.iter().map(|path| (Utf8PathBuf::from(*path), PathKind::File)).collect()
+    paths
+        .iter()
+        .map(|path| (Utf8PathBuf::from(*path), PathKind::File))
+        .collect()
 }
 
 fn reactions(stack: &Stack, changed: &Changed) -> Vec<String> {
     let scope = stack.services.keys().cloned().collect();
     let layers = BTreeSet::from(["/p/db.env".into()]);
     let excluded = |_: &Build, path: &Utf8Path| path.starts_with("/p/docs");
-    react(stack, &scope, changed, &Facts { layers: &layers, excluded: &excluded }).iter().map(line).collect()
+    react(
+        stack,
+        &scope,
+        changed,
+        &Facts {
+            layers: &layers,
+            excluded: &excluded,
+        },
+    )
+    .iter()
+    .map(line)
+    .collect()
 }
 
 fn line(reaction: &Reaction) -> String {
     match reaction {
-        Reaction::Sync { service, files, then } => {
-            let files: Vec<String> = files.iter().map(|f| format!("{}→{}", f.source, f.target)).collect();
-            let then = if *then == AfterSync::Nothing { String::new() } else { format!(" then {then:?}") };
+        Reaction::Sync {
+            service,
+            files,
+            then,
+        } => {
+            let files: Vec<String> = files
+                .iter()
+                .map(|f| format!("{}→{}", f.source, f.target))
+                .collect();
+            let then = if *then == AfterSync::Nothing {
+                String::new()
+            } else {
+                format!(" then {then:?}")
+            };
             format!("sync {service} {}{then}", files.join(" "))
         }
         Reaction::Restart { service, because } => format!("restart {service}: {because}"),
@@ -124,7 +60,10 @@ fn gold() -> Stack {
         rule(&["requirements.txt"], WatchAction::Rebuild),
     ];
     let mut migrate = service("migrate", build(), Vec::new());
-    migrate.role = Role::Job(Job { inputs: Some(vec!["alembic/**".to_owned()]), schedule: None });
+    migrate.role = Role::Job(Job {
+        inputs: Some(vec!["alembic/**".to_owned()]),
+        schedule: None,
+    });
     stack(vec![service("api", build(), watch), migrate])
 }
 
@@ -132,9 +71,21 @@ fn gold() -> Stack {
 fn the_example_reacts_by_the_cheapest_way() {
     let gold = gold();
     let one = |path: &str| reactions(&gold, &files(&[path]));
-    assert_eq!(one("/p/app/main.py"), ["sync api /p/app/main.py→/app/app/main.py"]);
-    assert_eq!(one("/p/requirements.txt"), ["rebuild api: requirements.txt"]);
-    assert_eq!(one("/p/alembic/v/1.py"), ["rebuild migrate: alembic/v/1.py", "rerun migrate: alembic/v/1.py"]);
+    assert_eq!(
+        one("/p/app/main.py"),
+        ["sync api /p/app/main.py→/app/app/main.py"]
+    );
+    assert_eq!(
+        one("/p/requirements.txt"),
+        ["rebuild api: requirements.txt"]
+    );
+    assert_eq!(
+        one("/p/alembic/v/1.py"),
+        [
+            "rebuild migrate: alembic/v/1.py",
+            "rerun migrate: alembic/v/1.py"
+        ]
+    );
     assert_eq!(one("/p/README.md"), [""; 0]);
     assert_eq!(one("/elsewhere/app/main.py"), [""; 0]);
 }
@@ -142,38 +93,83 @@ fn the_example_reacts_by_the_cheapest_way() {
 #[test]
 fn layers_and_what_could_become_one_are_read_again() {
     let empty = stack(Vec::new());
-    for path in ["dev.toml", "dev.local.toml", "compose.yaml", ".env", "db.env"] {
-        assert_eq!(reactions(&empty, &files(&[&format!("/p/{path}")])), [format!("re-read: {path}")]);
+    for path in [
+        "dev.toml",
+        "dev.local.toml",
+        "compose.yaml",
+        ".env",
+        "db.env",
+    ] {
+        assert_eq!(
+            reactions(&empty, &files(&[&format!("/p/{path}")])),
+            [format!("re-read: {path}")]
+        );
     }
     assert_eq!(reactions(&empty, &files(&["/p/sub/dev.toml"])), [""; 0]);
 }
 
 #[test]
 fn a_build_without_watch_follows_its_context() {
-    let plain = stack(vec![service("api", build(), Vec::new()), service("db", image(), Vec::new())]);
-    assert_eq!(reactions(&plain, &files(&["/p/a", "/p/b", "/p/docs/c"])), ["rebuild api: a and 1 more"]);
-    assert_eq!(reactions(&plain, &files(&["/p/docs/c"])), [""; 0], "kept out by .dockerignore");
-    assert_eq!(reactions(&plain, &files(&["/p/Dockerfile"])), ["rebuild api: Dockerfile"]);
+    let plain = stack(vec![
+        service("api", build(), Vec::new()),
+        service("db", image(), Vec::new()),
+    ]);
+    assert_eq!(
+        reactions(&plain, &files(&["/p/a", "/p/b", "/p/docs/c"])),
+        ["rebuild api: a and 1 more"]
+    );
+    assert_eq!(
+        reactions(&plain, &files(&["/p/docs/c"])),
+        [""; 0],
+        "kept out by .dockerignore"
+    );
+    assert_eq!(
+        reactions(&plain, &files(&["/p/Dockerfile"])),
+        ["rebuild api: Dockerfile"]
+    );
     let ignore = reactions(&plain, &files(&["/p/.dockerignore"]));
-    assert_eq!(ignore, ["re-read: .dockerignore", "rebuild api: .dockerignore"], "it decides what is watched");
+    assert_eq!(
+        ignore,
+        ["re-read: .dockerignore", "rebuild api: .dockerignore"],
+        "it decides what is watched"
+    );
 }
 
 #[test]
 fn the_first_rule_that_covers_a_path_decides() {
     let mut first = rule(&["app", "!app/gen"], sync("/code", AfterSync::Nothing));
     first.ignore = vec!["*.md".to_owned(), "tests/data".to_owned()];
-    let rules = vec![first, rule(&["app/**/*.md"], WatchAction::Restart), rule(&["."], WatchAction::Rebuild)];
+    let rules = vec![
+        first,
+        rule(&["app/**/*.md"], WatchAction::Restart),
+        rule(&["."], WatchAction::Rebuild),
+    ];
     let stack = stack(vec![service("api", build(), rules)]);
-    assert_eq!(reactions(&stack, &files(&["/p/app/x.py"])), ["sync api /p/app/x.py→/code/x.py"]);
-    assert_eq!(reactions(&stack, &files(&["/p/app/d/x.md"])), ["restart api: app/d/x.md"]);
-    assert_eq!(reactions(&stack, &files(&["/p/app/tests/data/x"])), ["rebuild api: app/tests/data/x"]);
-    assert_eq!(reactions(&stack, &files(&["/p/app/gen/x.py"])), ["rebuild api: app/gen/x.py"]);
+    assert_eq!(
+        reactions(&stack, &files(&["/p/app/x.py"])),
+        ["sync api /p/app/x.py→/code/x.py"]
+    );
+    assert_eq!(
+        reactions(&stack, &files(&["/p/app/d/x.md"])),
+        ["restart api: app/d/x.md"]
+    );
+    assert_eq!(
+        reactions(&stack, &files(&["/p/app/tests/data/x"])),
+        ["rebuild api: app/tests/data/x"]
+    );
+    assert_eq!(
+        reactions(&stack, &files(&["/p/app/gen/x.py"])),
+        ["rebuild api: app/gen/x.py"]
+    );
 }
 
 #[test]
 fn files_folders_and_globs_find_their_targets() {
     let rules = vec![
-        rule(&["conf/a.toml", "../shared/b.toml"], sync("/etc/app/", AfterSync::Nothing)),
+        rule(
+            &["conf/a.toml", "../shared/b.toml"],
+            sync("/etc/app/", AfterSync::Nothing),
+        ),
         rule(&["src/**/*.py"], sync("/srv/src", AfterSync::Nothing)),
         rule(&["./web/"], sync("static", AfterSync::Nothing)),
         rule(&["one.cfg"], sync("/etc/one.cfg", AfterSync::Nothing)),
@@ -182,11 +178,23 @@ fn files_folders_and_globs_find_their_targets() {
     api.workdir = Some("/srv".to_owned());
     let stack = stack(vec![api]);
     let target = |path: &str| reactions(&stack, &files(&[path]));
-    assert_eq!(target("/p/conf/a.toml"), ["sync api /p/conf/a.toml→/etc/app/a.toml"]);
-    assert_eq!(target("/shared/b.toml"), ["sync api /shared/b.toml→/etc/app/b.toml"]);
-    assert_eq!(target("/p/src/x/y.py"), ["sync api /p/src/x/y.py→/srv/src/x/y.py"]);
+    assert_eq!(
+        target("/p/conf/a.toml"),
+        ["sync api /p/conf/a.toml→/etc/app/a.toml"]
+    );
+    assert_eq!(
+        target("/shared/b.toml"),
+        ["sync api /shared/b.toml→/etc/app/b.toml"]
+    );
+    assert_eq!(
+        target("/p/src/x/y.py"),
+        ["sync api /p/src/x/y.py→/srv/src/x/y.py"]
+    );
     assert_eq!(target("/p/src/x/y.txt"), [""; 0]);
-    assert_eq!(target("/p/web/a/b.css"), ["sync api /p/web/a/b.css→/srv/static/a/b.css"]);
+    assert_eq!(
+        target("/p/web/a/b.css"),
+        ["sync api /p/web/a/b.css→/srv/static/a/b.css"]
+    );
     assert_eq!(target("/p/one.cfg"), ["sync api /p/one.cfg→/etc/one.cfg"]);
 }
 
@@ -196,7 +204,10 @@ fn the_folder_of_a_rule_is_not_taken_from_under_the_process() {
     let mut changed = Changed::from([("/p/app".into(), PathKind::Folder)]);
     assert_eq!(reactions(&gold, &changed), [""; 0]);
     changed.insert("/p/app/sub".into(), PathKind::Folder);
-    assert_eq!(reactions(&gold, &changed), ["sync api /p/app/sub→/app/app/sub"]);
+    assert_eq!(
+        reactions(&gold, &changed),
+        ["sync api /p/app/sub→/app/app/sub"]
+    );
 }
 
 #[test]
@@ -211,10 +222,22 @@ fn one_restart_after_everything_is_in_place() {
     ];
     let stack = stack(vec![service("api", image(), rules)]);
     let on = |paths: &[&str]| reactions(&stack, &files(paths));
-    assert_eq!(on(&["/p/a/1", "/p/b/1"]), ["sync api /p/a/1→/a/1", "sync api /p/b/1→/b/1 then Signal(\"HUP\")"]);
-    assert_eq!(on(&["/p/a/1", "/p/b/1", "/p/d/1"]), ["sync api /p/a/1→/a/1 /p/b/1→/b/1 /p/d/1→/d/1 then Restart"]);
+    assert_eq!(
+        on(&["/p/a/1", "/p/b/1"]),
+        [
+            "sync api /p/a/1→/a/1",
+            "sync api /p/b/1→/b/1 then Signal(\"HUP\")"
+        ]
+    );
+    assert_eq!(
+        on(&["/p/a/1", "/p/b/1", "/p/d/1"]),
+        ["sync api /p/a/1→/a/1 /p/b/1→/b/1 /p/d/1→/d/1 then Restart"]
+    );
     let command = "sync api /p/c/1→/c/1 then Exec([\"pip\", \"install\"])";
-    assert_eq!(on(&["/p/a/1", "/p/c/1", "/p/e"]), [command, "sync api /p/a/1→/a/1 then Restart"]);
+    assert_eq!(
+        on(&["/p/a/1", "/p/c/1", "/p/e"]),
+        [command, "sync api /p/a/1→/a/1 then Restart"]
+    );
     assert_eq!(on(&["/p/c/1", "/p/e"]), [command, "restart api: e"]);
     assert_eq!(on(&["/p/e/1", "/p/e/2"]), ["restart api: e/1 and 1 more"]);
 }
@@ -228,17 +251,26 @@ fn a_rebuild_carries_what_is_in_its_context() {
     ];
     let stack = stack(vec![service("api", build(), rules)]);
     let on = |paths: &[&str]| reactions(&stack, &files(paths));
-    assert_eq!(on(&["/p/app/x", "/p/requirements.txt"]), ["rebuild api: requirements.txt"]);
+    assert_eq!(
+        on(&["/p/app/x", "/p/requirements.txt"]),
+        ["rebuild api: requirements.txt"]
+    );
     assert_eq!(
         on(&["/p/docs/x", "/shared/y", "/p/requirements.txt"]),
-        ["sync api /p/docs/x→/app/x /shared/y→/shared/y", "rebuild api: requirements.txt"]
+        [
+            "sync api /p/docs/x→/app/x /shared/y→/shared/y",
+            "rebuild api: requirements.txt"
+        ]
     );
 }
 
 #[test]
 fn what_is_not_in_scope_does_not_react() {
     let gold = gold();
-    let facts = Facts { layers: &BTreeSet::new(), excluded: &|_, _| false };
+    let facts = Facts {
+        layers: &BTreeSet::new(),
+        excluded: &|_, _| false,
+    };
     let scope = BTreeSet::from(["migrate".to_owned()]);
     assert_eq!(react(&gold, &scope, &files(&["/p/app/x"]), &facts), []);
 }
@@ -264,11 +296,18 @@ fn an_action() -> impl Strategy<Value = WatchAction> {
         Just(AfterSync::Signal("HUP".to_owned())),
         Just(AfterSync::Exec(vec!["x".to_owned()])),
     ];
-    prop_oneof![Just(WatchAction::Restart), Just(WatchAction::Rebuild), then.prop_map(|then| sync("/t", then))]
+    prop_oneof![
+        Just(WatchAction::Restart),
+        Just(WatchAction::Rebuild),
+        then.prop_map(|then| sync("/t", then))
+    ]
 }
 
 fn a_rule() -> impl Strategy<Value = WatchRule> {
-    let paths = prop::collection::vec(prop::sample::select(vec![".", "a", "b", "**/c.py", "a/*", "!a/b"]), 1..3);
+    let paths = prop::collection::vec(
+        prop::sample::select(vec![".", "a", "b", "**/c.py", "a/*", "!a/b"]),
+        1..3,
+    );
     (paths, an_action()).prop_map(|(paths, action)| rule(&paths, action))
 }
 

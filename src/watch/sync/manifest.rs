@@ -34,8 +34,23 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(item: &SyncItem, kind: PathKind, metadata: &Metadata, size: u64, hash: blake3::Hash) -> Self {
-        Self { item: SyncItem { kind, ..item.clone() }, kind, mode: metadata.mode(), size, hash }
+    pub(super) fn new(
+        item: &SyncItem,
+        kind: PathKind,
+        metadata: &Metadata,
+        size: u64,
+        hash: blake3::Hash,
+    ) -> Self {
+        Self {
+            item: SyncItem {
+                kind,
+                ..item.clone()
+            },
+            kind,
+            mode: metadata.mode(),
+            size,
+            hash,
+        }
     }
 }
 
@@ -47,7 +62,9 @@ impl Manifest {
                 Some(entry) => {
                     self.entries.insert(target.clone(), entry.clone());
                 }
-                None => self.entries.retain(|path, _| !Utf8Path::new(path).starts_with(target)),
+                None => self
+                    .entries
+                    .retain(|path, _| !Utf8Path::new(path).starts_with(target)),
             }
         }
     }
@@ -67,11 +84,20 @@ pub fn manifest(rules: &SyncRules) -> io::Result<Manifest> {
     Ok(manifest)
 }
 
-fn visit(base: &Path, rules: &SyncRules, ignore: &mut Rules, manifest: &mut Manifest) -> io::Result<()> {
+fn visit(
+    base: &Path,
+    rules: &SyncRules,
+    ignore: &mut Rules,
+    manifest: &mut Manifest,
+) -> io::Result<()> {
     let mut todo = vec![base.to_owned()];
     while let Some(path) = todo.pop() {
         // A person named the base itself, also when it is a symlink.
-        let metadata = if path == base { std::fs::metadata(&path) } else { std::fs::symlink_metadata(&path) };
+        let metadata = if path == base {
+            std::fs::metadata(&path)
+        } else {
+            std::fs::symlink_metadata(&path)
+        };
         let metadata = match metadata {
             Err(error) if is_gone(&error) => continue,
             other => other?,
@@ -87,7 +113,11 @@ fn visit(base: &Path, rules: &SyncRules, ignore: &mut Rules, manifest: &mut Mani
             };
             todo.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
         }
-        let kind = if metadata.is_dir() { PathKind::Folder } else { PathKind::File };
+        let kind = if metadata.is_dir() {
+            PathKind::Folder
+        } else {
+            PathKind::File
+        };
         let Some(text) = Utf8Path::from_path(&path) else {
             manifest.skipped.push(path);
             continue;
@@ -106,7 +136,8 @@ fn entry(item: &SyncItem, kind: PathKind, metadata: &Metadata) -> io::Result<Opt
     let hashed = if kind == PathKind::Folder {
         Ok((0, blake3::hash(b"")))
     } else if metadata.is_symlink() {
-        std::fs::read_link(&item.source).map(|target| (0, blake3::hash(target.as_os_str().as_encoded_bytes())))
+        std::fs::read_link(&item.source)
+            .map(|target| (0, blake3::hash(target.as_os_str().as_encoded_bytes())))
     } else if metadata.is_file() {
         open(&item.source).and_then(|file| {
             let mut hasher = blake3::Hasher::new();
@@ -125,11 +156,25 @@ fn entry(item: &SyncItem, kind: PathKind, metadata: &Metadata) -> io::Result<Opt
 
 /// What has to be sent to a container that was sent `sent`, `None` for a new one, so that it has `now`.
 pub fn difference(sent: Option<&Manifest>, now: &Manifest) -> Vec<SyncItem> {
-    let Some(sent) = sent else { return now.entries.values().map(|entry| entry.item.clone()).collect() };
-    let changed = now.entries.iter().filter(|(target, entry)| sent.entries.get(*target) != Some(entry));
+    let Some(sent) = sent else {
+        return now
+            .entries
+            .values()
+            .map(|entry| entry.item.clone())
+            .collect();
+    };
+    let changed = now
+        .entries
+        .iter()
+        .filter(|(target, entry)| sent.entries.get(*target) != Some(entry));
     let changed = changed.map(|(_, entry)| entry.item.clone());
-    let gone = sent.entries.iter().filter(|(target, _)| !now.entries.contains_key(*target));
+    let gone = sent
+        .entries
+        .iter()
+        .filter(|(target, _)| !now.entries.contains_key(*target));
     // What is only ignored from now on is still there: that is no deletion.
-    let gone = gone.map(|(_, entry)| entry.item.clone()).filter(|item| std::fs::symlink_metadata(&item.source).is_err());
+    let gone = gone
+        .map(|(_, entry)| entry.item.clone())
+        .filter(|item| std::fs::symlink_metadata(&item.source).is_err());
     changed.chain(gone).collect()
 }

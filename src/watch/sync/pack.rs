@@ -37,15 +37,32 @@ pub struct Packed {
 /// # Errors
 /// What cannot be read although it is there, with its path; a full disk.
 pub fn pack(items: &[SyncItem], owner: Owner, bounds: &Bounds) -> io::Result<Packed> {
-    let by_target: BTreeMap<&str, &SyncItem> = items.iter().map(|item| (item.target.as_str(), item)).collect();
-    let mut packer = Packer { tar: Builder::new(Spool::new(bounds.clone())), owner, sent: BTreeMap::new() };
+    let by_target: BTreeMap<&str, &SyncItem> = items
+        .iter()
+        .map(|item| (item.target.as_str(), item))
+        .collect();
+    let mut packer = Packer {
+        tar: Builder::new(Spool::new(bounds.clone())),
+        owner,
+        sent: BTreeMap::new(),
+    };
     for item in by_target.values() {
-        packer.add(item).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", item.source)))?;
+        packer
+            .add(item)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", item.source)))?;
     }
     let Packer { tar, sent, .. } = packer;
     let spool = tar.into_inner()?;
-    let archive = if sent.values().any(Option::is_some) { spool.finish()? } else { Archive::Empty };
-    Ok(Packed { archive, remove: removals(&sent), sent })
+    let archive = if sent.values().any(Option::is_some) {
+        spool.finish()?
+    } else {
+        Archive::Empty
+    };
+    Ok(Packed {
+        archive,
+        remove: removals(&sent),
+        sent,
+    })
 }
 
 struct Packer {
@@ -71,8 +88,15 @@ impl Packer {
     fn folder(&mut self, item: &SyncItem, metadata: &Metadata) -> io::Result<Entry> {
         let mut header = self.header(EntryType::Directory, metadata, 0);
         self.times(metadata)?;
-        self.tar.append_data(&mut header, inside(&item.target), io::empty())?;
-        Ok(Entry::new(item, PathKind::Folder, metadata, 0, blake3::hash(b"")))
+        self.tar
+            .append_data(&mut header, inside(&item.target), io::empty())?;
+        Ok(Entry::new(
+            item,
+            PathKind::Folder,
+            metadata,
+            0,
+            blake3::hash(b""),
+        ))
     }
 
     fn symlink(&mut self, item: &SyncItem, metadata: &Metadata) -> io::Result<Option<Entry>> {
@@ -83,7 +107,8 @@ impl Packer {
         };
         let mut header = self.header(EntryType::Symlink, metadata, 0);
         self.times(metadata)?;
-        self.tar.append_link(&mut header, inside(&item.target), &target)?;
+        self.tar
+            .append_link(&mut header, inside(&item.target), &target)?;
         let hash = blake3::hash(target.as_os_str().as_encoded_bytes());
         Ok(Some(Entry::new(item, PathKind::File, metadata, 0, hash)))
     }
@@ -105,18 +130,40 @@ impl Packer {
         let size = content.len() as u64;
         let mut header = self.header(EntryType::Regular, &metadata, size);
         self.times(&metadata)?;
-        self.tar.append_data(&mut header, inside(&item.target), &content[..])?;
-        Ok(Some(Entry::new(item, PathKind::File, &metadata, size, blake3::hash(&content))))
+        self.tar
+            .append_data(&mut header, inside(&item.target), &content[..])?;
+        Ok(Some(Entry::new(
+            item,
+            PathKind::File,
+            &metadata,
+            size,
+            blake3::hash(&content),
+        )))
     }
 
-    fn large_file(&mut self, item: &SyncItem, file: File, metadata: &Metadata) -> io::Result<Entry> {
+    fn large_file(
+        &mut self,
+        item: &SyncItem,
+        file: File,
+        metadata: &Metadata,
+    ) -> io::Result<Entry> {
         let size = metadata.len();
         let mut header = self.header(EntryType::Regular, metadata, size);
         self.times(metadata)?;
         // An archive says a file's size before its content: one that shrinks meanwhile is filled up, and told of again.
-        let mut reader = Hashing { reader: file.chain(io::repeat(0)).take(size), hasher: blake3::Hasher::new() };
-        self.tar.append_data(&mut header, inside(&item.target), &mut reader)?;
-        Ok(Entry::new(item, PathKind::File, metadata, size, reader.hasher.finalize()))
+        let mut reader = Hashing {
+            reader: file.chain(io::repeat(0)).take(size),
+            hasher: blake3::Hasher::new(),
+        };
+        self.tar
+            .append_data(&mut header, inside(&item.target), &mut reader)?;
+        Ok(Entry::new(
+            item,
+            PathKind::File,
+            metadata,
+            size,
+            reader.hasher.finalize(),
+        ))
     }
 
     fn header(&self, kind: EntryType, metadata: &Metadata, size: u64) -> Header {
@@ -132,7 +179,9 @@ impl Packer {
 
     /// Fractions of seconds: a server that compares times would miss the second save within one.
     fn times(&mut self, metadata: &Metadata) -> io::Result<()> {
-        let Ok(seconds) = u64::try_from(metadata.mtime()) else { return Ok(()) };
+        let Ok(seconds) = u64::try_from(metadata.mtime()) else {
+            return Ok(());
+        };
         let time = format!("{seconds}.{:09}", metadata.mtime_nsec());
         self.tar.append_pax_extensions([("mtime", time.as_bytes())])
     }
@@ -159,13 +208,20 @@ fn inside(target: &str) -> &str {
 /// Opens a regular file, and never waits for a pipe that took its place.
 pub(super) fn open(path: &Utf8PathBuf) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)
 }
 
 /// It is not there any more, or something else is.
 pub(super) fn is_gone(error: &io::Error) -> bool {
     let looped = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
-    looped || matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    looped
+        || matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+        )
 }
 
 /// What has to go first: what is gone here, and what stands where a folder stood.
@@ -174,10 +230,15 @@ fn removals(sent: &BTreeMap<String, Option<Entry>>) -> Vec<String> {
     for (target, _) in sent.iter().filter(|(_, entry)| entry.is_none()) {
         let target = Utf8Path::new(target);
         let replaced = target.ancestors().skip(1).find(|above| {
-            sent.get(above.as_str()).is_some_and(|entry| entry.as_ref().is_some_and(|e| e.kind == PathKind::File))
+            sent.get(above.as_str())
+                .is_some_and(|entry| entry.as_ref().is_some_and(|e| e.kind == PathKind::File))
         });
         gone.insert(replaced.unwrap_or(target).to_owned());
     }
-    let within_another = |path: &Utf8PathBuf| path.ancestors().skip(1).any(|above| gone.contains(above));
-    gone.iter().filter(|path| !within_another(path)).map(ToString::to_string).collect()
+    let within_another =
+        |path: &Utf8PathBuf| path.ancestors().skip(1).any(|above| gone.contains(above));
+    gone.iter()
+        .filter(|path| !within_another(path))
+        .map(ToString::to_string)
+        .collect()
 }

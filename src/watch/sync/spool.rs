@@ -37,7 +37,10 @@ enum Place {
 
 impl Spool {
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, place: Place::Memory(Vec::new()) }
+        Self {
+            bounds,
+            place: Place::Memory(Vec::new()),
+        }
     }
 
     pub fn finish(self) -> io::Result<Archive> {
@@ -76,5 +79,8 @@ impl Write for Spool {
 
 fn beside(scratch: &Utf8Path) -> io::Result<NamedTempFile> {
     std::fs::create_dir_all(scratch)?;
-    tempfile::Builder::new().prefix("sync-").suffix(".tar").tempfile_in(scratch)
+    tempfile::Builder::new()
+        .prefix("sync-")
+        .suffix(".tar")
+        .tempfile_in(scratch)
 }

@@ -1,0 +1,337 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::*;
+use crate::plan::react::fixture::{image, rule, service, stack, sync};
+use crate::plan::react::{PathKind, SyncItem, SyncRules};
+use crate::stack::{AfterSync, Stack, WatchAction};
+
+struct Place {
+    dir: tempfile::TempDir,
+    stack: Stack,
+}
+
+impl Place {
+    /// `app` goes to `/srv/app`, but for its notes; `conf.toml` into `/etc/`.
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let rules = vec![
+            rule(&["app/**/*.md"], WatchAction::Restart),
+            rule(&["app"], sync("/srv/app", AfterSync::Nothing)),
+            rule(&["conf.toml"], sync("/etc/", AfterSync::Restart)),
+        ];
+        let mut stack = stack(vec![service("api", image(), rules)]);
+        stack.dir = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        Self { dir, stack }
+    }
+
+    fn path(&self, path: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.dir.path()).unwrap().join(path)
+    }
+
+    fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn manifest(&self) -> Manifest {
+        manifest(&SyncRules::new(&self.stack, &self.stack.services["api"])).unwrap()
+    }
+
+    fn item(&self, path: &str) -> SyncItem {
+        let kind = if self.path(path).is_dir() {
+            PathKind::Folder
+        } else {
+            PathKind::File
+        };
+        SyncItem {
+            source: self.path(path),
+            target: format!("/srv/{path}"),
+            kind,
+        }
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            memory: 64 * 1024,
+            scratch: self.path(".dev/scratch"),
+        }
+    }
+
+    fn pack(&self, items: &[SyncItem]) -> Packed {
+        pack(
+            items,
+            Owner {
+                uid: 1000,
+                gid: 1001,
+            },
+            &self.bounds(),
+        )
+        .unwrap()
+    }
+}
+
+fn bytes(archive: &Archive) -> Vec<u8> {
+    match archive {
+        Archive::Empty => Vec::new(),
+        Archive::Memory(bytes) => bytes.to_vec(),
+        Archive::File(path) => fs::read(path).unwrap(),
+    }
+}
+
+/// What an archive holds: `mode uid:gid name = content`.
+fn listing(archive: &Archive) -> Vec<String> {
+    let bytes = bytes(archive);
+    let mut tar = tar::Archive::new(&bytes[..]);
+    let mut lines = Vec::new();
+    for entry in tar.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let header = entry.header().clone();
+        let path = entry.path().unwrap().display().to_string();
+        let what = match header.entry_type() {
+            tar::EntryType::Directory => "folder".to_owned(),
+            tar::EntryType::Symlink => {
+                format!("→ {}", entry.link_name().unwrap().unwrap().display())
+            }
+            _ => {
+                let mut text = String::new();
+                entry.read_to_string(&mut text).unwrap();
+                text
+            }
+        };
+        let owner = format!("{}:{}", header.uid().unwrap(), header.gid().unwrap());
+        lines.push(format!(
+            "{:o} {owner} {path} = {what}",
+            header.mode().unwrap()
+        ));
+    }
+    lines
+}
+
+#[test]
+fn an_archive_holds_files_links_and_empty_folders_with_mode_and_owner() {
+    let place = Place::new();
+    place.write("app/main.py", "print(1)");
+    place.write("app/run.sh", "#!/bin/sh");
+    fs::set_permissions(place.path("app/run.sh"), fs::Permissions::from_mode(0o750)).unwrap();
+    fs::set_permissions(place.path("app/main.py"), fs::Permissions::from_mode(0o644)).unwrap();
+    symlink("../else where", place.path("app/link")).unwrap();
+    fs::create_dir(place.path("app/empty")).unwrap();
+    fs::set_permissions(place.path("app/empty"), fs::Permissions::from_mode(0o755)).unwrap();
+    let long = format!("app/{}/é.py", "long".repeat(40));
+    place.write(&long, "long");
+    fs::set_permissions(place.path(&long), fs::Permissions::from_mode(0o600)).unwrap();
+    let packed = place.pack(
+        &["app/run.sh", "app/main.py", "app/link", "app/empty", &long].map(|path| place.item(path)),
+    );
+    assert_eq!(
+        listing(&packed.archive),
+        [
+            "755 1000:1001 srv/app/empty = folder".to_owned(),
+            "777 1000:1001 srv/app/link = → ../else where".to_owned(),
+            format!("600 1000:1001 srv/{long} = long"),
+            "644 1000:1001 srv/app/main.py = print(1)".to_owned(),
+            "750 1000:1001 srv/app/run.sh = #!/bin/sh".to_owned(),
+        ]
+    );
+    assert_eq!(packed.remove, [""; 0]);
+}
+
+#[test]
+fn other_tools_read_it_with_times_to_the_nanosecond() {
+    let place = Place::new();
+    place.write("app/main.py", "x");
+    let time = std::time::UNIX_EPOCH + std::time::Duration::new(1_700_000_000, 123_456_789);
+    fs::File::options()
+        .write(true)
+        .open(place.path("app/main.py"))
+        .unwrap()
+        .set_modified(time)
+        .unwrap();
+    let packed = place.pack(&[place.item("app/main.py")]);
+    fs::write(place.path("a.tar"), bytes(&packed.archive)).unwrap();
+    let out = place.path("out");
+    fs::create_dir(&out).unwrap();
+    let tar = place.path("a.tar");
+    let status = std::process::Command::new("tar")
+        .args(["-xf", tar.as_str(), "-C", out.as_str()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(
+        fs::metadata(out.join("srv/app/main.py"))
+            .unwrap()
+            .modified()
+            .unwrap(),
+        time
+    );
+}
+
+#[test]
+fn what_vanished_is_removed_and_only_once() {
+    let place = Place::new();
+    place.write("app/kept", "x");
+    let items = [
+        "app/kept",
+        "app/gone",
+        "app/gone/a",
+        "app/gone/b/c",
+        "app/gone2",
+    ]
+    .map(|path| place.item(path));
+    let packed = place.pack(&items);
+    assert_eq!(packed.remove, ["/srv/app/gone", "/srv/app/gone2"]);
+    assert_eq!(
+        packed.sent.values().filter(|entry| entry.is_none()).count(),
+        4
+    );
+    assert!(matches!(place.pack(&items[1..]).archive, Archive::Empty));
+}
+
+#[test]
+fn a_file_where_a_folder_stood_makes_way_first() {
+    let place = Place::new();
+    place.write("app/thing", "now a file");
+    let packed = place
+        .pack(&["app/thing", "app/thing/old", "app/thing/deep/old"].map(|path| place.item(path)));
+    assert_eq!(packed.remove, ["/srv/app/thing"]);
+    assert_eq!(listing(&packed.archive).len(), 1);
+}
+
+#[test]
+fn a_large_archive_goes_to_a_file_of_its_owner_that_vanishes() {
+    let place = Place::new();
+    let large = vec![7; 5 * 1024 * 1024];
+    place.write("app/large", &large);
+    place.write("app/small", "small");
+    let packed = place.pack(&["app/large", "app/small"].map(|path| place.item(path)));
+    let Archive::File(path) = &packed.archive else {
+        panic!("in memory")
+    };
+    let path = path.to_path_buf();
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let bytes = bytes(&packed.archive);
+    let mut tar = tar::Archive::new(&bytes[..]);
+    let sizes: Vec<u64> = tar
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap().size())
+        .collect();
+    assert_eq!(sizes, [large.len() as u64, 5]);
+    let hash = packed.sent["/srv/app/large"].as_ref().unwrap().hash;
+    assert_eq!(hash, blake3::hash(&large));
+    drop(packed);
+    assert!(!path.exists());
+}
+
+#[test]
+fn pipes_are_left_out_and_never_waited_for() {
+    let place = Place::new();
+    place.write("app/x", "");
+    let status = std::process::Command::new("mkfifo")
+        .arg(place.path("app/pipe"))
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let packed = place.pack(&[place.item("app/pipe")]);
+    assert!(packed.sent.is_empty() && packed.remove.is_empty());
+    assert!(!place.manifest().entries.contains_key("/srv/app/pipe"));
+}
+
+#[test]
+fn a_new_container_gets_everything_that_the_rules_cover() {
+    let place = Place::new();
+    fs::create_dir(place.path(".git")).unwrap();
+    place.write(".gitignore", "__pycache__/\n");
+    for path in [
+        "app/main.py",
+        "app/sub/a.py",
+        "app/notes.md",
+        "app/__pycache__/main.pyc",
+        "conf.toml",
+        "README",
+    ] {
+        place.write(path, path);
+    }
+    let now = place.manifest();
+    let targets: Vec<&str> = now.entries.keys().map(String::as_str).collect();
+    assert_eq!(
+        targets,
+        [
+            "/etc/conf.toml",
+            "/srv/app/main.py",
+            "/srv/app/sub",
+            "/srv/app/sub/a.py"
+        ]
+    );
+    assert_eq!(difference(None, &now).len(), 4);
+    assert_eq!(difference(Some(&now), &now), []);
+    let packed = place.pack(&difference(None, &now));
+    let mut sent = Manifest::default();
+    sent.apply(&packed.sent);
+    assert_eq!(sent, now, "what was packed is what was seen");
+}
+
+#[test]
+fn a_comparison_finds_changes_modes_and_deletions_but_spares_what_is_ignored_now() {
+    let place = Place::new();
+    fs::create_dir(place.path(".git")).unwrap();
+    for path in [
+        "app/same",
+        "app/edited",
+        "app/mode",
+        "app/gone/a",
+        "app/secret.log",
+    ] {
+        place.write(path, "1");
+    }
+    let before = place.manifest();
+    place.write("app/same", "1");
+    place.write("app/edited", "2");
+    place.write("app/new", "1");
+    fs::set_permissions(place.path("app/mode"), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::remove_dir_all(place.path("app/gone")).unwrap();
+    place.write(".gitignore", "*.log\n");
+    let now = place.manifest();
+    let targets: Vec<String> = difference(Some(&before), &now)
+        .into_iter()
+        .map(|item| item.target)
+        .collect();
+    assert_eq!(
+        targets,
+        [
+            "/srv/app/edited",
+            "/srv/app/mode",
+            "/srv/app/new",
+            "/srv/app/gone",
+            "/srv/app/gone/a"
+        ]
+    );
+    let packed = place.pack(&difference(Some(&before), &now));
+    assert_eq!(packed.remove, ["/srv/app/gone"]);
+    let mut sent = before;
+    sent.apply(&packed.sent);
+    sent.apply(&BTreeMap::from([("/srv/app/secret.log".to_owned(), None)]));
+    assert_eq!(sent, now);
+}
+
+#[test]
+fn names_that_are_no_text_are_named() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    place.write("app/a", "1");
+    let odd = place
+        .path("app")
+        .as_std_path()
+        .join(std::ffi::OsStr::from_bytes(b"\xff"));
+    fs::write(&odd, "1").unwrap();
+    assert_eq!(place.manifest().skipped, [odd]);
+}

@@ -1,0 +1,143 @@
+//! What is watched.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::{Loop, Watched, stamp};
+use crate::watch::rules::Rules;
+use crate::watch::tree::{Finder, Tree};
+use crate::watch::{Notice, Root, WatchSet};
+
+/// Polling looks at most this often …
+pub(super) const POLL: Duration = Duration::from_millis(500);
+/// … at least this often …
+const POLL_SLOW: Duration = Duration::from_secs(30);
+/// … and is at work for one part in so many.
+const POLL_SHARE: u32 = 20;
+
+impl Loop {
+    pub(super) fn set(&mut self, set: WatchSet) {
+        let mut former: BTreeMap<PathBuf, Tree> = self
+            .trees
+            .drain(..)
+            .map(|watched| (watched.tree.root().to_owned(), watched.tree))
+            .collect();
+        self.controls.clear();
+        self.anchors.clear();
+        for (path, roots) in by_path(set.roots) {
+            let rules = Rules::new(merged(path.clone(), roots));
+            self.controls.extend(rules.control_files());
+            let mut tree = Tree::new(rules);
+            let known = former.remove(&path);
+            self.sink.silent = known.is_none();
+            if let Some(known) = known {
+                tree.succeed(known);
+            }
+            let mut watched = Watched { tree, poll: None };
+            self.look_at_all_of(&mut watched);
+            self.sink.silent = false;
+            self.trees.push(watched);
+        }
+        self.files.retain(|file, _| set.files.contains(file));
+        for file in set.files {
+            self.anchor(&file);
+            if !self.files.contains_key(&file) {
+                self.files.insert(file.clone(), stamp(&file));
+            }
+            self.compare_file(&file, false);
+        }
+        for control in self.controls.clone() {
+            self.anchor(&control);
+        }
+        self.poll_files = std::mem::take(&mut self.sink.hit).then(|| Instant::now() + POLL);
+        self.sink.prune = true;
+        self.begun = true;
+    }
+
+    /// Ends watching what nothing needs any more.
+    pub(super) fn prune(&mut self) {
+        if !std::mem::take(&mut self.sink.prune) {
+            return;
+        }
+        let Some(backend) = &mut self.sink.backend else {
+            return;
+        };
+        let wanted: HashSet<&Path> = self
+            .trees
+            .iter()
+            .flat_map(|w| w.tree.folders())
+            .chain(self.anchors.iter().map(PathBuf::as_path))
+            .collect();
+        backend.keep(|folder| wanted.contains(folder));
+    }
+
+    /// Compares a whole root, and takes note where it cannot be watched.
+    pub(super) fn look_at_all_of(&mut self, watched: &mut Watched) {
+        let root = watched.tree.root().to_owned();
+        let begun = Instant::now();
+        self.sink.hit = watched.poll.is_some();
+        watched.tree.scan(&root, &mut self.sink);
+        if !watched.tree.folders().any(|folder| folder == root) {
+            // A folder tells of its own end; what is a file or missing is told of by the folder above.
+            self.anchor(&root);
+            watched.tree.scan(&root, &mut self.sink);
+        }
+        if self.sink.hit {
+            if watched.poll.is_none() {
+                let why = self.sink.limit.clone().unwrap_or_default();
+                self.sink.notices.push(Notice::Polling { root, why });
+            }
+            let pause = (begun.elapsed() * POLL_SHARE).clamp(POLL, POLL_SLOW);
+            watched.poll = Some(Instant::now() + pause);
+        }
+        self.sink.hit = false;
+    }
+
+    /// Watches the nearest folder above `path` that exists, so that what leads there is seen to appear.
+    pub(super) fn anchor(&mut self, path: &Path) {
+        let nearest = || {
+            path.ancestors()
+                .skip(1)
+                .find(|folder| folder.is_dir())
+                .map(Path::to_owned)
+        };
+        let mut folder = nearest();
+        // What appears meanwhile is nearer.
+        while let Some(found) = folder {
+            let hit = std::mem::replace(&mut self.sink.hit, false);
+            self.sink.folder(&found);
+            self.sink.hit |= hit;
+            self.anchors.insert(found.clone());
+            folder = nearest().filter(|nearer| *nearer != found);
+        }
+    }
+}
+
+fn by_path(roots: Vec<Root>) -> BTreeMap<PathBuf, Vec<Root>> {
+    let mut grouped: BTreeMap<PathBuf, Vec<Root>> = BTreeMap::new();
+    for root in roots {
+        grouped.entry(root.path.clone()).or_default().push(root);
+    }
+    grouped
+}
+
+/// One root for several of the same path: left out is what all of them leave out.
+fn merged(path: PathBuf, mut roots: Vec<Root>) -> Root {
+    if roots.len() == 1 {
+        return roots.remove(0);
+    }
+    let gitignore = roots.iter().all(|root| root.gitignore);
+    let excludes: Option<Vec<_>> = roots.into_iter().map(|root| root.exclude).collect();
+    let merged = Root {
+        path,
+        gitignore,
+        exclude: None,
+    };
+    match excludes {
+        Some(excludes) => {
+            merged.exclude(move |path, folder| excludes.iter().all(|exclude| exclude(path, folder)))
+        }
+        None => merged,
+    }
+}
