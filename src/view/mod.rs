@@ -19,7 +19,7 @@ mod time;
 mod words;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 use std::io;
 
