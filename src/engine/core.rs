@@ -93,6 +93,8 @@ pub struct Engine {
     pub(super) cancels: BTreeMap<Ticket, CancellationToken>,
     pub(super) look: LookState,
     pub(super) outcome: Option<Outcome>,
+    /// Everything is as it will be left: from now on the engine restarts, as the stack file says.
+    pub(super) handed_over: bool,
 
     pub(super) inputs: mpsc::Sender<Input>,
     pub(super) queue: mpsc::Receiver<Input>,
@@ -153,6 +155,7 @@ impl Engine {
                 ..LookState::default()
             },
             outcome: None,
+            handed_over: false,
             inputs,
             queue,
             tasks: TaskTracker::new(),

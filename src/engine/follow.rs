@@ -15,6 +15,8 @@ use crate::plan::observed::ObservedContainer;
 use crate::runtime::world::LogLine;
 use crate::secret::Redactor;
 
+/// The engine notes down when a container started after its process has: nanoseconds of what that printed at once.
+const HEAD_START: i128 = 100_000_000;
 /// A line of a log is shown in the table this often at most.
 const LAST_LINE: Duration = Duration::from_millis(250);
 
@@ -29,7 +31,10 @@ impl Engine {
         let ring = Ring::open(&self.store.logs(), &name, limit).ok();
         let newest = ring.as_ref().map_or(0, Ring::newest);
         let started = chrono::DateTime::parse_from_rfc3339(&container.started_at);
-        let started = started.ok().and_then(|at| at.timestamp_nanos_opt()).map_or(0, i128::from);
+        let started = started
+            .ok()
+            .and_then(|at| at.timestamp_nanos_opt())
+            .map_or(0, |at| i128::from(at) - HEAD_START);
         // A probe has to see this life's lines from the first one on; the ring takes only what is new to it.
         let since = if probe.is_some() { started } else { newest.max(started) };
         let mut lines = self.world.logs(&container.id, since, true);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::core::{Engine, now};
 use super::event::{Event, Failure, FailureClass, Level};
-use super::goal::Goal;
+use super::goal::{Goal, Until};
 use crate::plan::allocate::{Allocations, PortKey, Taken, allocate};
 use crate::plan::desired::{Desired, desire};
 use crate::plan::hold::{Gate, Hold};
@@ -77,18 +77,18 @@ impl Engine {
             rerun: &self.rerun,
             seed: &seed,
             discard: &self.discard,
-            restarts: if self.leaves() {
-                RestartOwner::Engine
-            } else {
-                RestartOwner::Dev
-            },
+            restarts: self.restarts(),
             dir: self.stack.dir.as_str(),
         })
     }
 
-    /// Nobody of ours stays once everything is ready.
-    fn leaves(&self) -> bool {
-        self.until == super::goal::Until::Ready
+    fn restarts(&self) -> RestartOwner {
+        match self.until {
+            // Nobody of ours stays then.
+            Until::Ready if self.handed_over => RestartOwner::Engine,
+            Until::Ready => RestartOwner::DevForNow,
+            _ => RestartOwner::Dev,
+        }
     }
 
     fn desire(&mut self) {

@@ -187,7 +187,10 @@ impl Engine {
                     });
                 }
                 if self.until == Until::Ready {
-                    self.outcome = Some(verdict);
+                    self.hand_over();
+                    if self.walk.is_idle() {
+                        self.outcome = Some(verdict);
+                    }
                 }
             }
             Goal::Observe => {
@@ -200,6 +203,15 @@ impl Engine {
                     self.outcome = Some(Outcome::Done);
                 }
             }
+        }
+    }
+
+    /// Before `dev` leaves, the engine takes over what restarts.
+    fn hand_over(&mut self) {
+        if !self.handed_over {
+            self.handed_over = true;
+            self.plan();
+            self.launch();
         }
     }
 

@@ -44,6 +44,8 @@ pub struct Wanted<'a> {
 pub enum RestartOwner {
     /// `dev`: the engine's policy is `no`, so that no start bypasses a gate.
     Dev,
+    /// `dev` until all is ready, then the engine: what starts now is kept from bypassing gates, what runs keeps its policy.
+    DevForNow,
     /// The engine, as the stack file says, because `dev` leaves.
     Engine,
 }

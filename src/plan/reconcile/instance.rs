@@ -147,7 +147,8 @@ impl Builder<'_> {
 
     fn restart_policy(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
         let (policy, cause) = match self.wanted.restarts {
-            RestartOwner::Dev => (Restart::No, Cause::Attach),
+            RestartOwner::DevForNow if container.is_running() => return,
+            RestartOwner::Dev | RestartOwner::DevForNow => (Restart::No, Cause::Attach),
             RestartOwner::Engine => (
                 if spec.job { Restart::No } else { spec.restart },
                 Cause::Detach,
