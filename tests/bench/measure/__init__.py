@@ -1,0 +1,1 @@
+"""Measures tasks in turns, and reports them beside each other."""

@@ -1,0 +1,17 @@
+"""Every task is a function from a `Bench` to `Results`; its first line of documentation is its title."""
+
+from tasks.binary import binary, version
+from tasks.many import forty, two_hundred
+from tasks.memory import memory
+from tasks.plan import plan
+from tasks.up import up
+
+TASKS = {
+    "up": up,
+    "forty": forty,
+    "two-hundred": two_hundred,
+    "plan": plan,
+    "version": version,
+    "binary": binary,
+    "memory": memory,
+}
