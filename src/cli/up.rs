@@ -234,11 +234,8 @@ fn failure_code(outcome: &Outcome, failures: &[(String, crate::engine::event::Fa
     if outcome.is_late() {
         return ExitCode::NotReady;
     }
-    let worst = failures.iter().map(|(_, failure)| ExitCode::from(failure.class));
-    worst
-        .filter(|code| *code != ExitCode::NotReady)
-        .next()
-        .unwrap_or(ExitCode::ServiceFailed)
+    let mut worst = failures.iter().map(|(_, failure)| ExitCode::from(failure.class));
+    worst.find(|code| *code != ExitCode::NotReady).unwrap_or(ExitCode::ServiceFailed)
 }
 
 /// The process that `-d` leaves behind: an engine without a view.
