@@ -247,32 +247,15 @@ impl Engine {
     }
 
     fn update_jobs(&mut self) {
-        let changes: Vec<(String, bool)> = {
-            let seed = BTreeSet::new();
-            let discard = BTreeSet::new();
-            let standing = BTreeMap::new();
-            let wanted = Wanted {
-                stack: &self.stack,
-                desired: &self.desired,
-                observed: &self.observed,
-                standing: &standing,
-                bounce: &self.bounce,
-                rerun: &self.rerun,
-                seed: &seed,
-                discard: &discard,
-                restarts: RestartOwner::Dev,
-                dir: self.stack.dir.as_str(),
-            };
-            let jobs = self.state.services.iter().filter(|service| service.info.job);
-            jobs.map(|service| {
-                let name = service.info.name.clone();
-                let current = !self.rerun.contains(&name) && job_is_current(&wanted, &name);
-                (name, current, service.done)
+        let jobs = self.state.services.iter().filter(|service| service.info.job);
+        let changes: Vec<(String, bool)> = jobs
+            .filter_map(|service| {
+                let name = &service.info.name;
+                let current = !self.rerun.contains(name)
+                    && job_is_current(&self.stack, &self.desired, &self.observed, name);
+                (current != service.done).then(|| (name.clone(), current))
             })
-            .filter(|(_, current, known)| current != known)
-            .map(|(name, current, _)| (name, current))
-            .collect()
-        };
+            .collect();
         for (service, current) in changes {
             self.emit(Event::Job { service, current });
         }

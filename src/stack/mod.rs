@@ -25,6 +25,7 @@ use serde::Serialize;
 pub use build::{Build, BuildSecret};
 pub use kubernetes::{Expose, Kubernetes, Resources, Scale, StackKubernetes};
 pub use mount::Mount;
+pub use order::order;
 pub use port::{HostPort, Port, Protocol};
 pub use probe::{Probe, ProbeKind};
 pub use promote::Promote;

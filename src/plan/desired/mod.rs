@@ -5,7 +5,6 @@ mod container;
 mod error;
 mod hash;
 mod labels;
-mod order;
 mod spec;
 
 #[cfg(test)]
@@ -15,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::allocate::{Allocations, host_ports};
 use crate::stack::resolve::{Asker, Facts, Value, resolve};
-use crate::stack::{Mount, Service, Source, Stack, Template};
+use crate::stack::{Mount, Service, Source, Stack, Template, order};
 
 pub use build::{image_references, image_tag, image_tags};
 pub use error::DesireError;
@@ -123,7 +122,7 @@ pub fn desire(
         .values()
         .filter(|service| scope.contains(&service.name))
         .collect();
-    let order = order::order(&within);
+    let order = order(&within);
     let in_order = order.iter().filter_map(|name| stack.services.get(name));
     let on_engine: Vec<&Service> = in_order
         .filter(|service| !matches!(service.source, Source::Run(_)))

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Wanted;
 use crate::plan::desired::{Desired, ImageSource};
 use crate::plan::observed::Observed;
 use crate::stack::{Mount, Role, Stack};
 
 /// Whether the last success of `service` was from what it would run with now.
-pub fn job_is_current(wanted: &Wanted<'_>, service: &str) -> bool {
-    let hash = job_hash(wanted.stack, wanted.desired, wanted.observed, service);
-    match (wanted.observed.jobs.get(service), hash) {
+pub fn job_is_current(stack: &Stack, desired: &Desired, observed: &Observed, service: &str) -> bool {
+    let hash = job_hash(stack, desired, observed, service);
+    match (observed.jobs.get(service), hash) {
         (Some(record), Some(hash)) => record.hash == hash,
         _ => false,
     }
