@@ -7,7 +7,7 @@ use camino::Utf8Path;
 
 use super::show::now;
 use crate::engine::bus::LogEntry;
-use crate::engine::event::Stamped;
+use crate::engine::event::{Event, Stamped, VERSION};
 use crate::engine::state::State;
 use crate::engine::{instance_name, logs};
 use crate::view::{Gutter, Look, Mode, View, on_stdout, summary};
@@ -34,6 +34,16 @@ impl Output {
             logs,
             broken: false,
         }
+    }
+
+    /// What there is to begin with: views hear of a stack by its event, and this one came before them.
+    pub fn begin(&mut self, state: &State) {
+        if state.services.is_empty() {
+            return;
+        }
+        let services = state.services.iter().map(|service| service.info.clone()).collect();
+        let event = Event::Stack { name: state.name.clone(), layers: state.layers.clone(), services };
+        self.event(state, &Stamped { v: VERSION, at: now(), event });
     }
 
     pub fn event(&mut self, state: &State, event: &Stamped) {

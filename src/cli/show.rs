@@ -67,6 +67,7 @@ pub struct Follow<'a> {
 impl Follow<'_> {
     /// Shows what happens until `verdict` says that it is enough.
     pub async fn until(&mut self, verdict: impl Fn(&State) -> Option<Outcome>) -> Ended {
+        self.screen.begin(&self.feed.state);
         let mut frames = tokio::time::interval(FRAME);
         frames.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let far = Instant::now() + Duration::from_secs(365 * 24 * 3600);
