@@ -198,10 +198,14 @@ impl Engine {
             };
             (*number, SocketAddr::new(ip, *host))
         });
-        Target {
-            bridge: container.addresses.values().next().copied().filter(|_| routable),
-            published: published.collect(),
-        }
+        // On the host's network it listens on the host itself.
+        let on_host = self.stack.services.get(&container.service).is_some_and(|service| service.host_network);
+        let bridge = if on_host {
+            Some(std::net::Ipv4Addr::LOCALHOST.into())
+        } else {
+            container.addresses.values().next().copied().filter(|_| routable)
+        };
+        Target { bridge, published: published.collect() }
     }
 
     pub(super) fn probed(&mut self, report: ProbeReport) {
