@@ -38,6 +38,8 @@ async fn attempt(address: Address) -> io::Result<Answer> {
         Some((&PROTOCOL_10, rest)) => {
             let version = rest.split(|byte| *byte == 0).next().unwrap_or_default();
             let version = clean(&String::from_utf8_lossy(version), 60);
+            // MariaDB puts this before its own, for old replicas.
+            let version = version.strip_prefix("5.5.5-").unwrap_or(&version);
             let _late = tokio::time::timeout(GOODBYE, goodbye(&mut stream)).await;
             Ok(Answer::Passed(format!(
                 "mysql: {version} accepts connections"

@@ -384,7 +384,7 @@ async fn mysql_is_ready_when_it_greets_and_is_left_politely() {
                 return;
             }
             stream
-                .write_all(&mysql_packet(0, b"\x0a8.0.36\0salt"))
+                .write_all(&mysql_packet(0, b"\x0a5.5.5-10.11.19-MariaDB\0salt"))
                 .await
                 .unwrap();
             let (_, login) = crate::probe::mysql::packet(&mut stream).await.unwrap();
@@ -416,7 +416,7 @@ async fn mysql_is_ready_when_it_greets_and_is_left_politely() {
     );
     assert_eq!(
         ask(mysql()).await,
-        pass("mysql: 8.0.36 accepts connections")
+        pass("mysql: 10.11.19-MariaDB accepts connections")
     );
     let (login, empty) = within(seen.recv()).await.unwrap();
     assert!(
