@@ -1,5 +1,6 @@
 //! What each command shows and does beside `up`.
 
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -266,40 +267,32 @@ fn stop_keeps_the_containers_and_start_brings_them_back() {
 #[test]
 fn env_prints_settings_that_work_from_the_host() {
     let toml = format!(
-        r#"
-        [services.db]
-        preset = "postgres:15"
-        image = "{POSTGRES}"
-        databases = ["shop"]
-        {}
-        "#,
-        sleeps(
-            "api",
-            "needs = [\"db\"]\nenv = { DATABASE_URL = \"${db.shop.url}\", PLAIN = \"it's 5 $\" }"
-        )
+        "[services.db]\npreset = \"postgres:15\"\nimage = \"{POSTGRES}\"\ndatabases = [\"shop\"]\n{}",
+        serves("web", "outputs = { motto = \"it's 5 $\" }")
     );
     let stack = Stack::new("env", toml);
     stack.dev(["up", "--wait"]).succeeds();
-    let address = stack.status().service("db").addresses[0].clone();
-    let port = address.rsplit(':').next().unwrap().to_owned();
+    let status = stack.status();
 
-    let shell = stack.dev(["env", "api"]).succeeds().stdout;
-    let mut sh = std::process::Command::new("sh");
-    sh.args([
-        "-c",
-        &format!("{shell}\nprintf '%s|%s' \"$DATABASE_URL\" \"$PLAIN\""),
-    ]);
-    let read = String::from_utf8(sh.output().unwrap().stdout).unwrap();
-    let (url, plain) = read.split_once('|').unwrap();
-    assert!(url.contains(&format!("127.0.0.1:{port}/shop")), "{url}");
-    assert_eq!(plain, "it's 5 $");
+    let shell = stack.dev(["env"]).succeeds().stdout;
+    let read = |variable: &str| {
+        let mut sh = Command::new("sh");
+        sh.args(["-c", &format!("{shell}\nprintf %s \"${variable}\"")]);
+        String::from_utf8(sh.output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(get(&read("WEB_URL")).unwrap().body.trim(), "web");
+    assert_eq!(read("WEB_MOTTO"), "it's 5 $");
+    let address = &status.service("db").addresses[0];
+    let url = read("DB_SHOP_URL");
+    assert!(
+        url.starts_with("postgres://") && url.ends_with(&format!("@{address}/shop")),
+        "{url}"
+    );
 
-    stack
-        .dev(["env", "--format", "dotenv", "api"])
-        .succeeds()
-        .says("DATABASE_URL=");
-    let json = stack.dev(["env", "--json", "api"]).succeeds().json();
-    assert!(json.to_string().contains(&port), "{json}");
+    let only = stack.dev(["env", "--format", "dotenv", "db"]).succeeds();
+    only.says("DB_SHOP_URL=").does_not_say("WEB_URL");
+    let json = stack.dev(["env", "--json", "db"]).succeeds().json();
+    assert_eq!(json["DB_SHOP_URL"], url);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Services that fail, and what `up` makes of it: it says which, why, and what to do, and loses nothing.
 
+use std::fs;
 use std::time::Duration;
 
 use super::support::{BUSYBOX, Events, Stack, docker, serves, sleeps};
@@ -16,10 +17,7 @@ fn a_service_that_crashes_at_once_fails_up_when_its_restarts_are_spent() {
         "crash",
         format!(
             "{}{}",
-            crashes(
-                "echo no config file; exit 3",
-                "restart = { on_failure = 2 }"
-            ),
+            crashes("echo no config file; exit 3", "restart = \"on-failure:2\""),
             sleeps("fine", "")
         ),
     );
@@ -95,7 +93,7 @@ fn a_service_that_was_ready_and_fails_is_shown_unready_and_recovers() {
 fn a_service_that_is_killed_for_memory_says_so() {
     let hungry = crashes(
         "exec tail /dev/zero",
-        "limits = { memory = \"24Mi\" }\nrestart = \"no\"",
+        "limits = { memory = \"24Mi\" }\nrestart = \"no\"\nready = { log = \"never\" }",
     );
     let stack = Stack::new("memory", hungry);
     stack
@@ -139,7 +137,7 @@ fn an_error_in_a_dockerfile_is_shown_with_the_output_of_its_step() {
 
     stack.write("Dockerfile", "FRM busybox\n");
     stack.dev(["up", "--wait"]).exits(1).says("FRM");
-    std::fs::remove_file(stack.path("Dockerfile")).unwrap();
+    fs::remove_file(stack.path("Dockerfile")).unwrap();
     stack.dev(["up", "--wait"]).says("Dockerfile");
     stack.write(
         "Dockerfile",
@@ -166,37 +164,37 @@ fn a_context_of_a_hundred_thousand_files_is_built_without_what_is_ignored() {
     const FILES: u32 = 100_000;
     let app = "[services.app]\nbuild = \".\"\ncommand = [\"sleep\", \"1000000\"]\nstop = { signal = \"KILL\" }\n";
     let stack = Stack::new("context", app);
-    stack.write("Dockerfile", format!("FROM {BUSYBOX}\nCOPY . /src\n"));
+    stack.write("Dockerfile", format!("FROM {BUSYBOX}\nCOPY . /all\n"));
     stack.write(".dockerignore", "target\n.dev\n");
-    for file in 0..FILES {
-        // A fifth of it counts: what a large checkout has beside its build results.
-        let place = if file % 5 == 0 { "src" } else { "target" };
-        let folder = stack.path(&format!("{place}/{}", file % 250));
-        if file < 250 {
-            std::fs::create_dir_all(&folder).unwrap();
+    for (place, files) in [("src", FILES), ("target", FILES / 10)] {
+        for file in 0..files {
+            let folder = stack.path(&format!("{place}/{}", file % 250));
+            if file < 250 {
+                fs::create_dir_all(&folder).unwrap();
+            }
+            fs::write(folder.join(format!("{file}.txt")), file.to_string()).unwrap();
         }
-        std::fs::write(folder.join(format!("{file}.txt")), file.to_string()).unwrap();
     }
     stack.dev(["up", "--wait"]).succeeds();
 
     let container = stack.container("app").id;
-    let count = docker([
+    let found = docker([
         "exec",
         &container,
         "sh",
         "-c",
-        "find /src/src -type f | wc -l; ls /src",
+        "find /all/src -type f | wc -l; ls /all",
     ]);
-    assert_eq!(count.lines().next(), Some((FILES / 5).to_string().as_str()));
-    assert!(!count.contains("target"), "{count}");
+    assert_eq!(found.lines().next(), Some(FILES.to_string().as_str()));
+    assert!(!found.contains("target"), "{found}");
 
-    std::fs::write(stack.path("target/1/1.txt"), "ignored").unwrap();
+    fs::write(stack.path("target/1/1.txt"), "ignored").unwrap();
     stack.dev(["plan"]).succeeds().says("nothing to do");
-    std::fs::write(stack.path("src/0/0.txt"), "changed").unwrap();
+    fs::write(stack.path("src/0/0.txt"), "changed").unwrap();
     stack.dev(["up", "--wait"]).succeeds();
     let changed = stack.container("app").id;
     assert_eq!(
-        docker(["exec", &changed, "cat", "/src/src/0/0.txt"]),
+        docker(["exec", &changed, "cat", "/all/src/0/0.txt"]),
         "changed"
     );
 }

@@ -221,7 +221,7 @@ fn a_name_that_another_checkout_uses_is_refused() {
         .dev(["up", "--wait"])
         .exits(2)
         .says("--name")
-        .says(&stack.path("").display().to_string());
+        .says(&stack.path(".dev").parent().unwrap().display().to_string());
     other.dev(["down", "--volumes", "--yes"]).exits(2);
     assert_eq!(stack.container("web").life(), before);
 }

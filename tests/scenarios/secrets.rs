@@ -19,6 +19,7 @@ fn with_secrets(topic: &str) -> Stack {
             build = {{ context = ".", secrets = ["TOKEN"] }}
             command = "echo token is $TOKEN; exec sleep 1000000"
             stop = {{ signal = "KILL" }}
+            outputs = {{ token = {{ value = "${{secret:TOKEN}}", secret = true }} }}
             env = {{ TOKEN = "${{secret:TOKEN}}", URL = "http://me:${{secret:TOKEN}}@host/" }}
             {}
             "#,

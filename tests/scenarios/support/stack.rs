@@ -81,11 +81,11 @@ impl Stack {
         self.write("dev.toml", text);
     }
 
-    /// Writes a file of the checkout as editors do: beside, then renamed.
+    /// Writes a file of the checkout at once, as editors do: elsewhere, then renamed.
     pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let beside = path.with_file_name(".scenario-writes-this");
+        let beside = self.outside("written");
         fs::write(&beside, text).unwrap();
         fs::rename(beside, path).unwrap();
     }

@@ -39,6 +39,10 @@ const METHODS: [&str; 4] = [
 ];
 /// Include and exclude patterns come as headers.
 const HEADERS_LIMIT: u32 = 4 << 20;
+/// BuildKit asks for each file with a frame of ten bytes, faster than files are read. h2 takes many small frames that wait
+/// for an attack and ends the connection, by a measure that grows with this window: at half of it, about 250 bytes each.
+/// A stream's own window of a mebibyte lets no more than 100,000 of them wait.
+const CONNECTION_WINDOW: u32 = 64 << 20;
 
 /// What a session serves.
 pub(super) struct Offer {
@@ -95,6 +99,7 @@ impl Session {
         };
         let connection = hyper::server::conn::http2::Builder::new(work.clone())
             .max_header_list_size(HEADERS_LIMIT)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .serve_connection(upgraded, services(offer, &sent, &work));
         work.run(async move {
             // It ends when the engine is done with the build, or gone, which the build's own stream tells.
