@@ -9,7 +9,7 @@ use crate::plan::allocate::{Allocations, PortKey, Taken, allocate};
 use crate::plan::desired::{Desired, desire};
 use crate::plan::hold::{Gate, Hold};
 use crate::plan::reconcile::{RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop};
-use crate::plan::{Cause, Plan};
+use crate::plan::Plan;
 use crate::runtime::RuntimeError;
 use crate::stack::Stack;
 
@@ -19,7 +19,6 @@ impl Engine {
         let plan = self.make_plan();
         self.announce();
         self.update_jobs();
-        self.forget_supervision_of_changes(&plan);
         for ticket in self.walk.replace(plan) {
             self.cancel(ticket);
         }
@@ -112,7 +111,8 @@ impl Engine {
             );
             let errors = match result {
                 Ok(desired) => {
-                    self.desired = desired;
+                    let before = std::mem::replace(&mut self.desired, desired);
+                    self.forgive_changes(&before);
                     return;
                 }
                 Err(errors) => errors,
@@ -217,13 +217,15 @@ impl Engine {
             .collect()
     }
 
-    /// A service that gave up, and is now made from something else, starts with a clean slate.
-    fn forget_supervision_of_changes(&mut self, plan: &Plan) {
-        let changed: BTreeSet<String> = plan
-            .operations
-            .iter()
-            .filter(|operation| matches!(operation.cause, Cause::ConfigChanged | Cause::SourcesChanged))
-            .filter_map(|operation| operation.subject.service().map(str::to_owned))
+    /// What failed, and is now made from something else, starts with a clean slate: once for each change, so that a
+    /// change that cannot be carried out is not tried without a pause.
+    fn forgive_changes(&mut self, before: &Desired) {
+        let changed: Vec<String> = self
+            .desired
+            .images
+            .keys()
+            .filter(|service| makings(before, service) != makings(&self.desired, service))
+            .cloned()
             .collect();
         for service in changed {
             self.retry(&service);
@@ -308,6 +310,18 @@ impl Engine {
             phase,
         })
     }
+}
+
+/// The hashes of everything that a service is made from.
+fn makings<'a>(desired: &'a Desired, service: &str) -> Vec<&'a str> {
+    let containers = desired.containers.iter().filter(|spec| spec.service == *service);
+    let builds = desired.builds.iter().filter(|build| build.services.iter().any(|user| user == service));
+    let job = desired.jobs.get(service).map(String::as_str);
+    containers
+        .map(|spec| spec.hash.as_str())
+        .chain(builds.map(|build| build.hash.as_str()))
+        .chain(job)
+        .collect()
 }
 
 /// The services of a stack without profiles, which `dev up` without names means.

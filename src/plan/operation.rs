@@ -123,6 +123,8 @@ pub enum Cause {
     SourcesChanged,
     ConfigChanged,
     ImageChanged,
+    /// A network that it was made on is not there any more.
+    NetworkGone,
     /// For something later in the same plan.
     For(String),
     /// It is there, but does not run.
@@ -136,6 +138,8 @@ pub enum Cause {
     Needs(String),
     /// Nothing in the stack file wants it any more.
     Orphan,
+    /// The stack file wants fewer replicas.
+    Surplus,
     Down,
     /// The engine's restart policy has to step back, or to take over again.
     Attach,

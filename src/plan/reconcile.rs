@@ -4,11 +4,13 @@ mod down;
 mod instance;
 mod jobs;
 #[cfg(test)]
+pub(crate) mod scene;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::desired::{Desired, ImageSource};
+use super::desired::{ContainerSpec, Desired, ImageSource};
 use super::observed::{Generation, Observed};
 use super::operation::{Action, Cause, Input, OpId, Operation, Plan, Subject};
 use crate::stack::Stack;
@@ -53,7 +55,7 @@ pub enum RestartOwner {
 /// What supervision allows for a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Crashed; its next start is not due yet.
+    /// It crashed, or an operation on it failed; the next try is not due yet. What runs of it keeps running.
     Backoff,
     /// Not to be tried until something changes. What runs of it keeps running.
     GaveUp,
@@ -65,12 +67,12 @@ pub fn reconcile(wanted: &Wanted<'_>) -> Plan {
         wanted: *wanted,
         plan: Plan::default(),
         images: BTreeMap::new(),
-        shared: Vec::new(),
+        shared: BTreeMap::new(),
     };
     builder.orphans();
-    builder.networks_and_volumes();
     for spec in &wanted.desired.containers {
-        if wanted.standing.get(&spec.service) != Some(&Standing::GaveUp) {
+        // Whatever it may be that failed, trying it again is for later.
+        if !wanted.standing.contains_key(&spec.service) {
             builder.instance(spec);
         }
     }
@@ -85,7 +87,7 @@ struct Builder<'a> {
     /// Operations that make an image, by its reference.
     images: BTreeMap<String, OpId>,
     /// Operations that make networks and volumes.
-    shared: Vec<OpId>,
+    shared: BTreeMap<Subject, OpId>,
 }
 
 /// What is known of an image while planning.
@@ -137,44 +139,57 @@ impl Builder<'_> {
         for container in &wanted.observed.containers {
             let service = container.service.as_str();
             if services.contains(service) && !known.contains(&(service, container.index)) {
-                self.remove_container(container, &Cause::Orphan, Vec::new());
+                self.remove_container(container, &Cause::Surplus, Vec::new());
             }
         }
     }
 
-    fn networks_and_volumes(&mut self) {
+    /// The networks and volumes of a container that are not there yet: made once, and only for something that is made.
+    fn networks_and_volumes(&mut self, spec: &ContainerSpec) -> Vec<OpId> {
         let wanted = self.wanted;
-        for network in &wanted.desired.networks {
-            if !network.external && !wanted.observed.networks.contains_key(&network.name) {
-                let action = Action::CreateNetwork {
-                    name: network.name.clone(),
-                    key: network.key.clone(),
-                    internal: network.internal,
-                };
-                let id = self.push(
-                    Subject::Network(network.name.clone()),
-                    action,
-                    Cause::Missing,
-                    Vec::new(),
-                );
-                self.shared.push(id);
-            }
+        let networks = spec.networks.iter().filter_map(|attached| {
+            let network = wanted
+                .desired
+                .networks
+                .iter()
+                .find(|network| network.name == attached.network)?;
+            let missing =
+                !network.external && !wanted.observed.networks.contains_key(&network.name);
+            let action = Action::CreateNetwork {
+                name: network.name.clone(),
+                key: network.key.clone(),
+                internal: network.internal,
+            };
+            missing.then(|| (Subject::Network(network.name.clone()), action))
+        });
+        let volumes = spec.mounts.iter().filter_map(|mount| {
+            let name = mount.volume.as_ref()?;
+            let volume = wanted
+                .desired
+                .volumes
+                .iter()
+                .find(|volume| volume.name == *name)?;
+            let missing = !volume.external && !wanted.observed.volumes.contains_key(name);
+            let action = Action::CreateVolume {
+                name: name.clone(),
+                key: volume.key.clone(),
+            };
+            missing.then(|| (Subject::Volume(name.clone()), action))
+        });
+        networks
+            .chain(volumes)
+            .map(|(subject, action)| self.shared(subject, action))
+            .collect()
+    }
+
+    /// An operation that is in the plan once, whoever needs it.
+    fn shared(&mut self, subject: Subject, action: Action) -> OpId {
+        if let Some(id) = self.shared.get(&subject) {
+            return *id;
         }
-        for volume in &wanted.desired.volumes {
-            if !volume.external && !wanted.observed.volumes.contains_key(&volume.name) {
-                let action = Action::CreateVolume {
-                    name: volume.name.clone(),
-                    key: volume.key.clone(),
-                };
-                let id = self.push(
-                    Subject::Volume(volume.name.clone()),
-                    action,
-                    Cause::Missing,
-                    Vec::new(),
-                );
-                self.shared.push(id);
-            }
-        }
+        let id = self.push(subject.clone(), action, Cause::Missing, Vec::new());
+        self.shared.insert(subject, id);
+        id
     }
 
     /// The image of a service: there, or made by an operation that this adds once.

@@ -89,13 +89,13 @@ fn stop_into(
     });
     let mut running: Vec<_> = running.collect();
     let depth = depths(stack);
+    let needed_by = needed_by(stack);
     running.sort_by_key(|container| {
         std::cmp::Reverse(depth.get(container.service.as_str()).copied().unwrap_or(0))
     });
     for container in running {
-        let after = dependents(stack, &container.service)
-            .flat_map(|name| by_service.get(name).into_iter().flatten().copied())
-            .collect();
+        // Through what does not run, too: between an app and its database stands a job that is done.
+        let after = dependents(&needed_by, &by_service, &container.service);
         let (signal, grace) = manner(stack, &container.service);
         let action = Action::StopContainer {
             id: container.id.clone(),
@@ -123,12 +123,37 @@ fn push(plan: &mut Plan, subject: Subject, action: Action, after: Vec<OpId>) -> 
     id
 }
 
-fn dependents<'a>(stack: &'a Stack, service: &'a str) -> impl Iterator<Item = &'a str> {
-    stack
-        .services
-        .values()
-        .filter(move |other| other.needs.contains_key(service))
-        .map(|other| other.name.as_str())
+/// The services that need each service.
+fn needed_by(stack: &Stack) -> BTreeMap<&str, Vec<&str>> {
+    let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for service in stack.services.values() {
+        for need in service.needs.keys() {
+            found.entry(need).or_default().push(&service.name);
+        }
+    }
+    found
+}
+
+/// The services that need this one, and stop before it: those that stop, and through the others those above them.
+fn dependents<'a>(
+    needed_by: &BTreeMap<&'a str, Vec<&'a str>>,
+    stopping: &BTreeMap<&str, Vec<OpId>>,
+    service: &str,
+) -> Vec<OpId> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    let mut todo: Vec<&str> = needed_by.get(service).cloned().unwrap_or_default();
+    while let Some(name) = todo.pop() {
+        if !seen.insert(name) {
+            continue;
+        }
+        match stopping.get(name) {
+            Some(operations) => found.extend(operations),
+            None => todo.extend(needed_by.get(name).into_iter().flatten()),
+        }
+    }
+    found.sort_unstable();
+    found
 }
 
 /// How long the longest chain of needs under each service is.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, FixedOffset};
 
-use super::{Builder, Image, RestartOwner, Standing, job_is_current};
+use super::{Builder, Image, RestartOwner, job_is_current};
 use crate::plan::desired::ContainerSpec;
 use crate::plan::hold::Gate;
 use crate::plan::observed::{ObservedContainer, Status};
@@ -44,11 +44,10 @@ impl Builder<'_> {
             Some(Cause::NotRunning { exit: None })
         } else if matches!(image, Image::Present(id) if *id != container.image_id) {
             Some(Cause::ImageChanged)
+        } else if !container.is_running() && self.lacks_network(spec) {
+            Some(Cause::NetworkGone)
         } else if spec.job && matches!(container.status, Status::Exited { .. }) {
             // A job starts from a clean container each time it runs.
-            if self.wanted.standing.contains_key(&spec.service) {
-                return;
-            }
             Some(if asked {
                 Cause::Asked
             } else {
@@ -86,6 +85,14 @@ impl Builder<'_> {
         self.keep(spec, container);
     }
 
+    /// The engine keeps the id of a network in the container, so one of the same name made anew does not serve it.
+    fn lacks_network(&self, spec: &ContainerSpec) -> bool {
+        let networks = &self.wanted.observed.networks;
+        spec.networks
+            .iter()
+            .any(|attached| !networks.contains_key(&attached.network))
+    }
+
     /// The container is the wanted one; it may still not run, or have to be bounced.
     fn keep(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
         let subject = subject(spec);
@@ -98,17 +105,16 @@ impl Builder<'_> {
                 self.push(subject, action, Cause::Paused, Vec::new());
             }
             Status::Running | Status::Restarting => self.bounce(spec, container),
-            Status::Created => self.start(
+            // The start, or the files before it, did not come to pass.
+            Status::Created => self.seed_and_start(
                 spec,
-                Input::Known(container.id.clone()),
-                Cause::Missing,
+                &Input::Known(container.id.clone()),
+                &Cause::Missing,
                 Vec::new(),
             ),
             Status::Exited { code, .. } => {
-                if self.wanted.standing.get(&spec.service) != Some(&Standing::Backoff) {
-                    let cause = Cause::NotRunning { exit: Some(code) };
-                    self.start(spec, Input::Known(container.id.clone()), cause, Vec::new());
-                }
+                let cause = Cause::NotRunning { exit: Some(code) };
+                self.start(spec, Input::Known(container.id.clone()), cause, Vec::new());
             }
             Status::Dead => {}
         }
@@ -177,25 +183,35 @@ impl Builder<'_> {
         only_if: Option<&OnlyIf>,
     ) {
         after.extend(image.operation());
-        after.extend(self.shared.iter().copied());
+        after.extend(self.networks_and_volumes(spec));
         let first = self.plan.operations.len();
         let action = Action::CreateContainer {
             spec: Box::new(spec.clone()),
             image: image.input(),
         };
         let create = self.push(subject(spec), action, cause.clone(), after);
-        let mut ready = create;
-        if self.wanted.seed.contains(&spec.service) {
-            let action = Action::Seed {
-                container: Input::From(create),
-                service: spec.service.clone(),
-            };
-            ready = self.push(subject(spec), action, cause.clone(), vec![create]);
-        }
-        self.start(spec, Input::From(create), cause.clone(), vec![ready]);
+        self.seed_and_start(spec, &Input::From(create), cause, vec![create]);
         for operation in &mut self.plan.operations[first..] {
             operation.only_if = only_if.cloned();
         }
+    }
+
+    /// Starts a container that has not run yet, with the files that it needs before.
+    fn seed_and_start(
+        &mut self,
+        spec: &ContainerSpec,
+        container: &Input<String>,
+        cause: &Cause,
+        mut after: Vec<OpId>,
+    ) {
+        if self.wanted.seed.contains(&spec.service) {
+            let action = Action::Seed {
+                container: container.clone(),
+                service: spec.service.clone(),
+            };
+            after = vec![self.push(subject(spec), action, cause.clone(), after)];
+        }
+        self.start(spec, container.clone(), cause.clone(), after);
     }
 
     fn start(
@@ -252,7 +268,7 @@ impl Builder<'_> {
         }
         let action = Action::RemoveContainer {
             id: container.id.clone(),
-            anonymous_volumes: *cause == Cause::Orphan,
+            anonymous_volumes: matches!(cause, Cause::Orphan | Cause::Surplus),
         };
         self.push(observed_subject(container), action, cause.clone(), after)
     }

@@ -1,0 +1,114 @@
+//! The way back.
+
+use std::collections::BTreeSet;
+
+use insta::assert_snapshot;
+
+use super::super::scene::{Scene, check_order, job, runs};
+use super::super::{Removal, remove, stop};
+use super::gold;
+use crate::plan::observed::{ObservedNetwork, ObservedVolume, Status};
+use crate::plan::operation::{Action, Plan};
+
+/// The names of what has to have ended before each operation, transitively.
+fn before(plan: &Plan, name: &str) -> BTreeSet<String> {
+    let place = plan
+        .operations
+        .iter()
+        .position(|operation| operation.subject.to_string() == name);
+    let mut todo = vec![place.expect("an operation on it")];
+    let mut found = BTreeSet::new();
+    while let Some(id) = todo.pop() {
+        for before in &plan.operations[id].after {
+            found.insert(plan.operations[*before].subject.to_string());
+            todo.push(*before);
+        }
+    }
+    found
+}
+
+fn all(scene: &Scene) -> BTreeSet<String> {
+    scene.stack.services.keys().cloned().collect()
+}
+
+#[test]
+fn down_keeps_volumes() {
+    let scene = Scene::running(gold());
+    let plan = remove(&scene.stack, &scene.observed, Removal { volumes: false });
+    check_order(&plan);
+    assert_snapshot!(plan.to_string());
+}
+
+#[test]
+fn down_removes_volumes_when_asked() {
+    let mut scene = Scene::running(gold());
+    let plan = remove(&scene.stack, &scene.observed, Removal { volumes: true });
+    assert_snapshot!(plan.to_string());
+    scene.execute(&plan);
+    assert!(scene.observed.containers.is_empty());
+    assert!(scene.observed.networks.is_empty());
+    assert!(scene.observed.volumes.is_empty());
+    assert!(remove(&scene.stack, &scene.observed, Removal { volumes: true }).is_empty());
+}
+
+#[test]
+fn what_others_made_stays() {
+    let mut scene = Scene::running(gold());
+    let network = ObservedNetwork {
+        id: "n".to_owned(),
+        ours: false,
+        dir: None,
+    };
+    scene.observed.networks.insert("shared".to_owned(), network);
+    let volume = ObservedVolume {
+        ours: false,
+        created: "then".to_owned(),
+        dir: None,
+    };
+    scene.observed.volumes.insert("pool".to_owned(), volume);
+    let plan = remove(&scene.stack, &scene.observed, Removal { volumes: true });
+    scene.execute(&plan);
+    assert!(scene.observed.networks.contains_key("shared"));
+    assert!(scene.observed.volumes.contains_key("pool"));
+}
+
+#[test]
+fn dependents_stop_first() {
+    let mut services = gold();
+    services[1] = runs("migrate", &["db"]);
+    let scene = Scene::running(services);
+    let plan = stop(&scene.stack, &scene.observed, &all(&scene));
+    check_order(&plan);
+    assert_snapshot!(plan.to_string());
+    assert!(before(&plan, "gold-db-1").contains("gold-worker-1"));
+}
+
+#[test]
+fn dependents_stop_first_across_a_job_that_is_done() {
+    let scene = Scene::running(gold());
+    let plan = stop(&scene.stack, &scene.observed, &all(&scene));
+    check_order(&plan);
+    // api needs migrate, which has ended, which needs db.
+    assert!(before(&plan, "gold-db-1").contains("gold-api-1"), "{plan}");
+}
+
+#[test]
+fn only_what_was_asked_for_and_runs_is_stopped() {
+    let mut scene = Scene::running(gold());
+    scene.set("gold-worker-1", Status::Paused);
+    let services = ["worker", "migrate"].map(str::to_owned).into();
+    let plan = stop(&scene.stack, &scene.observed, &services);
+    assert_snapshot!(plan.to_string());
+}
+
+#[test]
+fn a_service_that_the_file_no_longer_has_goes_too() {
+    let mut scene = Scene::running([runs("db", &[]), job("migrate", &["db"])]);
+    scene.stack.services.clear();
+    let plan = remove(&scene.stack, &scene.observed, Removal::default());
+    let removed = plan
+        .operations
+        .iter()
+        .filter(|o| matches!(o.action, Action::RemoveContainer { .. }));
+    assert_eq!(removed.count(), 2);
+}

@@ -1,0 +1,138 @@
+//! Containers that are the wanted ones, but do not run as they should.
+
+use insta::assert_snapshot;
+
+use super::super::scene::{Scene, runs};
+use super::super::{RestartOwner, Standing};
+use super::{gold, text_after};
+use crate::plan::observed::Status;
+use crate::stack::{Condition, Restart};
+
+const CRASHED: Status = Status::Exited {
+    code: 3,
+    out_of_memory: false,
+};
+
+fn two() -> Scene {
+    Scene::running([runs("db", &[]), runs("api", &["db"])])
+}
+
+#[test]
+fn what_does_not_run_is_started_once_its_gates_open() {
+    for (status, name) in [
+        (Status::Paused, "paused"),
+        (Status::Created, "created"),
+        (CRASHED, "exited"),
+        (Status::Dead, "dead"),
+    ] {
+        let text = text_after(two(), |scene| scene.set("gold-api-1", status));
+        assert_snapshot!(name, text);
+    }
+}
+
+#[test]
+fn a_container_that_was_removed_by_hand_is_made_again() {
+    assert_snapshot!(text_after(two(), |scene| {
+        scene
+            .observed
+            .containers
+            .retain(|container| container.service != "db");
+    }));
+}
+
+#[test]
+fn a_pause_holds_every_further_try() {
+    let mut scene = two();
+    scene.standing.insert("api".to_owned(), Standing::Backoff);
+    scene.set("gold-api-1", CRASHED);
+    assert_eq!(scene.text(), "nothing to do\n");
+    // It could not be started, …
+    scene.set("gold-api-1", Status::Created);
+    assert_eq!(scene.text(), "nothing to do\n");
+    // … not be made, …
+    scene
+        .observed
+        .containers
+        .retain(|container| container.service != "api");
+    assert_eq!(scene.text(), "nothing to do\n");
+    // … and its image could not be pulled.
+    scene.observed.images.remove("api:1");
+    assert_eq!(scene.text(), "nothing to do\n");
+    scene.standing.clear();
+    assert!(scene.text().contains("pull"));
+}
+
+#[test]
+fn what_gave_up_is_left_as_it_is() {
+    let mut scene = two();
+    scene.standing.insert("api".to_owned(), Standing::GaveUp);
+    for status in [CRASHED, Status::Running, Status::Created, Status::Paused] {
+        scene.set("gold-api-1", status);
+        scene.edit("api", |api| api.user = Some("1000".to_owned()));
+        assert_eq!(scene.text(), "nothing to do\n");
+    }
+}
+
+#[test]
+fn asked_for_a_restart_the_same_container_begins_a_new_life() {
+    let mut scene = two();
+    let life = scene.container("gold-db-1").generation();
+    scene.bounce.insert(life.clone());
+    assert_snapshot!(scene.text());
+    scene.converge();
+    assert_ne!(scene.container("gold-db-1").generation(), life);
+}
+
+#[test]
+fn who_wants_to_be_restarted_with_its_need_is() {
+    let services = [
+        runs("db", &[]),
+        runs("api", &[]).with_need_as("db", Condition::Ready, true),
+    ];
+    assert_snapshot!(text_after(Scene::running(services), |scene| {
+        scene.container("gold-db-1").started_at = "2024-01-01T00:00:00.5Z".to_owned();
+        scene.clock = 1_800_000_000;
+    }));
+}
+
+#[test]
+fn times_compare_as_times() {
+    let services = [
+        runs("db", &[]),
+        runs("api", &[]).with_need_as("db", Condition::Ready, true),
+    ];
+    let mut scene = Scene::running(services);
+    scene.container("gold-db-1").started_at = "2030-01-01T00:00:00.5Z".to_owned();
+    scene.container("gold-api-1").started_at = "2030-01-01T00:00:00.50001Z".to_owned();
+    assert_eq!(scene.text(), "nothing to do\n");
+}
+
+#[test]
+fn files_come_before_the_start() {
+    let mut scene = Scene::of([runs("api", &[])]);
+    scene.seed.insert("api".to_owned());
+    assert_snapshot!("seed_new", scene.text());
+    // Interrupted in between, the container still needs them.
+    scene.converge();
+    scene.set("gold-api-1", Status::Created);
+    assert_snapshot!("seed_created", scene.text());
+    scene.converge();
+    // One that ran has had them.
+    scene.set("gold-api-1", CRASHED);
+    assert!(!scene.text().contains("sync"));
+}
+
+#[test]
+fn who_restarts_containers_changes_with_who_stays() {
+    let mut services = gold();
+    services[0].restart = Restart::Always;
+    services[3].restart = Restart::OnFailure { max: Some(2) };
+    let mut scene = Scene::running(services);
+    assert_eq!(scene.text(), "nothing to do\n");
+    scene.restarts = RestartOwner::Engine;
+    assert_snapshot!("leaving", scene.text());
+    scene.converge();
+    scene.restarts = RestartOwner::Dev;
+    assert_snapshot!("coming_back", scene.text());
+    scene.converge();
+}
