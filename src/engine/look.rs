@@ -8,7 +8,7 @@ use super::goal::{Goal, Outcome};
 use super::input::Input;
 use super::supervise::{Supervisor, Verdict};
 use crate::plan::desired::{ImageSource, SourceHashes};
-use crate::plan::observed::{JobRecord, Observed, ObservedContainer, Status};
+use crate::plan::observed::{Home, JobRecord, Observed, ObservedContainer, Status};
 use crate::plan::reconcile::job_hash;
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Change, Look};
@@ -77,7 +77,9 @@ impl Engine {
         }
         observed.inputs.clone_from(&self.sources.inputs);
         observed.jobs = self.store.jobs();
-        if let Some(dir) = self.other_checkout(&observed) {
+        let checkout = self.store.checkout();
+        let home = Home { dir: self.stack.dir.as_str(), checkout: &checkout };
+        if let Some(dir) = home.other(&observed).map(str::to_owned) {
             self.outcome = Some(Outcome::OtherCheckout { dir });
             return;
         }
@@ -87,25 +89,6 @@ impl Engine {
         self.look.seen = true;
         self.plan();
         self.attend();
-    }
-
-    /// Another folder whose stack has this project's name, and things on the engine.
-    fn other_checkout(&self, observed: &Observed) -> Option<String> {
-        let theirs = observed
-            .containers
-            .iter()
-            .filter_map(|container| container.dir.as_deref());
-        let theirs = theirs.chain(
-            observed
-                .volumes
-                .values()
-                .filter(|v| v.ours)
-                .filter_map(|v| v.dir.as_deref()),
-        );
-        theirs
-            .filter(|dir| *dir != self.stack.dir.as_str())
-            .map(str::to_owned)
-            .next()
     }
 
     /// A supervisor for each service in scope, none for others.

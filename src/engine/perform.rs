@@ -77,10 +77,11 @@ impl Engine {
     }
 
     fn labels(&self) -> Vec<(String, String)> {
-        use crate::plan::desired::{LABEL_DIR, LABEL_PROJECT};
+        use crate::plan::desired::{LABEL_CHECKOUT, LABEL_DIR, LABEL_PROJECT};
         vec![
             (LABEL_PROJECT.to_owned(), self.stack.name.clone()),
             (LABEL_DIR.to_owned(), self.stack.dir.to_string()),
+            (LABEL_CHECKOUT.to_owned(), self.store.checkout()),
         ]
     }
 

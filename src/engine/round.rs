@@ -8,6 +8,7 @@ use super::goal::{Goal, Until};
 use crate::plan::allocate::{Allocations, PortKey, Taken, allocate};
 use crate::plan::desired::{Desired, desire};
 use crate::plan::hold::{Gate, Hold};
+use crate::plan::observed::Home;
 use crate::plan::reconcile::{RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop};
 use crate::plan::Plan;
 use crate::runtime::RuntimeError;
@@ -60,6 +61,7 @@ impl Engine {
     fn plan_up(&mut self) -> Plan {
         self.desire();
         let seed = self.needs_seed();
+        let checkout = self.store.checkout();
         let time = now();
         let mut standing: BTreeMap<String, Standing> = BTreeMap::new();
         for (name, supervisor) in &self.supervisors {
@@ -77,7 +79,7 @@ impl Engine {
             seed: &seed,
             discard: &self.discard,
             restarts: self.restarts(),
-            dir: self.stack.dir.as_str(),
+            home: Home { dir: self.stack.dir.as_str(), checkout: &checkout },
         })
     }
 

@@ -22,7 +22,6 @@ pub struct Store {
     /// `.dev/NAME`
     dir: Utf8PathBuf,
     key: [u8; 32],
-    checkout: String,
 }
 
 /// The layers that a running stack was started with.
@@ -53,12 +52,10 @@ impl Store {
             write_whole(&ignore, b"*\n", 0o644)?;
         }
         let key = random_file(&root.join("key"))?;
-        let checkout = blake3::Hash::from_bytes(random_file(&root.join("checkout"))?).to_hex()[..16].to_owned();
         Ok(Self {
             root,
             dir,
             key,
-            checkout,
         })
     }
 
@@ -68,8 +65,8 @@ impl Store {
     }
 
     /// Names this checkout, the same from the host and from inside a devcontainer.
-    pub fn checkout(&self) -> &str {
-        &self.checkout
+    pub fn checkout(&self) -> String {
+        crate::plan::desired::checkout_of(&self.key)
     }
 
     pub fn root(&self) -> &Utf8Path {

@@ -34,6 +34,8 @@ pub struct ObservedContainer {
     pub config: Option<String>,
     /// [`super::desired::LABEL_DIR`], else compose's working folder.
     pub dir: Option<String>,
+    /// [`super::desired::LABEL_CHECKOUT`]
+    pub checkout: Option<String>,
     pub image_id: String,
     pub status: Status,
     /// As the engine writes it; with the id it names the generation.
@@ -76,6 +78,8 @@ pub struct ObservedVolume {
     /// [`super::desired::LABEL_CREATED`], else the engine's creation time.
     pub created: String,
     pub dir: Option<String>,
+    /// [`super::desired::LABEL_CHECKOUT`]
+    pub checkout: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -124,5 +128,29 @@ impl ObservedContainer {
             id: self.id.clone(),
             started_at: self.started_at.clone(),
         }
+    }
+}
+
+/// Which checkout a stack belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Home<'a> {
+    /// Absolute path, as seen from here.
+    pub dir: &'a str,
+    /// The name that it keeps wherever it is mounted or moved to.
+    pub checkout: &'a str,
+}
+
+impl Home<'_> {
+    /// Made by this checkout. A state folder that was lost is no other checkout, and neither is a folder that was moved.
+    pub fn made(&self, dir: Option<&str>, checkout: Option<&str>) -> bool {
+        dir == Some(self.dir) || checkout == Some(self.checkout)
+    }
+
+    /// The folder of another checkout whose stack has this project's name, and things on the engine.
+    pub fn other<'o>(&self, observed: &'o Observed) -> Option<&'o str> {
+        let containers = observed.containers.iter().map(|c| (c.dir.as_deref(), c.checkout.as_deref()));
+        let volumes = observed.volumes.values().filter(|volume| volume.ours);
+        let mut all = containers.chain(volumes.map(|v| (v.dir.as_deref(), v.checkout.as_deref())));
+        all.find_map(|(dir, checkout)| dir.filter(|_| !self.made(dir, checkout)))
     }
 }

@@ -11,7 +11,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::{ContainerSpec, Desired, ImageSource};
-use super::observed::{Generation, Observed};
+use super::observed::{Generation, Home, Observed};
 use super::operation::{Action, Cause, Input, OpId, Operation, Plan, Subject};
 use crate::stack::Stack;
 
@@ -37,8 +37,8 @@ pub struct Wanted<'a> {
     pub discard: &'a BTreeSet<String>,
     /// Which restart policy the containers should have on the engine.
     pub restarts: RestartOwner,
-    /// The checkout's own label value; only what carries it is an orphan of ours.
-    pub dir: &'a str,
+    /// Only what this checkout made is an orphan of ours.
+    pub home: Home<'a>,
 }
 
 /// Who restarts a container that ends by itself.
@@ -119,7 +119,7 @@ impl Builder<'_> {
     fn orphans(&mut self) {
         let wanted = self.wanted;
         for container in &wanted.observed.containers {
-            let ours = container.dir.as_deref() == Some(wanted.dir);
+            let ours = wanted.home.made(container.dir.as_deref(), container.checkout.as_deref());
             if ours && !wanted.stack.services.contains_key(&container.service) {
                 self.remove_container(container, &Cause::Orphan, Vec::new());
             }

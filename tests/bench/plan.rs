@@ -11,7 +11,7 @@ use camino::Utf8PathBuf;
 use dev::plan::Plan;
 use dev::plan::allocate::{Allocations, Taken, allocate};
 use dev::plan::desired::{Desired, LABEL_DIR, SourceHashes, desire, image_references};
-use dev::plan::observed::{
+use dev::plan::observed::{Home, 
     Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status,
 };
 use dev::plan::reconcile::{RestartOwner, Wanted, reconcile};
@@ -113,7 +113,7 @@ fn planned(stack: &Stack, scope: &BTreeSet<String>, observed: &Observed) -> Resu
             seed: &names,
             discard: &names,
             restarts: RestartOwner::Dev,
-            dir: stack.dir.as_str(),
+            home: Home { dir: stack.dir.as_str(), checkout: "bench" },
         })
     });
     Ok(Planned { desired, plan, allocating, desiring, reconciling })
@@ -132,7 +132,7 @@ fn there(desired: &Desired, stack: &Stack, mut observed: Observed) -> Observed {
         observed.networks.insert(network.name.clone(), found);
     }
     for volume in &desired.volumes {
-        let found = ObservedVolume { ours: true, created: "1".to_owned(), dir: Some(stack.dir.to_string()) };
+        let found = ObservedVolume { ours: true, created: "1".to_owned(), dir: Some(stack.dir.to_string()), checkout: None };
         observed.volumes.insert(volume.name.clone(), found);
     }
     for spec in &desired.containers {
@@ -144,6 +144,7 @@ fn there(desired: &Desired, stack: &Stack, mut observed: Observed) -> Observed {
             index: spec.index,
             config: Some(spec.hash.clone()),
             dir: spec.labels.iter().find(|(name, _)| name == LABEL_DIR).map(|(_, dir)| dir.clone()),
+            checkout: None,
             image_id: format!("sha256:{image}"),
             status: Status::Running,
             started_at: "2020-01-01T00:00:00Z".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::hash::Digest;
 use super::{
-    ContainerSpec, Desire, LABEL_CONFIG_FILES, LABEL_DIR, LABEL_NUMBER, LABEL_ONEOFF,
+    ContainerSpec, Desire, checkout_of, LABEL_CHECKOUT, LABEL_CONFIG_FILES, LABEL_DIR, LABEL_NUMBER, LABEL_ONEOFF,
     LABEL_PROJECT, LABEL_SERVICE, LABEL_VERSION, LABEL_WORKING_DIR, MountSpec, NetworkAttachment,
     PortSpec, network_keys,
 };
@@ -11,7 +11,14 @@ use crate::stack::resolve::Value;
 use crate::stack::{HostPort, Mount, Protocol, Role, Service, Template};
 
 /// Labels that say something about an instance or its making, and change without a change of the container.
-const OUTSIDE_HASH: [&str; 3] = [LABEL_NUMBER, LABEL_CONFIG_FILES, LABEL_VERSION];
+const OUTSIDE_HASH: [&str; 6] = [
+    LABEL_CHECKOUT,
+    LABEL_CONFIG_FILES,
+    LABEL_DIR,
+    LABEL_NUMBER,
+    LABEL_VERSION,
+    LABEL_WORKING_DIR,
+];
 
 impl Desire<'_> {
     pub(super) fn containers(&mut self, service: &Service, image: &str) -> Vec<ContainerSpec> {
@@ -124,6 +131,7 @@ impl Desire<'_> {
             .collect();
         let ours = [
             (LABEL_DIR, self.stack.dir.to_string()),
+            (LABEL_CHECKOUT, checkout_of(self.key)),
             (LABEL_PROJECT, self.stack.name.clone()),
             (LABEL_SERVICE, service.name.clone()),
             (LABEL_NUMBER, index.to_string()),

@@ -6,6 +6,8 @@ pub const LABEL_BUILD: &str = "dev.build";
 pub const LABEL_CONFIG: &str = "dev.config";
 /// Label of everything of ours: the absolute path of the checkout it belongs to.
 pub const LABEL_DIR: &str = "dev.dir";
+/// Label of everything of ours: names the checkout wherever it is mounted, so that host and devcontainer see one stack.
+pub const LABEL_CHECKOUT: &str = "dev.checkout";
 /// Label of a volume: a random text given at creation, so that a new one under an old name is seen as new.
 pub const LABEL_CREATED: &str = "dev.created";
 /// Compose's labels, so that other tools group what belongs together.

@@ -163,6 +163,11 @@ pub fn desire(
     }
 }
 
+/// Names a checkout by the key that it keeps.
+pub fn checkout_of(key: &[u8; 32]) -> String {
+    blake3::keyed_hash(key, b"checkout").to_hex()[..16].to_owned()
+}
+
 /// The round at work, with the errors it has met.
 struct Desire<'a> {
     stack: &'a Stack,

@@ -147,7 +147,7 @@ impl Scene {
             seed: &self.seed,
             discard: &self.discard,
             restarts: self.restarts,
-            dir: self.stack.dir.as_str(),
+            home: crate::plan::observed::Home { dir: self.stack.dir.as_str(), checkout: "here" },
         })
     }
 
@@ -252,6 +252,7 @@ impl Scene {
                     ours: true,
                     created,
                     dir: None,
+                    checkout: None,
                 };
                 assert!(
                     world.volumes.insert(name.clone(), made).is_none(),
@@ -283,6 +284,7 @@ impl Scene {
                     index: spec.index,
                     config: Some(spec.hash.clone()),
                     dir: Some(self.stack.dir.to_string()),
+                    checkout: Some("here".to_owned()),
                     image_id: input.expect("an image"),
                     status: Status::Created,
                     started_at: String::new(),

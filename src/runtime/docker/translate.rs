@@ -10,7 +10,7 @@ use bollard::models::{
 
 use super::create::LABEL_NETWORKS;
 use crate::plan::desired::{
-    LABEL_BUILD, LABEL_CONFIG, LABEL_CREATED, LABEL_DIR, LABEL_NUMBER, LABEL_PROJECT,
+    LABEL_BUILD, LABEL_CHECKOUT, LABEL_CONFIG, LABEL_CREATED, LABEL_DIR, LABEL_NUMBER, LABEL_PROJECT,
     LABEL_SERVICE, LABEL_WORKING_DIR,
 };
 use crate::plan::observed::{
@@ -46,6 +46,7 @@ pub(super) fn container(found: ContainerInspectResponse) -> Option<ObservedConta
             .unwrap_or(1),
         config: label(LABEL_CONFIG).filter(|_| complete),
         dir: label(LABEL_DIR).or_else(|| label(LABEL_WORKING_DIR)),
+        checkout: label(LABEL_CHECKOUT),
         image_id: found.image.unwrap_or_default(),
         status: status(&state),
         started_at: state.started_at.unwrap_or_default(),
@@ -157,6 +158,7 @@ pub(super) fn volume(found: Volume, project: &str) -> (String, ObservedVolume) {
         ours: is_ours(&found.labels, project),
         created,
         dir: found.labels.get(LABEL_DIR).cloned(),
+        checkout: found.labels.get(LABEL_CHECKOUT).cloned(),
     };
     (found.name, volume)
 }

@@ -81,6 +81,7 @@ fn a_service_that_is_gone_from_the_file_is_removed_if_it_is_ours() {
         theirs.name = "gold-other-1".to_owned();
         theirs.service = "other".to_owned();
         theirs.dir = Some("/src/elsewhere".to_owned());
+        theirs.checkout = Some("there".to_owned());
         scene.observed.containers.push(theirs);
     }));
 }

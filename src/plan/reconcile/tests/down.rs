@@ -64,6 +64,7 @@ fn what_others_made_stays() {
         ours: false,
         created: "then".to_owned(),
         dir: None,
+        checkout: None,
     };
     scene.observed.volumes.insert("pool".to_owned(), volume);
     let plan = remove(&scene.stack, &scene.observed, Removal { volumes: true });

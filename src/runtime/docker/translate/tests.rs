@@ -33,6 +33,7 @@ fn a_running_container() {
             index: 2,
             config: Some("hash".into()),
             dir: Some("/src".into()),
+            checkout: None,
             image_id: "sha256:1".into(),
             status: Status::Running,
             started_at: "2024-01-02T03:04:06.7Z".into(),
