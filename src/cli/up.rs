@@ -28,6 +28,8 @@ use crate::engine::wire::Request;
 const LAST_WORDS: usize = 15;
 /// How long a background engine may take until it listens.
 const BIRTH: Duration = Duration::from_secs(20);
+/// How long a lock without a socket may be somebody's short look, or an engine that begins.
+const MOMENT: Duration = Duration::from_secs(3);
 
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
@@ -38,7 +40,7 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
     let front = !arguments.wait && !arguments.detach;
     let screen = Output::open(global.json, if front { "Ctrl-C stops" } else { "" }, front);
     let deadline = arguments.wait_timeout.map(|timeout| Instant::now() + timeout);
-    match session.store.lock().map_err(CliError::state)? {
+    match lock(&session).await? {
         None => beside(&session, arguments, screen, deadline, begun).await,
         Some(lock) if arguments.background => background(&session, arguments, lock).await,
         Some(lock) if arguments.detach => {
@@ -47,6 +49,22 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
             detach(&session, global, arguments, screen, deadline, begun).await
         }
         Some(lock) => own(&session, arguments, lock, screen, deadline, begun).await,
+    }
+}
+
+/// The lock; `None`: another engine has it. One that has only just got it does not listen yet, and a command that looks has
+/// it for a moment.
+async fn lock(session: &Session) -> Result<Option<Lock>, CliError> {
+    let late = Instant::now() + MOMENT;
+    loop {
+        if let Some(lock) = session.store.lock().map_err(CliError::state)? {
+            return Ok(Some(lock));
+        }
+        let listens = tokio::net::UnixStream::connect(session.socket()?).await.is_ok();
+        if listens || Instant::now() >= late {
+            return Ok(None);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -149,18 +167,19 @@ async fn own(
                 screen.close(&state);
                 return Ok(ExitCode::Interrupted);
             }
-            screen.remark("stopping; once more to leave at once");
-            running.tell(Command::StopAndLeave).await;
-            let again = Follow {
-                feed: &mut running.feed,
-                screen: &mut screen,
-                interrupts: &mut interrupts,
-                deadline: None,
-            }
-            .until(|_| None)
-            .await;
-            if again == Ended::Interrupted {
-                running.tell(Command::Leave).await;
+            screen.remark("stopping; once more stops at once");
+            // Where not even killing comes to an end, a third one leaves.
+            for command in [Command::StopAndLeave, Command::StopAtOnce, Command::Leave] {
+                running.tell(command).await;
+                let mut again = Follow {
+                    feed: &mut running.feed,
+                    screen: &mut screen,
+                    interrupts: &mut interrupts,
+                    deadline: None,
+                };
+                if again.until(|_| None).await != Ended::Interrupted {
+                    break;
+                }
             }
             let state = running.feed.state.clone();
             let _outcome = running.end().await;

@@ -95,6 +95,8 @@ pub struct Engine {
     pub(super) outcome: Option<Outcome>,
     /// Everything is as it will be left: from now on the engine restarts, as the stack file says.
     pub(super) handed_over: bool,
+    /// Stopping has no patience.
+    pub(super) at_once: bool,
 
     pub(super) inputs: mpsc::Sender<Input>,
     pub(super) queue: mpsc::Receiver<Input>,
@@ -109,6 +111,8 @@ pub(super) struct LookState {
     pub under_way: bool,
     /// Counts operations that ended: a look that began before one of them is stale.
     pub epoch: u64,
+    /// Counts changes of files: hashes that were read before one of them are stale.
+    pub files_epoch: u64,
     pub last: Option<tokio::time::Instant>,
     pub failures: u32,
     /// At least one look has succeeded.
@@ -156,6 +160,7 @@ impl Engine {
             },
             outcome: None,
             handed_over: false,
+            at_once: false,
             inputs,
             queue,
             tasks: TaskTracker::new(),

@@ -82,6 +82,7 @@ impl Engine {
     /// What is under way began before something that it should see.
     fn look_again(&mut self) {
         self.look.epoch += 1;
+        self.look.files_epoch += 1;
         self.look.wanted = true;
     }
 

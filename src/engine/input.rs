@@ -16,7 +16,8 @@ use crate::runtime::world::{Change, Output};
 pub enum Input {
     Looked {
         epoch: u64,
-        sources: SourceHashes,
+        /// The hashes of files, and which change of files they are from.
+        sources: (u64, SourceHashes),
         result: Result<Observed, RuntimeError>,
     },
     Operated {
@@ -76,6 +77,8 @@ pub enum Command {
     },
     /// Stop what was asked for, then end.
     StopAndLeave,
+    /// The same without patience: what still runs of it is killed.
+    StopAtOnce,
     /// A view wants to follow.
     Subscribe {
         reply: oneshot::Sender<super::bus::Subscription>,

@@ -20,12 +20,16 @@ impl Engine {
         self.look.under_way = true;
         self.look.last = Some(Instant::now());
         let ask = self.ask();
-        let epoch = self.look.epoch;
+        let (epoch, files_epoch) = (self.look.epoch, self.look.files_epoch);
         let world = self.world.clone();
         let hashing = self.hashing();
         self.spawn(async move {
             let (result, sources) = tokio::join!(world.look(&ask), hashing);
-            Input::Looked { epoch, sources, result }
+            Input::Looked {
+                epoch,
+                sources: (files_epoch, sources),
+                result,
+            }
         });
     }
 
@@ -53,9 +57,12 @@ impl Engine {
         }
     }
 
-    pub(super) fn looked(&mut self, epoch: u64, sources: SourceHashes, result: Result<Observed, RuntimeError>) {
+    pub(super) fn looked(&mut self, epoch: u64, sources: (u64, SourceHashes), result: Result<Observed, RuntimeError>) {
         self.look.under_way = false;
-        self.sources = sources;
+        // Else files changed while they were hashed: what was forgotten since must not come back.
+        if sources.0 == self.look.files_epoch {
+            self.sources = sources.1;
+        }
         let mut observed = match result {
             Ok(observed) => observed,
             Err(error) => {

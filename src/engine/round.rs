@@ -37,6 +37,7 @@ impl Engine {
                 self.desire();
                 Plan::default()
             }
+            Goal::Stop(services) if self.at_once => stop(&self.stack, &self.observed, &services).at_once(),
             Goal::Stop(services) => stop(&self.stack, &self.observed, &services),
             Goal::Down(removal) => remove(&self.stack, &self.observed, removal),
         }

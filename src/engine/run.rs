@@ -240,6 +240,14 @@ impl Engine {
                 let scope = self.scope();
                 self.pursue(Goal::Stop(scope));
             }
+            Command::StopAtOnce => {
+                for call in self.cancels.values() {
+                    call.cancel();
+                }
+                self.at_once = true;
+                let scope = self.scope();
+                self.pursue(Goal::Stop(scope));
+            }
             Command::Subscribe { reply } => {
                 let _gone = reply.send(self.bus.subscribe(&self.state));
             }

@@ -163,6 +163,19 @@ impl Plan {
         }
     }
 
+    /// Kills what it would stop, all of it together.
+    #[must_use]
+    pub fn at_once(mut self) -> Self {
+        for operation in &mut self.operations {
+            if let Action::StopContainer { signal, grace, .. } = &mut operation.action {
+                *signal = Some("KILL".to_owned());
+                *grace = Duration::ZERO;
+                operation.after.clear();
+            }
+        }
+        self
+    }
+
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }

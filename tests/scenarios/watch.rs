@@ -163,6 +163,7 @@ fn an_ignored_file_changes_nothing() {
         r#"{ paths = ["www"], ignore = ["**/*.tmp"], then = "rebuild" }"#,
         "",
     );
+    stack.write(".git/HEAD", "ref: refs/heads/main\n");
     stack.write(".gitignore", "www/generated\n");
     let _up = stack.up();
     let before = stack.container("site").life();
