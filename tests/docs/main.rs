@@ -1,0 +1,12 @@
+//! What the documents say is held against the program.
+
+mod markdown;
+mod readme;
+
+use std::path::PathBuf;
+
+/// The text of a file of this repository.
+fn file(path: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs_err::read_to_string(path).expect("a file of the repository")
+}
