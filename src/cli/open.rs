@@ -31,7 +31,11 @@ pub async fn run(global: &GlobalArgs, arguments: &OpenArgs) -> Result<ExitCode, 
         .collect();
     let address = match web.as_slice() {
         [(_, address)] => (*address).to_owned(),
-        [] => return Err(CliError::usage("nothing here has a web address")),
+        [] => {
+            let none = "nothing here has a web address".to_owned();
+            let none = names.first().map_or(none, |name| format!("{name} has no web address"));
+            return Err(CliError::usage(none));
+        }
         several => {
             let list: Vec<&str> = several.iter().map(|(name, _)| *name).collect();
             return Err(CliError::usage(format!(

@@ -132,12 +132,7 @@ impl Session {
     /// # Errors
     /// The runtime folder cannot be made.
     pub fn socket(&self) -> Result<Utf8PathBuf, CliError> {
-        let runtime = self
-            .environment
-            .get("XDG_RUNTIME_DIR")
-            .map(Utf8PathBuf::from)
-            .filter(|dir| dir.is_dir());
-        self.store.socket(runtime.as_deref()).map_err(CliError::state)
+        socket_of(&self.store, &self.environment)
     }
 
     /// Names that the stack does not have are errors, with the nearest one that it has.
@@ -153,6 +148,11 @@ impl Session {
             }
         }
     }
+}
+
+pub(super) fn socket_of(store: &Store, environment: &Environment) -> Result<Utf8PathBuf, CliError> {
+    let runtime = environment.get("XDG_RUNTIME_DIR").map(Utf8PathBuf::from).filter(|dir| dir.is_dir());
+    store.socket(runtime.as_deref()).map_err(CliError::state)
 }
 
 fn open_store(stack: &Stack) -> Result<Store, CliError> {
@@ -180,7 +180,7 @@ async fn read_facts(stack: &Stack, store: &Store, variables: &BTreeMap<String, S
     })
 }
 
-fn start_dir(global: &GlobalArgs) -> Result<Utf8PathBuf, CliError> {
+pub(super) fn start_dir(global: &GlobalArgs) -> Result<Utf8PathBuf, CliError> {
     let current = std::env::current_dir().map_err(CliError::state)?;
     let current = Utf8PathBuf::from_path_buf(current)
         .map_err(|path| CliError::usage(format!("the current folder's name is not UTF-8: {}", path.display())))?;

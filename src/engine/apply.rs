@@ -193,8 +193,9 @@ impl ServiceState {
             _ => {}
         }
         if self.is_ready() {
-            self.failure = None;
             self.gave_up = false;
+            // What was to replace it failed, and it runs on: that stays known until it is tried again.
+            self.failure.take_if(|failure| !failure.class.is_of_an_image());
         }
     }
 

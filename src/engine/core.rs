@@ -258,12 +258,13 @@ impl Engine {
 
     fn addresses(&self, service: &crate::stack::Service) -> Vec<String> {
         let published = service.ports.iter().filter(|(_, port)| port.publish);
-        let mut found: Vec<(bool, String)> = published
-            .filter_map(|(name, port)| {
+        let of_all = published.flat_map(|published| (1..=service.replicas).map(move |index| (published, index)));
+        let mut found: Vec<(bool, u32, String)> = of_all
+            .filter_map(|((name, port), index)| {
                 let key = PortKey {
                     service: service.name.clone(),
                     port: name.clone(),
-                    index: 1,
+                    index,
                 };
                 let number = self.allocations.get(&key)?;
                 let host = if port.bind.is_unspecified() {
@@ -277,11 +278,11 @@ impl Engine {
                 } else {
                     plain
                 };
-                Some((service.main_port.as_ref() != Some(name), text))
+                Some((service.main_port.as_ref() != Some(name), index, text))
             })
             .collect();
         found.sort();
-        found.into_iter().map(|(_, text)| text).collect()
+        found.into_iter().map(|(_, _, text)| text).collect()
     }
 
     /// Hands a future's result to the loop as an input.

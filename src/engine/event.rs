@@ -108,7 +108,7 @@ pub struct ServiceInfo {
     /// `postgres:14`, an image, `build`, or the command of a host process.
     pub source: String,
     pub needs: Vec<String>,
-    /// `http://127.0.0.1:8000` or `127.0.0.1:5432`, as far as ports are chosen.
+    /// `http://127.0.0.1:8000` or `127.0.0.1:5432`, as far as ports are chosen: of the main port first, each replica's.
     pub addresses: Vec<String>,
     /// Whether anything tells that it is ready; without, running is ready.
     pub probed: bool,
@@ -193,6 +193,13 @@ pub enum FailureClass {
     /// A reference or a secret has no value.
     Unresolved,
     Other,
+}
+
+impl FailureClass {
+    /// There is no new image; what runs from an older one is not touched by it.
+    pub fn is_of_an_image(self) -> bool {
+        matches!(self, Self::Build | Self::ImageMissing | Self::DiskFull)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

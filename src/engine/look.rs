@@ -187,7 +187,19 @@ impl Engine {
             Status::Exited { code, out_of_memory } if ended => {
                 self.ended(container, code, out_of_memory);
             }
+            Status::Exited { code, out_of_memory } if matches!(self.goal, Goal::Observe) => {
+                self.found_ended(service, code, out_of_memory);
+            }
             _ => {}
+        }
+    }
+
+    /// Nobody watched it end. Whoever stops a container ends it with 0 or by one of these signals.
+    fn found_ended(&mut self, service: String, code: i64, out_of_memory: bool) {
+        const BY_HAND: [i64; 5] = [0, 128 + 1, 128 + 2, 128 + 9, 128 + 15];
+        if out_of_memory || !BY_HAND.contains(&code) {
+            let why = exit_failure(&service, code, out_of_memory, self.is_job(&service));
+            self.emit(Event::GaveUp { service, why });
         }
     }
 

@@ -29,7 +29,8 @@ pub fn why(state: &State, service: &str, now: u64, look: Look) -> Option<Vec<Lin
 /// The services that `dev why` without names explains: those asked for that are not, or not quite, ready.
 pub fn unsettled(state: &State) -> Vec<&str> {
     let open = state.services.iter().filter(|service| {
-        service.info.wanted && (!words::is_settled(service) || words::is_degraded(service))
+        let whole = words::is_settled(service) && !words::is_degraded(service);
+        service.info.wanted && (!whole || service.failure.is_some())
     });
     open.map(|service| service.info.name.as_str()).collect()
 }
@@ -106,6 +107,10 @@ impl Teller<'_> {
                     "is ready for {since}, but degraded: {} not ready",
                     cell(&blockers.join(", "))
                 ),
+            ),
+            Phase::Ready if !failure.is_empty() => (
+                Paint::Warn,
+                format!("is ready for {since}, but an older version: {failure}"),
             ),
             Phase::Ready => (Paint::Good, format!("is ready for {since}{}", by(service))),
             Phase::Done => (Paint::Good, format!("is done for {since}")),
@@ -188,7 +193,7 @@ impl Teller<'_> {
     }
 
     fn beneath(&mut self, service: &ServiceState, indent: &Indent, has_branches: bool) {
-        if !matches!(service.phase, Phase::Failed | Phase::Crashed) {
+        if !matches!(service.phase, Phase::Failed | Phase::Crashed | Phase::Ready) {
             return;
         }
         let Some(failure) = &service.failure else {

@@ -103,6 +103,7 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
         Phase::Ready if is_degraded(service) => {
             Some(format!("{} not ready", are(&service.degraded_by)))
         }
+        Phase::Ready => failure(service).map(|what| format!("an older version: {what}")),
         _ => None,
     }
     .filter(|reason| !reason.is_empty())
