@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+#[cfg(not(test))]
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
@@ -302,10 +303,15 @@ impl Engine {
 }
 
 /// Milliseconds since 1970.
+#[cfg(not(test))]
 pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// As tokio's clock goes, which tests may pause.
+#[cfg(test)]
+pub(super) use super::sim::clock::now;
 
 /// Every text that came from outside passes here before anyone sees it.
 fn redact(mut event: Event, redactor: &Redactor) -> Event {

@@ -19,6 +19,8 @@ mod provision;
 mod round;
 mod run;
 pub mod serve;
+#[cfg(test)]
+mod sim;
 pub mod state;
 pub mod store;
 pub mod supervise;

@@ -1,0 +1,22 @@
+//! The real loop in a simulated world, on tokio's paused clock: hours pass in milliseconds, and faults come when a test
+//! says so. The world checks by itself what must never happen; see [`world::SimWorld::violations`].
+
+pub mod clock;
+mod commands;
+mod converge;
+mod crash;
+mod fault;
+mod faults;
+mod gates;
+mod harness;
+mod jobs;
+mod leave;
+mod life;
+mod model;
+mod reload;
+mod secrets;
+mod stacks;
+mod world;
+
+pub use harness::{Bench, Run};
+pub use life::{Behaviour, Life};

@@ -1,0 +1,349 @@
+//! The content of a simulated world, and what each call does to it. As an engine would: names are taken, a container
+//! cannot run twice, a port is bound at the start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use tokio::time::Instant;
+
+use super::clock;
+use super::fault::{Fault, How};
+use super::life::{Behaviour, Life};
+use crate::engine::event::FailureClass;
+use crate::plan::Action;
+use crate::plan::desired::{ContainerSpec, LABEL_DIR, LABEL_PROJECT};
+use crate::plan::observed::{Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status};
+use crate::runtime::RuntimeError;
+use crate::runtime::world::{Call, LogLine, Look, Output};
+use crate::stack::{Condition, Stack};
+
+#[derive(Debug)]
+pub struct SimContainer {
+    pub seen: ObservedContainer,
+    pub project: String,
+    pub spec: ContainerSpec,
+    pub began: Option<Instant>,
+    pub ended: Option<Instant>,
+    /// Which run of it this is.
+    pub run: u64,
+    pub log: Vec<LogLine>,
+}
+
+/// One call, as it went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub at: u64,
+    /// `start gold-api-1`
+    pub what: String,
+    pub ok: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Model {
+    pub containers: BTreeMap<String, SimContainer>,
+    pub networks: BTreeMap<String, ObservedNetwork>,
+    pub volumes: BTreeMap<String, ObservedVolume>,
+    pub images: BTreeMap<String, ObservedImage>,
+    pub behaviours: BTreeMap<String, Behaviour>,
+    pub faults: Vec<Fault>,
+    pub journal: Vec<Entry>,
+    pub violations: Vec<String>,
+    /// Host ports that others have.
+    pub foreign_ports: BTreeSet<u16>,
+    /// Needs of each service, for the world's own check of gates.
+    pub needs: BTreeMap<String, Vec<(String, Condition)>>,
+    pub jobs: BTreeSet<String>,
+    /// Names at work, by engine.
+    pub busy: BTreeSet<(u32, String)>,
+    pub down: bool,
+    pub looks: u32,
+    counter: u64,
+}
+
+/// An engine knows of an end a moment later than it happens.
+const LAG: std::time::Duration = std::time::Duration::from_millis(100);
+
+impl Model {
+    pub fn learn(&mut self, stack: &Stack) {
+        for service in stack.services.values() {
+            let needs = service.needs.iter().map(|(name, need)| (name.clone(), need.condition)).collect();
+            self.needs.insert(service.name.clone(), needs);
+            self.behaviours.entry(service.name.clone()).or_default();
+            if service.is_job() {
+                self.jobs.insert(service.name.clone());
+            }
+        }
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    pub fn by_name(&self, name: &str) -> Option<&SimContainer> {
+        self.containers.values().find(|container| container.seen.name == name)
+    }
+
+    /// Whether the probe of a container passes now.
+    pub fn is_ready(&self, container: &SimContainer) -> bool {
+        let behaviour = &self.behaviours[&container.seen.service];
+        let up = container.began.is_some_and(|began| began.elapsed() >= behaviour.ready_after);
+        container.seen.status == Status::Running && up && !behaviour.sick
+    }
+
+    /// What a start has to wait for and is not so.
+    fn closed_gate(&self, service: &str) -> Option<String> {
+        let needs = self.needs.get(service)?;
+        let closed = needs.iter().find(|(need, condition)| {
+            let mut mine = self.containers.values().filter(|container| container.seen.service == *need);
+            let open = |container: &SimContainer| {
+                let lately = container.ended.is_some_and(|ended| ended.elapsed() < LAG);
+                if self.jobs.contains(need) {
+                    let ended_well = matches!(container.seen.status, Status::Exited { code: 0, .. });
+                    return ended_well || (*condition == Condition::Started && container.began.is_some());
+                }
+                match condition {
+                    Condition::Started => container.seen.status == Status::Running || lately,
+                    Condition::Ready => self.is_ready(container) || lately,
+                }
+            };
+            !mine.any(open)
+        });
+        closed.map(|(need, _)| need.clone())
+    }
+
+    /// What a call is about, for the check that nothing is done to one thing twice at once.
+    pub fn subject(&self, call: &Call) -> String {
+        let named = |id: &str| {
+            let found = self.containers.get(id);
+            found.map_or_else(|| id.to_owned(), |container| container.seen.name.clone())
+        };
+        match &call.action {
+            Action::PullImage { reference } => reference.clone(),
+            Action::BuildImage(spec) => spec.tag.clone(),
+            Action::CreateNetwork { name, .. } | Action::RemoveNetwork { name } => format!("network {name}"),
+            Action::CreateVolume { name, .. } | Action::RemoveVolume { name } => format!("volume {name}"),
+            Action::CreateContainer { spec, .. } => spec.name.clone(),
+            Action::Seed { .. } | Action::StartContainer { .. } => named(call.input.as_deref().unwrap_or_default()),
+            Action::StopContainer { id, .. }
+            | Action::RemoveContainer { id, .. }
+            | Action::UnpauseContainer { id }
+            | Action::SetRestartPolicy { id, .. } => named(id),
+        }
+    }
+
+    /// The fault that hits a call, if any.
+    pub fn strike(&mut self, action: &Action) -> Option<How> {
+        let place = self.faults.iter().position(|fault| fault.times > 0 && (fault.on)(action))?;
+        self.faults[place].times -= 1;
+        Some(self.faults[place].how.clone())
+    }
+
+    /// Whether the start of a container keeps its gates; asked when the call comes in.
+    pub fn check_start(&mut self, id: &str) {
+        let Some(container) = self.containers.get(id) else { return };
+        let name = container.seen.name.clone();
+        if container.seen.is_running() {
+            self.violations.push(format!("{name} was started twice"));
+        }
+        if let Some(need) = self.closed_gate(&container.seen.service.clone()) {
+            self.violations.push(format!("{name} was started before {need} was ready"));
+        }
+    }
+
+    pub fn look(&mut self, ask: &Look) -> Observed {
+        self.looks += 1;
+        let mine = self.containers.values().filter(|container| container.project == ask.project);
+        let images = self.images.iter().filter(|(reference, _)| ask.images.contains(*reference));
+        let networks = self.networks.iter().filter(|(name, network)| network.ours || ask.networks.contains(*name));
+        let volumes = self.volumes.iter().filter(|(name, volume)| volume.ours || ask.volumes.contains(*name));
+        Observed {
+            containers: mine.map(|container| container.seen.clone()).collect(),
+            networks: networks.map(|(name, network)| (name.clone(), network.clone())).collect(),
+            volumes: volumes.map(|(name, volume)| (name.clone(), volume.clone())).collect(),
+            images: images.map(|(name, image)| (name.clone(), image.clone())).collect(),
+            ..Observed::default()
+        }
+    }
+
+    /// Does what a call says.
+    pub fn perform(&mut self, call: &Call) -> Result<Output, RuntimeError> {
+        let label = |name: &str| call.labels.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        match &call.action {
+            Action::PullImage { reference } => {
+                let id = format!("sha256:{reference}");
+                self.images.insert(reference.clone(), ObservedImage { id: id.clone(), ..ObservedImage::default() });
+                Ok(Output::Image(id))
+            }
+            Action::BuildImage(spec) => {
+                let id = format!("sha256:{}", spec.hash);
+                let build = Some(spec.hash.clone());
+                self.images.insert(spec.tag.clone(), ObservedImage { id: id.clone(), build, ..ObservedImage::default() });
+                Ok(Output::Image(id))
+            }
+            Action::CreateNetwork { name, .. } => {
+                if self.networks.contains_key(name) {
+                    return Err(refused(FailureClass::NameTaken, format!("network with name {name} already exists")));
+                }
+                let id = format!("net-{}", self.tick());
+                self.networks.insert(name.clone(), ObservedNetwork { id, ours: true, dir: label(LABEL_DIR) });
+                Ok(Output::Nothing)
+            }
+            Action::RemoveNetwork { name } => {
+                let used = self.containers.values().find(|container| {
+                    container.seen.is_running() && container.spec.networks.iter().any(|on| on.network == *name)
+                });
+                if used.is_some() {
+                    return Err(refused(FailureClass::Other, format!("network {name} has active endpoints")));
+                }
+                self.networks.remove(name);
+                Ok(Output::Nothing)
+            }
+            Action::CreateVolume { name, .. } => {
+                let created = format!("made-{}", self.tick());
+                let made = ObservedVolume { ours: true, created, dir: label(LABEL_DIR) };
+                // As engines do it: one that is there stays.
+                self.volumes.entry(name.clone()).or_insert(made);
+                Ok(Output::Nothing)
+            }
+            Action::RemoveVolume { name } => {
+                let mounted = self.containers.values().any(|container| {
+                    container.spec.mounts.iter().any(|mount| mount.volume.as_ref() == Some(name))
+                });
+                if mounted {
+                    return Err(refused(FailureClass::Other, format!("volume {name} is in use")));
+                }
+                self.volumes.remove(name);
+                Ok(Output::Nothing)
+            }
+            Action::CreateContainer { spec, .. } => self.create(spec, call),
+            Action::Seed { .. } => Ok(Output::Nothing),
+            Action::StartContainer { .. } => self.start(call.input.as_deref().unwrap_or_default()),
+            Action::StopContainer { id, .. } => {
+                self.end(id, 143, false);
+                Ok(Output::Nothing)
+            }
+            Action::RemoveContainer { id, .. } => {
+                self.containers.remove(id);
+                Ok(Output::Nothing)
+            }
+            Action::UnpauseContainer { id } => match self.containers.get_mut(id) {
+                Some(container) if container.seen.status == Status::Paused => {
+                    container.seen.status = Status::Running;
+                    Ok(Output::Nothing)
+                }
+                _ => Err(refused(FailureClass::Other, "it is not paused".to_owned())),
+            },
+            Action::SetRestartPolicy { id, policy } => {
+                if let Some(container) = self.containers.get_mut(id) {
+                    policy.engine_name().clone_into(&mut container.seen.restart_policy);
+                }
+                Ok(Output::Nothing)
+            }
+        }
+    }
+
+    fn create(&mut self, spec: &ContainerSpec, call: &Call) -> Result<Output, RuntimeError> {
+        if self.by_name(&spec.name).is_some() {
+            return Err(refused(FailureClass::NameTaken, format!("the name {} is already in use", spec.name)));
+        }
+        let image = call.input.clone().unwrap_or_default();
+        if !self.images.values().any(|known| known.id == image) {
+            return Err(refused(FailureClass::ImageMissing, format!("no such image: {image}")));
+        }
+        let label = |name: &str| {
+            let found = spec.labels.iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.clone())
+        };
+        let id = format!("id-{}", self.tick());
+        let seen = ObservedContainer {
+            id: id.clone(),
+            name: spec.name.clone(),
+            service: spec.service.clone(),
+            index: spec.index,
+            config: Some(spec.hash.clone()),
+            dir: label(LABEL_DIR),
+            image_id: image,
+            status: Status::Created,
+            started_at: "0001-01-01T00:00:00Z".to_owned(),
+            ports: Vec::new(),
+            addresses: BTreeMap::new(),
+            restart_policy: "no".to_owned(),
+        };
+        let container = SimContainer {
+            seen,
+            project: label(LABEL_PROJECT).unwrap_or_default(),
+            spec: spec.clone(),
+            began: None,
+            ended: None,
+            run: 0,
+            log: Vec::new(),
+        };
+        self.containers.insert(id.clone(), container);
+        Ok(Output::Container(id))
+    }
+
+    fn start(&mut self, id: &str) -> Result<Output, RuntimeError> {
+        let Some(container) = self.containers.get(id) else {
+            return Err(refused(FailureClass::Other, format!("no such container: {id}")));
+        };
+        if container.seen.is_running() {
+            return Ok(Output::Started(Box::new(container.seen.clone())));
+        }
+        let lost = container.spec.networks.iter().find(|on| !self.networks.contains_key(&on.network));
+        if let Some(lost) = lost {
+            return Err(refused(FailureClass::Other, format!("network {} not found", lost.network)));
+        }
+        let bound = self.containers.values().filter(|other| other.seen.is_running()).flat_map(|other| &other.seen.ports);
+        let bound: BTreeSet<u16> = bound.map(|port| port.3).chain(self.foreign_ports.iter().copied()).collect();
+        let wanted = container.spec.ports.iter().filter_map(|port| Some((port.container, port.protocol, port.host?)));
+        let ports: Vec<_> = wanted
+            .map(|(number, protocol, host)| (number, protocol, IpAddr::V4(Ipv4Addr::LOCALHOST), host))
+            .collect();
+        if let Some(taken) = ports.iter().find(|port| bound.contains(&port.3)) {
+            return Err(refused(FailureClass::PortTaken, format!("the host port 127.0.0.1:{} is taken", taken.3)));
+        }
+        let service = container.seen.service.clone();
+        let tie = self.tick();
+        let says = self.behaviours[&service].says.clone();
+        let container = self.containers.get_mut(id).expect("it was there");
+        container.seen.status = Status::Running;
+        container.seen.started_at = clock::stamp(tie);
+        container.seen.ports = ports;
+        container.began = Some(Instant::now());
+        container.ended = None;
+        container.run += 1;
+        let at = i128::from(clock::now()) * 1_000_000 + i128::from(tie % 1000) * 1000;
+        let lines = says.into_iter().enumerate().map(|(n, line)| LogLine {
+            at: at + i128::try_from(n).unwrap_or(0) + 1,
+            error: false,
+            line,
+        });
+        container.log.extend(lines);
+        Ok(Output::Started(Box::new(container.seen.clone())))
+    }
+
+    /// How the run that has just begun goes.
+    pub fn next_life(&mut self, id: &str) -> Option<(u64, Life)> {
+        let container = self.containers.get(id)?;
+        let behaviour = self.behaviours.get_mut(&container.seen.service)?;
+        let life = behaviour.lives.pop_front().unwrap_or(behaviour.then);
+        Some((container.run, life))
+    }
+
+    /// A run ends; says whether it did run.
+    pub fn end(&mut self, id: &str, code: i64, out_of_memory: bool) -> bool {
+        let Some(container) = self.containers.get_mut(id) else { return false };
+        if !container.seen.is_running() {
+            return false;
+        }
+        container.seen.status = Status::Exited { code, out_of_memory };
+        container.seen.ports.clear();
+        container.ended = Some(Instant::now());
+        true
+    }
+}
+
+fn refused(class: FailureClass, message: String) -> RuntimeError {
+    RuntimeError::new(class, message)
+}
