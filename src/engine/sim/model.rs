@@ -11,7 +11,7 @@ use super::fault::{Fault, How};
 use super::life::{Behaviour, Life};
 use crate::engine::event::FailureClass;
 use crate::plan::Action;
-use crate::plan::desired::{ContainerSpec, LABEL_DIR, LABEL_PROJECT};
+use crate::plan::desired::{ContainerSpec, LABEL_CHECKOUT, LABEL_DIR, LABEL_PROJECT};
 use crate::plan::observed::{Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Call, LogLine, Look, Output};
@@ -201,7 +201,7 @@ impl Model {
             }
             Action::CreateVolume { name, .. } => {
                 let created = format!("made-{}", self.tick());
-                let made = ObservedVolume { ours: true, created, dir: label(LABEL_DIR) };
+                let made = ObservedVolume { ours: true, created, dir: label(LABEL_DIR), checkout: label(LABEL_CHECKOUT) };
                 // As engines do it: one that is there stays.
                 self.volumes.entry(name.clone()).or_insert(made);
                 Ok(Output::Nothing)
@@ -263,6 +263,7 @@ impl Model {
             index: spec.index,
             config: Some(spec.hash.clone()),
             dir: label(LABEL_DIR),
+            checkout: label(LABEL_CHECKOUT),
             image_id: image,
             status: Status::Created,
             started_at: "0001-01-01T00:00:00Z".to_owned(),
