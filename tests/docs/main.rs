@@ -1,7 +1,12 @@
 //! What the documents say is held against the program.
 
+mod commands;
+mod json;
+mod links;
 mod markdown;
+mod presets;
 mod readme;
+mod stack_file;
 
 use std::path::PathBuf;
 
