@@ -13,13 +13,14 @@ use super::exit::ExitCode;
 use super::output::{look, to_stdout};
 use super::session::Session;
 use super::show::{Interrupts, now};
-use crate::engine::bus::LogEntry;
+use crate::engine::event::VERSION;
 use crate::engine::logs;
 use crate::plan::observed::ObservedContainer;
 use crate::runtime::docker::{DockerWorld, Look};
 use crate::runtime::world::{Change, LogLine, World};
 use crate::secret::Redactor;
 use crate::view::Gutter;
+use crate::view::json::{LogRecord, LogTag};
 
 const NANOS: i128 = 1_000_000;
 
@@ -241,15 +242,16 @@ impl Printer {
         let line = self.redactor.redact(&entry.line).into_owned();
         if self.json {
             let at = u64::try_from(entry.at / NANOS).unwrap_or(0);
-            let (service, index, error) = (entry.service.clone(), entry.index, entry.error);
-            let entry = LogEntry {
-                service,
-                index,
+            let record = LogRecord {
+                v: VERSION,
                 at,
-                error,
+                event: LogTag::Log,
+                service: entry.service.clone(),
+                index: entry.index,
+                stderr: entry.error,
                 line,
             };
-            if let Ok(text) = serde_json::to_string(&entry) {
+            if let Ok(text) = serde_json::to_string(&record) {
                 to_stdout(&text);
             }
         } else {
