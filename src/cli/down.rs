@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use camino::Utf8Path;
 use tokio::time::Instant;
 
 use super::args::{DownArgs, GlobalArgs, RestartArgs, StartArgs, StopArgs, UpArgs};
@@ -39,6 +40,7 @@ pub async fn down(global: &GlobalArgs, arguments: &DownArgs) -> Result<ExitCode,
         &Request::Down {
             volumes: removal.volumes,
         },
+        arguments.timeout,
     )
     .await?;
     if code == ExitCode::Done {
@@ -55,13 +57,13 @@ pub async fn stop(global: &GlobalArgs, arguments: &StopArgs) -> Result<ExitCode,
     let all: BTreeSet<String> = session.stack.services.keys().cloned().collect();
     let named: BTreeSet<String> = arguments.services.iter().cloned().collect();
     if named.is_empty() {
-        return end(&session, global, Goal::Stop(all), &Request::StopAndLeave).await;
+        return end(&session, global, Goal::Stop(all), &Request::StopAndLeave, arguments.timeout).await;
     }
     let ask = Request::Stop {
         services: arguments.services.clone(),
     };
     if session.store.lock().map_err(CliError::state)?.is_some() {
-        return end(&session, global, Goal::Stop(named), &ask).await;
+        return end(&session, global, Goal::Stop(named), &ask, arguments.timeout).await;
     }
     let stopped = |state: &State| {
         let running = named
@@ -70,7 +72,7 @@ pub async fn stop(global: &GlobalArgs, arguments: &StopArgs) -> Result<ExitCode,
             .any(|service| service.has_started() || service.work.is_some());
         (!running).then_some(Outcome::Done)
     };
-    through_engine(&session, global, &ask, stopped).await
+    through_engine(&session, global, &ask, arguments.timeout, stopped).await
 }
 
 /// # Errors
@@ -106,13 +108,13 @@ pub async fn restart(global: &GlobalArgs, arguments: &RestartArgs) -> Result<Exi
             services.clone()
         };
         let renewed = |state: &State| renewed(state, &before, &names);
-        return through_engine(&session, global, &Request::Restart { services }, renewed).await;
+        return through_engine(&session, global, &Request::Restart { services }, arguments.timeout, renewed).await;
     }
     drop(lock);
     let all: BTreeSet<String> = session.stack.services.keys().cloned().collect();
     let named: BTreeSet<String> = arguments.services.iter().cloned().collect();
     let stopping = if named.is_empty() { all } else { named };
-    let code = end(&session, global, Goal::Stop(stopping), &Request::StopAndLeave).await?;
+    let code = end(&session, global, Goal::Stop(stopping), &Request::StopAndLeave, arguments.timeout).await?;
     if code != ExitCode::Done {
         return Ok(code);
     }
@@ -156,14 +158,12 @@ async fn through_engine(
     session: &Session,
     global: &GlobalArgs,
     ask: &Request,
+    timeout: Option<Duration>,
     enough: impl Fn(&State) -> Option<Outcome>,
 ) -> Result<ExitCode, CliError> {
     let socket = session.socket()?;
     let mut feed = Feed::attach(&socket).await.map_err(CliError::state)?;
-    request(&socket, ask).await.map_err(|error| CliError::Own {
-        message: error.to_string(),
-        help: None,
-    })?;
+    ask_engine(&socket, ask, timeout).await?;
     let mut screen = Output::open(global.json, "", false);
     let mut interrupts = Interrupts::listen()?;
     let deadline = Some(Instant::now() + RESTART);
@@ -184,18 +184,31 @@ async fn through_engine(
     })
 }
 
+/// Asks the running engine, after telling it how long stops may take where a person said so.
+async fn ask_engine(socket: &Utf8Path, ask: &Request, timeout: Option<Duration>) -> Result<(), CliError> {
+    let refused = |error: std::io::Error| CliError::Own { message: error.to_string(), help: None };
+    if let Some(timeout) = timeout {
+        let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        request(socket, &Request::Grace { millis }).await.map_err(refused)?;
+    }
+    request(socket, ask).await.map_err(refused)
+}
+
 /// Through the running engine, which ends with it; else with one of our own.
-async fn end(session: &Session, global: &GlobalArgs, goal: Goal, ask: &Request) -> Result<ExitCode, CliError> {
+async fn end(
+    session: &Session,
+    global: &GlobalArgs,
+    goal: Goal,
+    ask: &Request,
+    timeout: Option<Duration>,
+) -> Result<ExitCode, CliError> {
     let mut screen = Output::open(global.json, "", false);
     let mut interrupts = Interrupts::listen()?;
     let lock = session.store.lock().map_err(CliError::state)?;
     if lock.is_none() {
         let socket = session.socket()?;
         let mut feed = Feed::attach(&socket).await.map_err(CliError::state)?;
-        request(&socket, ask).await.map_err(|error| CliError::Own {
-            message: error.to_string(),
-            help: None,
-        })?;
+        ask_engine(&socket, ask, timeout).await?;
         let ended = Follow {
             feed: &mut feed,
             screen: &mut screen,
@@ -211,7 +224,7 @@ async fn end(session: &Session, global: &GlobalArgs, goal: Goal, ask: &Request) 
             ExitCode::Done
         });
     }
-    let engine = Engine::new(session.setup(goal, Until::Told, false).await?);
+    let engine = Engine::new(session.setup(goal, Until::Told, false).await?).within(timeout);
     let mut feed = Feed::inside(engine.subscribe(), engine.inputs());
     let running = tokio::spawn(engine.run());
     let ended = Follow {

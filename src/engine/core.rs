@@ -98,6 +98,8 @@ pub struct Engine {
     pub(super) handed_over: bool,
     /// Stopping has no patience.
     pub(super) at_once: bool,
+    /// Instead of what the stack file says, until what was asked for with it is through.
+    pub(super) grace: Option<Duration>,
 
     pub(super) inputs: mpsc::Sender<Input>,
     pub(super) queue: mpsc::Receiver<Input>,
@@ -162,6 +164,7 @@ impl Engine {
             outcome: None,
             handed_over: false,
             at_once: false,
+            grace: None,
             inputs,
             queue,
             tasks: TaskTracker::new(),
@@ -175,6 +178,13 @@ impl Engine {
     /// For a view that is there from the beginning.
     pub fn subscribe(&self) -> super::bus::Subscription {
         self.bus.subscribe(&self.state)
+    }
+
+    /// What is asked of it stops within this time, whatever the stack file says.
+    #[must_use]
+    pub fn within(mut self, grace: Option<Duration>) -> Self {
+        self.grace = grace;
+        self
     }
 
     /// Where commands go.

@@ -79,6 +79,8 @@ pub enum Command {
     StopAndLeave,
     /// The same without patience: what still runs of it is killed.
     StopAtOnce,
+    /// What is asked next stops within this time, whatever the stack file says.
+    Grace(std::time::Duration),
     /// A view wants to follow.
     Subscribe {
         reply: oneshot::Sender<super::bus::Subscription>,

@@ -12,7 +12,7 @@ use crate::plan::observed::Home;
 use crate::plan::reconcile::{RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop};
 use crate::plan::Plan;
 use crate::runtime::RuntimeError;
-use crate::stack::Stack;
+use crate::stack::{Source, Stack};
 
 impl Engine {
     /// Compares, and goes on with the difference.
@@ -25,9 +25,9 @@ impl Engine {
         }
     }
 
-    /// What `up` would do now, without doing it.
+    /// What would be done now, without doing it.
     pub(super) fn make_plan(&mut self) -> Plan {
-        match self.goal.clone() {
+        let mut plan = match self.goal.clone() {
             Goal::Up { stopped, .. } => {
                 let mut plan = self.plan_up();
                 plan.append(stop(&self.stack, &self.observed, &stopped));
@@ -40,7 +40,11 @@ impl Engine {
             Goal::Stop(services) if self.at_once => stop(&self.stack, &self.observed, &services).at_once(),
             Goal::Stop(services) => stop(&self.stack, &self.observed, &services),
             Goal::Down(removal) => remove(&self.stack, &self.observed, removal),
+        };
+        if let Some(grace) = self.grace {
+            plan.stop_within(grace);
         }
+        plan
     }
 
     /// What `up` would do, from one look.
@@ -61,6 +65,7 @@ impl Engine {
 
     fn plan_up(&mut self) -> Plan {
         self.desire();
+        self.refuse_processes();
         let seed = self.needs_seed();
         let checkout = self.store.checkout();
         let time = now();
@@ -129,6 +134,19 @@ impl Engine {
                 self.desired = Desired::default();
                 return;
             }
+        }
+    }
+
+    /// Said of each, so that nobody waits for what does not come.
+    fn refuse_processes(&mut self) {
+        let scope = self.scope();
+        let processes: Vec<String> = scope
+            .into_iter()
+            .filter(|name| matches!(self.stack.services.get(name).map(|s| &s.source), Some(Source::Run(_))))
+            .collect();
+        for service in processes {
+            let text = "host processes (`run`) cannot be started by this version; give it a `build` or an `image`";
+            self.unresolved(&service, text.to_owned());
         }
     }
 

@@ -181,6 +181,7 @@ impl Engine {
                     return;
                 };
                 if !self.state.settled && open == 0 {
+                    self.grace = None;
                     self.emit(Event::Settled {
                         ready: verdict == Outcome::Done,
                         operations: 0,
@@ -235,6 +236,7 @@ impl Engine {
                 let _gone = reply.send(self.restart(&services));
             }
             Command::Stop { services } => self.stop_services(services),
+            Command::Grace(grace) => self.grace = Some(grace),
             Command::Down { removal } => self.pursue(Goal::Down(removal)),
             Command::StopAndLeave => {
                 let scope = self.scope();

@@ -97,6 +97,7 @@ async fn pass_on(request: Request, inputs: &mpsc::Sender<Input>) -> Tell {
         Request::Up { services } => Command::Up { services },
         Request::Restart { services } => Command::Restart { services, reply },
         Request::Stop { services } => Command::Stop { services },
+        Request::Grace { millis } => Command::Grace(Duration::from_millis(millis)),
         Request::StopAndLeave => Command::StopAndLeave,
         Request::Down { volumes } => Command::Down {
             removal: Removal { volumes },

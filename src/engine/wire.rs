@@ -21,6 +21,10 @@ pub enum Request {
     Stop {
         services: Vec<String>,
     },
+    /// What is asked next stops within so many milliseconds, whatever the stack file says.
+    Grace {
+        millis: u64,
+    },
     /// Stop everything that was asked for, then end.
     StopAndLeave,
     Down {

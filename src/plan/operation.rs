@@ -176,6 +176,15 @@ impl Plan {
         self
     }
 
+    /// Every stop gets this grace.
+    pub fn stop_within(&mut self, limit: Duration) {
+        for operation in &mut self.operations {
+            if let Action::StopContainer { grace, .. } = &mut operation.action {
+                *grace = limit;
+            }
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }
