@@ -95,6 +95,9 @@ impl Engine {
         self.see_instances();
         self.look.seen = true;
         self.plan();
+        if self.goal == Goal::Observe {
+            self.find_failed();
+        }
         self.attend();
     }
 
@@ -187,17 +190,20 @@ impl Engine {
             Status::Exited { code, out_of_memory } if ended => {
                 self.ended(container, code, out_of_memory);
             }
-            Status::Exited { code, out_of_memory } if matches!(self.goal, Goal::Observe) => {
-                self.found_ended(service, code, out_of_memory);
-            }
             _ => {}
         }
     }
 
-    /// Nobody watched it end. Whoever stops a container ends it with 0 or by one of these signals.
-    fn found_ended(&mut self, service: String, code: i64, out_of_memory: bool) {
+    /// What nobody watched failing. Whoever stops a container ends it with 0 or by one of these signals.
+    fn find_failed(&mut self) {
         const BY_HAND: [i64; 5] = [0, 128 + 1, 128 + 2, 128 + 9, 128 + 15];
-        if out_of_memory || !BY_HAND.contains(&code) {
+        let ended = self.observed.containers.iter().filter_map(|container| match container.status {
+            Status::Exited { code, out_of_memory } if out_of_memory || !BY_HAND.contains(&code) => {
+                Some((container.service.clone(), code, out_of_memory))
+            }
+            _ => None,
+        });
+        for (service, code, out_of_memory) in ended.collect::<Vec<_>>() {
             let why = exit_failure(&service, code, out_of_memory, self.is_job(&service));
             self.emit(Event::GaveUp { service, why });
         }

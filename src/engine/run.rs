@@ -247,8 +247,11 @@ impl Engine {
                     call.cancel();
                 }
                 self.at_once = true;
-                let scope = self.scope();
-                self.pursue(Goal::Stop(scope));
+                let services = match &self.goal {
+                    Goal::Stop(services) => services.clone(),
+                    _ => self.scope(),
+                };
+                self.pursue(Goal::Stop(services));
             }
             Command::Subscribe { reply } => {
                 let _gone = reply.send(self.bus.subscribe(&self.state));

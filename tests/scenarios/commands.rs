@@ -353,7 +353,14 @@ fn layers_of_a_running_stack_are_remembered_and_named() {
     stack.write("dev.more.toml", sleeps("more", ""));
     stack.dev(["up", "--wait", "--env", "more"]).succeeds();
 
-    assert!(stack.status().is("more", "ready"));
+    let status = stack.status();
+    assert!(status.is("more", "ready"));
+    assert!(
+        status
+            .layers
+            .iter()
+            .any(|layer| layer.ends_with("dev.more.toml"))
+    );
     stack.dev(["up", "--wait"]).succeeds().says("more");
     assert!(stack.container("more").is_running());
 }

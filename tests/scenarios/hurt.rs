@@ -1,10 +1,15 @@
 //! What hurts a whole engine. `tests/run` runs these alone, on an engine that it started.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::support::{BUSYBOX, Background, Stack, docker, serves};
+use rustix::process::Signal;
+
+use super::support::{BUSYBOX, Background, SOON, Stack, eventually, serves, sleeps};
+
+const LONG: Duration = Duration::from_secs(120);
 
 /// Stops and starts the engine itself; its containers stop.
 ///
@@ -19,9 +24,7 @@ fn restart_engine() {
     );
     let mut command = Command::new(script);
     command.arg("restart");
-    Background::start(command)
-        .ends_within(Duration::from_secs(120))
-        .succeeds();
+    Background::start(command).ends_within(LONG).succeeds();
 }
 
 #[test]
@@ -58,6 +61,113 @@ fn an_engine_that_restarts_under_a_running_up_finds_its_stack_again() {
                 .try_container("web")
                 .is_some_and(|web| web.id != before.1.id)
     });
-    docker(["version"]);
-    let _ = BUSYBOX;
+}
+
+/// A Docker engine whose disk is small: Debian's dockerd on a file system in memory, in the network that the scenario has.
+struct SmallEngine {
+    process: Background,
+    disk: PathBuf,
+    host: String,
+}
+
+impl SmallEngine {
+    fn start(folder: &Path, size: &str) -> Self {
+        let disk = folder.join("disk");
+        fs::create_dir(&disk).unwrap();
+        let at = disk.to_str().unwrap();
+        run(&[
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            &format!("size={size}"),
+            "tmpfs",
+            at,
+        ]);
+        let place = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+        let host = format!("unix://{}", place("small.sock"));
+        let name = format!("small-{}", std::process::id());
+        let mut dockerd = Command::new("dockerd");
+        dockerd.args(["--host", &host, "--pidfile", &place("small.pid")]);
+        dockerd.args(["--data-root", at, "--exec-root", &place("small")]);
+        dockerd.args(["--bridge", "none", "--iptables=false"]);
+        // Where the machine runs a containerd, dockerd shares it.
+        dockerd.args([
+            "--containerd-namespace",
+            &name,
+            "--containerd-plugins-namespace",
+            &format!("{name}-plugins"),
+        ]);
+        let mut engine = Self {
+            process: Background::start(dockerd),
+            disk,
+            host,
+        };
+        eventually(SOON, "the small engine answers", || {
+            assert!(
+                !engine.process.has_ended(),
+                "it ended: {}",
+                engine.process.output()
+            );
+            let version = engine.docker(&["version"]).ends();
+            if version.code == Some(0) {
+                Ok(())
+            } else {
+                Err(version.story())
+            }
+        });
+        engine
+    }
+
+    fn docker(&self, arguments: &[&str]) -> Background {
+        let mut docker = Command::new("docker");
+        docker.args(["--host", &self.host]).args(arguments);
+        Background::start(docker)
+    }
+}
+
+impl Drop for SmallEngine {
+    fn drop(&mut self) {
+        if !self.process.has_ended() {
+            self.process.signal(Signal::TERM);
+            self.process.ends_within(LONG);
+        }
+        run(&["umount", "--lazy", self.disk.to_str().unwrap()]);
+    }
+}
+
+fn run(words: &[&str]) {
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    Background::start(command).ends_within(LONG).succeeds();
+}
+
+#[test]
+fn a_disk_that_is_full_while_building_is_named_and_what_runs_runs_on() {
+    let app = "[services.app]\nbuild = \".\"\ncommand = [\"sleep\", \"1000000\"]\nstop = { signal = \"KILL\" }\n";
+    let mut stack = Stack::without_engine("full", format!("{app}{}", sleeps("fine", "")));
+    let engine = SmallEngine::start(&stack.outside(""), "96m");
+    let image = stack.outside("busybox.tar").display().to_string();
+    run(&["docker", "save", "--output", &image, BUSYBOX]);
+    engine
+        .docker(&["load", "--input", &image])
+        .ends()
+        .succeeds();
+    stack.set("DOCKER_HOST", &engine.host);
+    stack.write(
+        "Dockerfile",
+        format!("FROM {BUSYBOX}\nCOPY content /content\n"),
+    );
+    stack.write("content", vec![1; 200 << 20]);
+
+    stack
+        .dev(["up", "--wait"])
+        .exits(1)
+        .says("app")
+        .says("disk");
+    assert!(stack.status().is("fine", "ready"), "{}", stack.status());
+
+    stack.write("content", "small");
+    stack.dev(["up", "--wait"]).succeeds();
+    stack.dev(["down", "--volumes", "--yes"]).succeeds();
 }

@@ -24,6 +24,8 @@ mod lifecycle;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod presets;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod up;

@@ -17,13 +17,11 @@ pub struct Status {
 pub struct Service {
     pub name: String,
     pub state: String,
-    pub ready: bool,
     pub why: Option<String>,
     pub degraded_by: Vec<String>,
     pub failure: Option<Value>,
     pub restarts: u32,
     pub addresses: Vec<String>,
-    pub last_line: String,
 }
 
 impl Status {
