@@ -5,9 +5,12 @@ import json
 import os
 import socket
 import threading
+import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
+# Seconds until what is being removed has to be gone.
+PATIENCE = 60
 PROJECT = "com.docker.compose.project"
 
 
@@ -66,20 +69,30 @@ class Engine:
         return self.get(f"/{kind}?" + urllib.parse.urlencode({"filters": filters, "all": "true"}))
 
     def wipe(self, project, volumes=True):
-        """Removes all that carries the project's label, several at a time."""
-        gone = (200, 204, 404, 409)
+        """Removes all that carries the project's label; what others are removing meanwhile is waited for."""
+        end = time.monotonic() + PATIENCE
+        while self._wipe(project, volumes):
+            if time.monotonic() > end:
+                raise RuntimeError(f"what {project} has on the engine does not go")
+            time.sleep(0.2)
+
+    def _wipe(self, project, volumes):
+        """Whether something is left."""
+        left = []
 
         def remove(path):
-            self.call("DELETE", path, wanted=gone)
+            answer = self.call("DELETE", path, wanted=(200, 204, 403, 404, 409, 500))
+            left.extend([path] if answer else [])
 
         with ThreadPoolExecutor(8) as pool:
             containers = self.of_project("containers/json", project)
             list(pool.map(lambda one: remove(f"/containers/{one['Id']}?force=1&v=1"), containers))
             networks = self.of_project("networks", project)
             list(pool.map(lambda one: remove(f"/networks/{one['Id']}"), networks))
-            if volumes:
-                found = self.of_project("volumes", project)["Volumes"] or []
-                list(pool.map(lambda one: remove(f"/volumes/{one['Name']}"), found))
+            found = self.of_project("volumes", project)["Volumes"] or [] if volumes else []
+            list(pool.map(lambda one: remove(f"/volumes/{one['Name']}"), found))
+        # What was gone already answers with an error, too: the next time it is not found.
+        return left
 
     def running(self, project):
         return [one for one in self.of_project("containers/json", project) if one["State"] == "running"]

@@ -17,15 +17,16 @@ WATCHED = 20
 def memory(bench):
     """Resident memory and CPU of `dev up` while it watches: the example, and 40 services."""
     results = Results("memory", "")
-    gold = Dev(bench, example(bench, "memory-gold"), "bench-gold-memory", ["--env", "offline"])
+    gold = Dev(bench, example(bench, "memory-gold"), "bench-memory-gold", ["--env", "offline"])
     folder = bench.work("memory-forty")
     write_stack(folder, 40)
-    forty = Dev(bench, folder, "bench-forty-memory", ["--file", "dev.toml"])
+    forty = Dev(bench, folder, "bench-memory-forty", ["--file", "dev.toml"])
     for name, dev in (("example", gold), ("40 services", forty)):
         try:
             dev.wipe()
             dev.up()
             resident, own, share = watched(dev)
+            dev.down()
         finally:
             dev.wipe()
         results.add(f"{name}: resident MB", "dev", resident / 1e6)
