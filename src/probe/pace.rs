@@ -29,8 +29,11 @@ impl From<&ProbeKind> for Pace {
     }
 }
 
-/// Attempts at the middle pace, about 30 s of them: whoever is not ready by then is slow, and can be asked slowly.
-const PATIENT: u32 = 128;
+/// Questions over a protocol 20 ms apart, before the pause grows with the time that was waited for an answer already.
+const EAGER: u32 = 33;
+/// A pause is this part of all pauses before it, so that an answer comes at most 3 % late, and a slow service costs few
+/// questions: about 180 in the first minute.
+const LATE: f64 = 1.03;
 
 /// The pause after attempt number `attempt` (from 0) of this phase.
 pub fn next(pace: Pace, attempt: u32, phase: Phase, every: Duration) -> Duration {
@@ -38,8 +41,7 @@ pub fn next(pace: Pace, attempt: u32, phase: Phase, every: Duration) -> Duration
         return every;
     }
     let pause = match pace {
-        Pace::Protocol if attempt < PATIENT => grown(20, 1.2, attempt, 250),
-        Pace::Protocol => grown(250, 1.2, attempt - PATIENT, 1000),
+        Pace::Protocol => grown(20, LATE, attempt.saturating_sub(EAGER), 1000),
         Pace::Exec => grown(100, 1.5, attempt, 2000),
     };
     // Someone who asks often on purpose gets it from the start.
@@ -47,7 +49,7 @@ pub fn next(pace: Pace, attempt: u32, phase: Phase, every: Duration) -> Duration
 }
 
 fn grown(first: u32, factor: f64, times: u32, most: u32) -> Duration {
-    let millis = f64::from(first) * factor.powi(i32::try_from(times.min(100)).unwrap_or(100));
+    let millis = f64::from(first) * factor.powi(i32::try_from(times.min(1000)).unwrap_or(1000));
     Duration::from_secs_f64(millis.min(f64::from(most)) / 1000.0)
 }
 
@@ -63,10 +65,19 @@ mod tests {
 
     #[test]
     fn protocols_are_asked_from_20_ms_on() {
-        let pauses: Vec<u128> = [0, 1, 5, 14, 100, 128, 140, 10_000]
-            .map(|n| starting(Pace::Protocol, n))
-            .to_vec();
-        assert_eq!(pauses, [20, 24, 49, 250, 250, 250, 1000, 1000]);
+        let pauses: Vec<u128> = [0, 1, 33, 50, 100, 150, 200, 10_000].map(|n| starting(Pace::Protocol, n)).to_vec();
+        assert_eq!(pauses, [20, 20, 20, 33, 144, 635, 1000, 1000]);
+    }
+
+    #[test]
+    fn no_answer_is_much_later_than_it_could_be() {
+        let mut waited = Duration::ZERO;
+        for attempt in 0..150 {
+            let pause = next(Pace::Protocol, attempt, Phase::Starting, EVERY);
+            let most = Duration::from_millis(20).max(waited.mul_f64(0.0315));
+            assert!(pause <= most, "after {waited:?}: {pause:?}");
+            waited += pause;
+        }
     }
 
     #[test]
