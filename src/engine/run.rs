@@ -102,12 +102,11 @@ impl Engine {
         if self.look.failures > 0 {
             return last.elapsed() >= look_retry(self.look.failures);
         }
-        let pause = if self.walk.is_idle() {
-            LOOK_PAUSE / 8
-        } else {
-            LOOK_PAUSE
-        };
-        (self.look.wanted && last.elapsed() >= pause) || last.elapsed() >= LOOK_ANYWAY
+        (self.look.wanted && last.elapsed() >= self.look_pause()) || last.elapsed() >= LOOK_ANYWAY
+    }
+
+    fn look_pause(&self) -> Duration {
+        if self.walk.is_idle() { LOOK_PAUSE / 8 } else { LOOK_PAUSE }
     }
 
     fn next_deadline(&self) -> Instant {
@@ -119,7 +118,7 @@ impl Engine {
             let after = if self.look.failures > 0 {
                 look_retry(self.look.failures)
             } else if self.look.wanted {
-                LOOK_PAUSE
+                self.look_pause()
             } else {
                 LOOK_ANYWAY
             };
