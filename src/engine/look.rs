@@ -273,11 +273,35 @@ impl Engine {
                 ..
             } if self.walk.is_flying(&service) => {}
             Change::Container { .. } => self.look.wanted = true,
+            Change::Ended { id, code, at } => {
+                self.look.wanted = true;
+                if code == 0 {
+                    self.job_ended(&id, at);
+                }
+            }
             Change::Other => self.look.wanted |= self.walk.is_idle(),
             Change::Lost(text) => {
                 self.runtime_failed(text);
                 self.follow_changes();
             }
+        }
+    }
+
+    /// A job's success is known from the engine's event alone, so that what waits for it does not also wait until the
+    /// engine has cleaned up. Every other end is for the look that follows.
+    fn job_ended(&mut self, id: &str, at: i64) {
+        let container = self.observed.containers.iter_mut().find(|container| container.id == id);
+        let Some(container) = container.filter(|container| container.status == Status::Running) else { return };
+        let started = chrono::DateTime::parse_from_rfc3339(&container.started_at).ok();
+        // An event of an earlier life of the same container says nothing about this one.
+        let of_this_life = started.and_then(|started| started.timestamp_nanos_opt()).is_some_and(|started| started < at);
+        let is_job = self.stack.services.get(&container.service).is_some_and(crate::stack::Service::is_job);
+        if of_this_life && is_job && !self.walk.is_flying(&container.service) {
+            container.status = Status::Exited { code: 0, out_of_memory: false };
+            let container = container.clone();
+            // A look that began before this may still show it running.
+            self.look.epoch += 1;
+            self.see(&container);
         }
     }
 

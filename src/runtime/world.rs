@@ -54,6 +54,14 @@ pub enum Change {
         service: Option<String>,
         began: bool,
     },
+    /// A container's first process ended. Told before the engine has cleaned up after it, which takes it 100 ms in which
+    /// it answers no question about that container.
+    Ended {
+        id: String,
+        code: i64,
+        /// Nanoseconds since 1970.
+        at: i64,
+    },
     /// A network, volume or image of the project came or went.
     Other,
     /// The stream ended: the engine went away, or was restarted.

@@ -126,12 +126,17 @@ impl SimWorld {
         self.tell(Change::Container { id: id.to_owned(), service: Some(service.to_owned()), began });
     }
 
+    fn tell_end(&self, id: String, code: i64) {
+        let millis = i64::try_from(clock::now()).unwrap_or(i64::MAX);
+        // Later than anything stamped within the same millisecond.
+        self.tell(Change::Ended { id, code, at: millis.saturating_mul(1_000_000) + 999_999 });
+    }
+
     /// A container ends by itself, or by someone's hand.
     pub fn end(&self, name: &str, code: i64, out_of_memory: bool) {
         let id = self.id(name);
-        let service = self.model().containers[&id].seen.service.clone();
         if self.model().end(&id, code, out_of_memory) {
-            self.tell_of(&id, &service, false);
+            self.tell_end(id, code);
         }
     }
 
@@ -246,11 +251,10 @@ impl SimWorld {
             tokio::time::sleep(after).await;
             let mut model = world.model();
             let Some(container) = model.containers.get(&id) else { return };
-            let service = container.seen.service.clone();
             let ended = container.run == run && model.end(&id, code, out_of_memory);
             drop(model);
             if ended {
-                world.tell_of(&id, &service, false);
+                world.tell_end(id, code);
             }
         });
     }

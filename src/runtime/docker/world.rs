@@ -145,7 +145,7 @@ impl World for DockerWorld {
             match docker.events(&project, since).await {
                 Ok(events) => events
                     .map(|item| match item {
-                        Ok(change) => translate(change.kind),
+                        Ok(change) => translate(change),
                         Err(error) => Change::Lost(error.to_string()),
                     })
                     .boxed(),
@@ -238,8 +238,13 @@ fn line(chunk: LogChunk) -> LogLine {
     }
 }
 
-fn translate(kind: ChangeKind) -> Change {
-    match kind {
+fn translate(change: super::Change) -> Change {
+    match change.kind {
+        ChangeKind::Container {
+            id,
+            action: ContainerAction::Die { code },
+            ..
+        } => Change::Ended { id, code, at: change.at },
         ChangeKind::Container {
             id,
             service,
