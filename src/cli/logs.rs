@@ -189,7 +189,7 @@ async fn follow(
                         }
                     }
                 }
-                Some(Change::Container { .. } | Change::Other) => {}
+                Some(Change::Container { .. } | Change::Ended { .. } | Change::Other) => {}
                 Some(Change::Lost(_)) | None => return,
             },
         }
