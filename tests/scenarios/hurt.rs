@@ -164,9 +164,15 @@ fn a_disk_that_is_full_while_building_is_named_and_what_runs_runs_on() {
         .dev(["up", "--wait"])
         .exits(1)
         .says("app")
-        .says("disk");
+        .says("disk is full")
+        .says("docker builder prune");
     assert!(stack.status().is("fine", "ready"), "{}", stack.status());
 
+    // As the help says.
+    engine
+        .docker(&["builder", "prune", "--force"])
+        .ends()
+        .succeeds();
     stack.write("content", "small");
     stack.dev(["up", "--wait"]).succeeds();
     stack.dev(["down", "--volumes", "--yes"]).succeeds();
