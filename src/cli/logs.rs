@@ -14,6 +14,7 @@ use super::output::{look, to_stdout};
 use super::session::Session;
 use super::show::{Interrupts, now};
 use crate::engine::event::VERSION;
+use crate::engine::follow::HEAD_START;
 use crate::engine::logs;
 use crate::plan::observed::ObservedContainer;
 use crate::runtime::docker::{DockerWorld, Look};
@@ -68,13 +69,7 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
         .into_iter()
         .filter(|container| names.contains(&container.service))
         .collect();
-    let mut entries: Vec<Entry> = names.iter().flat_map(|name| kept(&session, name)).collect();
-    for container in &containers {
-        let newest = newest(&entries, container);
-        let lines = world.logs(&container.id, newest, false);
-        let more = lines.map(|line| Entry::new(container, line)).collect::<Vec<_>>().await;
-        entries.extend(more.into_iter().filter(|entry| entry.at > newest));
-    }
+    let entries = gather(&session, &world, &names, &containers).await;
     let last: Vec<(ObservedContainer, i128)> = containers
         .into_iter()
         .map(|container| (container.clone(), newest(&entries, &container)))
@@ -88,6 +83,49 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
         }
     }
     Ok(ExitCode::Done)
+}
+
+/// The last lines that services said since `since` (nanoseconds since 1970): before they failed, for those who did not see
+/// them come.
+pub async fn last_words(session: &Session, services: &[String], lines: usize, since: i128) {
+    let Ok(loaded) = session.facts().await else { return };
+    let mut printer = Printer {
+        redactor: Redactor::new(loaded.facts.secrets.values()),
+        gutter: Gutter::new(services.iter().map(String::as_str), look()),
+        since,
+        grep: None,
+        json: false,
+    };
+    let entries = match session.docker().await {
+        Ok(docker) => {
+            let ask = Look {
+                project: session.stack.name.clone(),
+                ..Look::default()
+            };
+            let mut containers = docker.look(&ask).await.map(|observed| observed.containers).unwrap_or_default();
+            containers.retain(|container| services.contains(&container.service));
+            gather(session, &Arc::new(DockerWorld::new(docker)), services, &containers).await
+        }
+        Err(_) => services.iter().flat_map(|name| kept(session, name)).collect(),
+    };
+    printer.print_all(entries, Tail::Last(lines));
+}
+
+/// What is kept on disk, and what the engine has beyond that: an engine of ours that ended may not have read it all.
+async fn gather(
+    session: &Session,
+    world: &Arc<DockerWorld>,
+    names: &[String],
+    containers: &[ObservedContainer],
+) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = names.iter().flat_map(|name| kept(session, name)).collect();
+    for container in containers {
+        let newest = newest(&entries, container);
+        let lines = world.logs(&container.id, newest, false);
+        let more = lines.map(|line| Entry::new(container, line)).collect::<Vec<_>>().await;
+        entries.extend(more.into_iter().filter(|entry| entry.at > newest));
+    }
+    entries
 }
 
 /// One line and whose it is.
@@ -185,7 +223,7 @@ async fn follow(
                         if container.is_running() && names.contains(&container.service) {
                             let started = chrono::DateTime::parse_from_rfc3339(&container.started_at).ok();
                             let after = started.and_then(|at| at.timestamp_nanos_opt()).map_or(0, i128::from);
-                            begin(&mut lines, container, after - 1);
+                            begin(&mut lines, container, after - HEAD_START);
                         }
                     }
                 }

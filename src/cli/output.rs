@@ -3,14 +3,12 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use camino::Utf8Path;
 
 use super::show::now;
 use crate::engine::bus::LogEntry;
 use crate::engine::event::{Event, Stamped, VERSION};
 use crate::engine::state::State;
-use crate::engine::{instance_name, logs};
-use crate::view::{Gutter, Look, Mode, View, on_stdout, summary};
+use crate::view::{Look, Mode, View, on_stdout, summary};
 
 /// A view on standard output. A reader that has gone away ends nothing: the work goes on, unseen.
 pub struct Output {
@@ -92,21 +90,6 @@ impl Output {
         if self.mode != Mode::Json {
             let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             to_stdout(&summary::closing(state, millis, self.look).render(self.look));
-        }
-    }
-}
-
-/// The last lines that services said within `elapsed`, before they failed, for those who did not see them come.
-pub fn last_words(folder: &Utf8Path, services: &[String], lines: usize, elapsed: Duration) {
-    let elapsed = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    let begun = i128::from(now().saturating_sub(elapsed)) * 1_000_000;
-    let look = look();
-    let gutter = Gutter::new(services.iter().map(String::as_str), look);
-    for service in services {
-        let mut kept = logs::read(folder, &instance_name(service, 1));
-        kept.retain(|line| line.at >= begun);
-        for line in kept.iter().skip(kept.len().saturating_sub(lines)) {
-            to_stdout(&gutter.log(service, &line.line));
         }
     }
 }

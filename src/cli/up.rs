@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::args::{GlobalArgs, UpArgs};
 use super::error::CliError;
 use super::exit::ExitCode;
-use super::output::{Output, last_words};
+use super::logs::last_words;
+use super::output::Output;
 use super::session::Session;
-use super::show::{Ended, Follow, Interrupts};
+use super::show::{Ended, Follow, Interrupts, now};
 use crate::engine::core::Engine;
 use crate::engine::default_services;
 use crate::engine::event::FailureClass;
@@ -196,12 +197,12 @@ async fn own(
         Ended::Bye | Ended::Verdict(_) => {
             let state = running.feed.state.clone();
             let outcome = running.end().await;
-            conclude(session, &outcome, &mut screen, &state, begun, arguments.wait)
+            conclude(session, &outcome, &mut screen, &state, begun, arguments.wait).await
         }
     }
 }
 
-fn conclude(
+async fn conclude(
     session: &Session,
     outcome: &Outcome,
     screen: &mut Output,
@@ -229,7 +230,9 @@ fn conclude(
             let spoken = failures.iter().filter(|(_, failure)| spoke(failure.class));
             let names: Vec<String> = spoken.map(|(service, _)| service.clone()).collect();
             if summary && !screen.is_json() {
-                last_words(&session.store.logs(), &names, LAST_WORDS, begun.elapsed());
+                let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let since = i128::from(now().saturating_sub(elapsed)) * 1_000_000;
+                last_words(session, &names, LAST_WORDS, since).await;
             }
             screen.closing(state, begun.elapsed());
             Ok(failure_code(outcome, failures))
@@ -373,7 +376,7 @@ async fn attached(
     .await;
     let state = feed.state.clone();
     match ended {
-        Ended::Verdict(outcome) => conclude(session, &outcome, &mut screen, &state, begun, true),
+        Ended::Verdict(outcome) => conclude(session, &outcome, &mut screen, &state, begun, true).await,
         Ended::Deadline => {
             screen.conclude(&state, begun.elapsed());
             Ok(ExitCode::NotReady)

@@ -16,7 +16,7 @@ use crate::runtime::world::LogLine;
 use crate::secret::Redactor;
 
 /// The engine notes down when a container started after its process has: nanoseconds of what that printed at once.
-const HEAD_START: i128 = 100_000_000;
+pub const HEAD_START: i128 = 100_000_000;
 /// A line of a log is shown in the table this often at most.
 const LAST_LINE: Duration = Duration::from_millis(250);
 

@@ -8,7 +8,7 @@ pub mod event;
 pub mod execute;
 pub mod feed;
 mod files;
-mod follow;
+pub mod follow;
 pub mod goal;
 pub mod input;
 mod instances;

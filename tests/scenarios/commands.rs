@@ -112,10 +112,11 @@ fn logs_are_chosen_by_service_age_and_pattern_and_can_be_followed() {
 #[test]
 fn logs_of_a_service_that_failed_at_once_are_kept() {
     let crash = format!(
-        "[services.crash]\nimage = \"{BUSYBOX}\"\ncommand = \"echo the-last-words; exit 1\"\nrestart = \"no\"\n"
+        "[services.crash]\nimage = \"{BUSYBOX}\"\ncommand = \"echo the-last-words; exit 1\"\nrestart = \"no\"\n\
+         ready = {{ log = \"ready\" }}\n"
     );
     let stack = Stack::new("lastwords", crash);
-    stack.dev(["up", "--wait"]).exits(1);
+    stack.dev(["up", "--wait"]).exits(1).says("the-last-words");
     stack
         .dev(["logs", "crash"])
         .succeeds()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::support::{BUSYBOX, Background, SOON, Stack, eventually, serves, sleeps};
+use super::support::{BUSYBOX, Background, SOON, Stack, eventually, free_port, serves, sleeps};
 
 #[test]
 fn detached_up_returns_when_ready_and_keeps_watching() {
@@ -57,10 +57,9 @@ fn a_second_up_attaches_and_ctrl_c_only_detaches_it() {
 
 #[test]
 fn ctrl_c_stops_the_services_and_keeps_their_containers() {
-    let stack = Stack::new(
-        "ctrlc",
-        format!("{}{}", serves("web", ""), sleeps("worker", "")),
-    );
+    // A port of its own, so that nobody else takes it meanwhile.
+    let web = serves("web", "").replace("8080", &free_port().to_string());
+    let stack = Stack::new("ctrlc", format!("{web}{}", sleeps("worker", "")));
     let mut up = stack.up();
     let web = stack.container("web");
 
