@@ -1,6 +1,9 @@
 //! What people ask of a running engine, and a stack file that was edited under it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
 
 use super::core::{Engine, Loaded};
 use super::event::Event;
@@ -8,7 +11,7 @@ use super::goal::Goal;
 use super::input::Input;
 use super::round::default_services;
 use crate::secret::Redactor;
-use std::sync::Arc;
+use crate::stack::resolve::Facts;
 
 impl Engine {
     /// Adds services to what is up; what gave up is tried again.
@@ -59,8 +62,7 @@ impl Engine {
                 .get(&name)
                 .is_some_and(crate::stack::Service::is_job)
             {
-                self.rerun.insert(name);
-                continue;
+                self.rerun.insert(name.clone());
             }
             self.bounce_lives(&name);
         }
@@ -91,7 +93,7 @@ impl Engine {
         };
         let Loaded { stack, mut facts, env_files } = loaded;
         facts.host_ports.clone_from(&self.facts.host_ports);
-        self.redactor = Arc::new(Redactor::new(facts.secrets.values()));
+        self.learn_secrets(&facts);
         if let Goal::Up { services, stopped } = &mut self.goal {
             let everything = *services == default_services(&self.stack);
             services.retain(|name| stack.services.contains_key(name));
@@ -116,6 +118,17 @@ impl Engine {
         self.watch_files();
         self.rehash();
         self.begin_again();
+    }
+
+    /// A secret stays one after it was replaced: containers and their logs still have it.
+    fn learn_secrets(&mut self, facts: &Facts) {
+        let known: BTreeSet<String> = self.secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
+        let new = facts.secrets.values().filter(|secret| !known.contains(secret.expose_secret()));
+        let before = self.secrets.len();
+        self.secrets.extend(new.cloned());
+        if self.secrets.len() > before {
+            self.redactor.send_replace(Redactor::new(&self.secrets));
+        }
     }
 
     /// Looks, and plans anew.

@@ -6,7 +6,8 @@ use std::time::Duration;
 #[cfg(not(test))]
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::sync::mpsc;
+use secrecy::SecretString;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +18,8 @@ use super::files::Files;
 use super::goal::{Goal, Outcome, Until};
 use super::input::Input;
 use super::instances::Instances;
+use super::jobs::Jobs;
+use super::refused::Refused;
 use super::state::State;
 use super::store::Store;
 use super::supervise::Supervisor;
@@ -64,7 +67,10 @@ pub struct Engine {
     pub(super) reload: Reload,
     pub(super) stack: Arc<Stack>,
     pub(super) facts: Facts,
-    pub(super) redactor: Arc<Redactor>,
+    /// Every secret that was one since the engine began: what runs may still say an old one.
+    pub(super) secrets: Vec<SecretString>,
+    /// Of these; who follows a log sees each new one.
+    pub(super) redactor: watch::Sender<Redactor>,
     pub(super) goal: Goal,
     pub(super) until: Until,
     pub(super) watching: bool,
@@ -80,9 +86,12 @@ pub struct Engine {
     /// Host ports that the engine refused to bind, by what they were for.
     pub(super) refused_ports: BTreeSet<u16>,
     pub(super) sources: SourceHashes,
-    pub(super) bounce: BTreeSet<Generation>,
+    pub(super) bounce: BTreeMap<Generation, crate::plan::Cause>,
     pub(super) rerun: BTreeSet<String>,
     pub(super) discard: BTreeSet<String>,
+    pub(super) jobs: Jobs,
+    /// What failed and nobody supervises.
+    pub(super) refused: Refused,
     /// Services with files synced since their image was built.
     pub(super) seed: BTreeSet<String>,
 
@@ -119,6 +128,8 @@ pub(super) struct LookState {
     pub files_epoch: u64,
     pub last: Option<tokio::time::Instant>,
     pub failures: u32,
+    /// The container engine had been away before the newest look.
+    pub after_outage: bool,
     /// At least one look has succeeded.
     pub seen: bool,
 }
@@ -128,14 +139,17 @@ impl Engine {
     /// Never fails by itself; what is wrong with the world shows in [`Engine::run`].
     pub fn new(setup: Setup) -> Self {
         let (inputs, queue) = mpsc::channel(QUEUE);
-        let redactor = Arc::new(Redactor::new(setup.loaded.facts.secrets.values()));
+        let secrets: Vec<SecretString> = setup.loaded.facts.secrets.values().cloned().collect();
+        let redactor = watch::channel(Redactor::new(&secrets)).0;
         let allocations = setup.store.ports();
+        let jobs = Jobs::read(&setup.store);
         let mut engine = Self {
             world: setup.world,
             store: setup.store,
             reload: setup.reload,
             stack: Arc::new(setup.loaded.stack),
             facts: setup.loaded.facts,
+            secrets,
             redactor,
             goal: setup.goal,
             until: setup.until,
@@ -149,9 +163,11 @@ impl Engine {
             allocations,
             refused_ports: BTreeSet::new(),
             sources: SourceHashes::default(),
-            bounce: BTreeSet::new(),
+            bounce: BTreeMap::new(),
             rerun: BTreeSet::new(),
             discard: BTreeSet::new(),
+            jobs,
+            refused: Refused::default(),
             seed: BTreeSet::new(),
             files: Files::default(),
             syncing: Syncing::default(),
@@ -195,7 +211,7 @@ impl Engine {
 
     /// Takes an event into the state and sends it to every view. The only way in which state changes.
     pub(super) fn emit(&mut self, event: Event) {
-        let event = redact(event, &self.redactor);
+        let event = redact(event, &self.redactor.borrow());
         let stamped = self.bus.event(now(), event);
         self.state.apply(&stamped);
     }
@@ -348,9 +364,11 @@ fn redact(mut event: Event, redactor: &Redactor) -> Event {
             step: super::event::Step::Progress { text: line, .. },
             ..
         } => text(line),
-        Event::Notice { text: line, .. } | Event::LastLine { line, .. } | Event::StackRejected { error: line } => {
-            text(line);
-        }
+        Event::Notice { text: line, .. }
+        | Event::LastLine { line, .. }
+        | Event::Runtime { text: line, .. }
+        | Event::Watched { first: line, .. }
+        | Event::StackRejected { error: line } => text(line),
         _ => {}
     }
     event

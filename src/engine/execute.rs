@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::hold::Gate;
-use crate::plan::{Action, Input, OpId, Operation, Plan};
+use crate::plan::{Action, Input, OpId, Operation, Plan, Subject};
 use crate::runtime::world::Output;
 
 /// A plan, and how far it is.
@@ -107,6 +107,32 @@ impl Walk {
         }
     }
 
+    /// Operations that are not to be tried with this plan, and what comes after them.
+    pub fn hold_back(&mut self, is_held: impl Fn(&Operation) -> bool) {
+        for id in 0..self.plan.operations.len() {
+            if self.progress[id] == Progress::Waiting && is_held(&self.plan.operations[id]) {
+                self.lose(id);
+            }
+        }
+    }
+
+    /// An operation is lost with what comes after it, and nothing else; returns the services of what comes after.
+    fn lose(&mut self, place: OpId) -> BTreeSet<String> {
+        let mut hit = BTreeSet::new();
+        let mut lost = BTreeSet::from([place]);
+        // Operations stand in an order in which they could run, so one pass reaches everything after.
+        for operation in &self.plan.operations[place + 1..] {
+            if operation.after.iter().any(|before| lost.contains(before)) {
+                lost.insert(operation.id);
+                hit.extend(operation.subject.service().map(str::to_owned));
+            }
+        }
+        for id in lost {
+            self.progress[id] = Progress::Lost;
+        }
+        hit
+    }
+
     /// An operation failed or was cancelled: what comes after it is lost with it. Returns the services that are hit.
     pub fn failed(&mut self, ticket: Ticket) -> BTreeSet<String> {
         let Some(flight) = self.flying.remove(&ticket) else {
@@ -122,17 +148,7 @@ impl Walk {
         let Some(place) = flight.place else {
             return hit;
         };
-        let mut lost = BTreeSet::from([place]);
-        // Operations stand in an order in which they could run, so one pass reaches everything after.
-        for operation in &self.plan.operations[place + 1..] {
-            if operation.after.iter().any(|before| lost.contains(before)) {
-                lost.insert(operation.id);
-                hit.extend(operation.subject.service().map(str::to_owned));
-            }
-        }
-        for id in lost {
-            self.progress[id] = Progress::Lost;
-        }
+        hit.extend(self.lose(place));
         hit
     }
 
@@ -175,6 +191,15 @@ impl Walk {
         self.flying
             .values()
             .any(|flight| flight.operation.subject.service() == Some(service))
+    }
+
+    /// Whether one flies that ends this instance's present life.
+    pub fn is_ending(&self, service: &str, index: u32) -> bool {
+        self.flying.values().any(|flight| {
+            let ends = matches!(flight.operation.action, Action::StopContainer { .. } | Action::RemoveContainer { .. });
+            let subject = &flight.operation.subject;
+            ends && matches!(subject, Subject::Instance { service: s, index: i, .. } if s == service && *i == index)
+        })
     }
 
     /// Operations that have not ended.

@@ -188,7 +188,7 @@ impl Engine {
     /// Ends the present lives of a service; planning begins new ones.
     pub(super) fn bounce_lives(&mut self, service: &str) {
         let lives = self.observed.containers.iter().filter(|c| c.service == service && c.is_running());
-        self.bounce.extend(lives.map(crate::plan::observed::ObservedContainer::generation));
+        self.bounce.extend(lives.map(|life| (life.generation(), crate::plan::Cause::Asked)));
     }
 }
 

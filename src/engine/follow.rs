@@ -1,10 +1,11 @@
 //! Follows the log of a container: into the ring on disk, to the views, and to a probe that waits for a line.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::bus::{Bus, LogEntry};
 use super::core::Engine;
@@ -22,7 +23,11 @@ const LAST_LINE: Duration = Duration::from_millis(250);
 
 impl Engine {
     /// Reads a container's log into the ring on disk, to the views, and to a probe that waits for a line.
-    pub(super) fn follow_log(&self, container: &ObservedContainer, probe: Option<mpsc::Sender<String>>) {
+    pub(super) fn follow_log(
+        &self,
+        container: &ObservedContainer,
+        probe: Option<mpsc::Sender<String>>,
+    ) -> JoinHandle<()> {
         let (service, index) = (container.service.clone(), container.index);
         let limit = self.stack.services.get(&service).and_then(|service| service.limits.log);
         let name = instance_name(&service, index);
@@ -30,11 +35,7 @@ impl Engine {
         // Without a file, as on a full disk, the log is only shown.
         let ring = Ring::open(&self.store.logs(), &name, limit).ok();
         let newest = ring.as_ref().map_or(0, Ring::newest);
-        let started = chrono::DateTime::parse_from_rfc3339(&container.started_at);
-        let started = started
-            .ok()
-            .and_then(|at| at.timestamp_nanos_opt())
-            .map_or(0, |at| i128::from(at) - HEAD_START);
+        let started = began(container);
         // A probe has to see this life's lines from the first one on; the ring takes only what is new to it.
         let since = if probe.is_some() { started } else { newest.max(started) };
         let mut lines = self.world.logs(&container.id, since, true);
@@ -44,7 +45,7 @@ impl Engine {
             ring,
             newest,
             probe,
-            redactor: Arc::clone(&self.redactor),
+            redactor: self.redactor.subscribe(),
             bus: self.bus.clone(),
             inputs: self.inputs.clone(),
             last: None,
@@ -66,8 +67,30 @@ impl Engine {
         };
         self.tasks.spawn(async move {
             tokio::select! { () = follow => {}, () = stop.cancelled() => {} }
+        })
+    }
+
+    /// Reads a log that is followed already once more from this life's beginning, for a probe.
+    pub(super) fn read_log(&self, container: &ObservedContainer, probe: mpsc::Sender<String>, cancel: CancellationToken) {
+        let mut lines = self.world.logs(&container.id, began(container), true);
+        let redactor = self.redactor.subscribe();
+        let read = async move {
+            while let Some(line) = lines.next().await {
+                // A full queue loses a line.
+                let _full = probe.try_send(redactor.borrow().redact(&line.line).into_owned());
+            }
+        };
+        self.tasks.spawn(async move {
+            tokio::select! { () = read => {}, () = cancel.cancelled() => {} }
         });
     }
+}
+
+/// When its process began, in nanoseconds since 1970; at the latest.
+fn began(container: &ObservedContainer) -> i128 {
+    let started = chrono::DateTime::parse_from_rfc3339(&container.started_at);
+    let nanos = started.ok().and_then(|at| at.timestamp_nanos_opt());
+    nanos.map_or(0, |at| i128::from(at) - HEAD_START)
 }
 
 /// Where the lines of one container go.
@@ -78,7 +101,7 @@ struct Follower {
     /// Lines up to this time are in the ring already.
     newest: i128,
     probe: Option<mpsc::Sender<String>>,
-    redactor: Arc<Redactor>,
+    redactor: watch::Receiver<Redactor>,
     bus: Bus,
     inputs: mpsc::Sender<Input>,
     /// The last line that the state does not have yet.
@@ -87,7 +110,7 @@ struct Follower {
 
 impl Follower {
     fn take(&mut self, mut line: LogLine) {
-        line.line = self.redactor.redact(&line.line).into_owned();
+        line.line = self.redactor.borrow().redact(&line.line).into_owned();
         if let Some(probe) = &self.probe {
             // A full queue loses a line for the probe only.
             let _full = probe.try_send(line.line.clone());

@@ -76,7 +76,11 @@ impl State {
             .collect();
         // Services stand in the order of the graph, so one pass carries a loss to everything above it.
         for service in &open {
-            let waits = matches!(service.phase, Phase::Waiting | Phase::Stopped | Phase::Creating);
+            // A crashed one, too, starts no sooner than what it needs is there.
+            let waits = matches!(
+                service.phase,
+                Phase::Waiting | Phase::Stopped | Phase::Creating | Phase::Crashed
+            );
             if waits && service.info.needs.iter().any(|need| lost.contains(need.as_str())) {
                 lost.insert(&service.info.name);
             }

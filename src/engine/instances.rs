@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{Engine, now};
@@ -24,6 +25,8 @@ const PROBE_LINES: usize = 4096;
 #[derive(Debug)]
 pub struct Instances {
     pub(super) attended: BTreeMap<(String, u32), Attended>,
+    /// Who follows the log of which life; one that broke off has finished.
+    followers: BTreeMap<(String, u32), (Generation, JoinHandle<()>)>,
     /// Execs that may run at once: each costs the machine about 45 ms of CPU.
     execs: Arc<Semaphore>,
 }
@@ -43,6 +46,7 @@ impl Default for Instances {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             attended: BTreeMap::new(),
+            followers: BTreeMap::new(),
             execs: Arc::new(Semaphore::new(cores)),
         }
     }
@@ -54,6 +58,10 @@ impl Instances {
         if let Some(attended) = self.attended.remove(&(service.to_owned(), index)) {
             attended.cancel.cancel();
         }
+    }
+
+    fn is_followed(&self, key: &(String, u32), generation: &Generation) -> bool {
+        self.followers.get(key).is_some_and(|(life, follower)| life == generation && !follower.is_finished())
     }
 
     pub fn clear(&mut self) {
@@ -98,19 +106,21 @@ impl Engine {
         let generation = container.generation();
         let probe = self.readiness_probe(&container.service);
         let known = self.instances.attended.get(&key);
-        if known.is_some_and(|known| known.generation == generation && known.probe == probe) {
-            return;
-        }
-        let same_life = known.is_some_and(|known| known.generation == generation);
-        self.instances.end(&key.0, key.1);
-        let cancel = self.stop.child_token();
+        let is_known = known.is_some_and(|known| known.generation == generation && known.probe == probe);
         let reads_log = matches!(probe.as_ref().map(|probe| &probe.kind), Some(ProbeKind::Log { .. }));
         let (lines, reader) = mpsc::channel(PROBE_LINES);
-        if self.watching || reads_log {
-            let lines = reads_log.then(|| lines.clone());
-            if !same_life || reads_log {
-                self.follow_log(container, lines);
-            }
+        let mut for_probe = (reads_log && !is_known).then_some(lines);
+        if self.watching && !self.instances.is_followed(&key, &generation) {
+            let follower = self.follow_log(container, for_probe.take());
+            self.instances.followers.insert(key.clone(), (generation.clone(), follower));
+        }
+        if is_known {
+            return;
+        }
+        self.instances.end(&key.0, key.1);
+        let cancel = self.stop.child_token();
+        if let Some(lines) = for_probe {
+            self.read_log(container, lines, cancel.clone());
         }
         if let Some(probe) = probe.clone() {
             self.begin_probe(container, probe, reader, cancel.clone());
@@ -234,6 +244,9 @@ impl Engine {
         if passed {
             self.provision_or_ready(&service, index, &generation);
         } else if was_ready {
+            if let Some(supervisor) = self.supervisors.get_mut(&service) {
+                supervisor.on_unready(now());
+            }
             self.look.wanted = true;
         }
     }
@@ -301,10 +314,10 @@ impl Engine {
             passed,
             answer,
         } = report;
-        if passed || self.bounce.contains(&generation) {
+        if passed || self.bounce.contains_key(&generation) {
             return;
         }
-        self.bounce.insert(generation);
+        self.bounce.insert(generation, crate::plan::Cause::NotAlive);
         self.emit(Event::NotAlive { service, index, answer });
         self.look.wanted = true;
     }

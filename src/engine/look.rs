@@ -8,11 +8,13 @@ use super::goal::{Goal, Outcome};
 use super::input::Input;
 use super::supervise::{Supervisor, Verdict};
 use crate::plan::desired::{ImageSource, SourceHashes};
-use crate::plan::observed::{Home, JobRecord, Observed, ObservedContainer, Status};
-use crate::plan::reconcile::job_hash;
+use crate::plan::observed::{Home, Observed, ObservedContainer, Status};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Change, Look};
 use crate::stack::{Probe, Restart};
+
+/// How long a look at the world may take.
+const LOOK_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 impl Engine {
     pub(super) fn begin_look(&mut self) {
@@ -24,7 +26,14 @@ impl Engine {
         let world = self.world.clone();
         let hashing = self.hashing();
         self.spawn(async move {
-            let (result, sources) = tokio::join!(world.look(&ask), hashing);
+            // Every call has its own deadline; that a look has one must not depend on all of them.
+            let look = async {
+                match tokio::time::timeout(LOOK_LIMIT, world.look(&ask)).await {
+                    Ok(result) => result,
+                    Err(_) => Err(RuntimeError::new(FailureClass::Engine, "the container engine does not answer in time")),
+                }
+            };
+            let (result, sources) = tokio::join!(look, hashing);
             Input::Looked {
                 epoch,
                 sources: (files_epoch, sources),
@@ -76,14 +85,12 @@ impl Engine {
             return;
         }
         self.look.failures = 0;
-        if !self.state.runtime_up {
-            self.emit(Event::Runtime {
-                up: true,
-                text: self.world.describe(),
-            });
+        self.look.after_outage = !self.state.runtime_up;
+        if self.look.after_outage {
+            self.resumed();
         }
         observed.inputs.clone_from(&self.sources.inputs);
-        observed.jobs = self.store.jobs();
+        observed.jobs.clone_from(&self.jobs.records);
         let checkout = self.store.checkout();
         let home = Home { dir: self.stack.dir.as_str(), checkout: &checkout };
         if let Some(dir) = home.other(&observed).map(str::to_owned) {
@@ -92,6 +99,8 @@ impl Engine {
         }
         self.observed = observed;
         self.supervise_scope();
+        // Before its end is told, so that it is done from one moment to the next.
+        self.settle_jobs();
         self.see_instances();
         self.look.seen = true;
         self.plan();
@@ -99,6 +108,16 @@ impl Engine {
             self.find_failed();
         }
         self.attend();
+    }
+
+    fn resumed(&mut self) {
+        self.emit(Event::Runtime {
+            up: true,
+            text: self.world.describe(),
+        });
+        for supervisor in self.supervisors.values_mut() {
+            supervisor.on_resumed(now());
+        }
     }
 
     /// A supervisor for each service in scope, none for others.
@@ -144,7 +163,7 @@ impl Engine {
             .filter(|(name, index)| !containers.iter().any(|c| c.service == *name && c.index == *index))
             .collect();
         for (service, index) in gone {
-            self.instances.end(&service, index);
+            self.life_is_over(&service, index);
             self.emit(Event::Instance {
                 service,
                 index,
@@ -152,7 +171,17 @@ impl Engine {
             });
         }
         self.bounce
-            .retain(|generation| containers.iter().any(|container| container.generation() == *generation));
+            .retain(|generation, _| containers.iter().any(|container| container.generation() == *generation));
+    }
+
+    /// It ended because it was told to, or is gone: its companions end, and nothing is awaited of it.
+    pub(super) fn life_is_over(&mut self, service: &str, index: u32) {
+        self.instances.end(service, index);
+        let instance = self.state.service(service).and_then(|service| service.instances.get(&index));
+        let life = instance.and_then(|instance| Some(instance.found.as_ref()?.generation.clone()));
+        if let (Some(life), Some(supervisor)) = (life, self.supervisors.get_mut(service)) {
+            supervisor.on_stopped(&life);
+        }
     }
 
     fn see(&mut self, container: &ObservedContainer) {
@@ -172,10 +201,8 @@ impl Engine {
         let was_running = known
             .as_ref()
             .is_some_and(|known| known.status == Status::Running && known.generation == found.generation);
-        let ended = was_running && !self.walk.is_flying(&service);
-        if ended && self.is_job(&service) && matches!(container.status, Status::Exited { code: 0, .. }) {
-            self.job_done(&service);
-        }
+        // What ended while the container engine was away, ended with it.
+        let ended = was_running && !self.look.after_outage && !self.walk.is_ending(&service, index);
         self.emit(Event::Instance {
             service: service.clone(),
             index,
@@ -217,14 +244,13 @@ impl Engine {
         }
         let is_job = self.is_job(&service);
         if is_job && code == 0 {
-            self.job_done(&service);
             return;
         }
         let failure = exit_failure(&service, code, out_of_memory, is_job);
         let Some(supervisor) = self.supervisors.get_mut(&service) else {
             return;
         };
-        match supervisor.on_exit(&container.generation(), failure.clone(), now()) {
+        match supervisor.on_exit(&container.generation(), code, failure.clone(), now()) {
             Verdict::GaveUp(why) => self.emit(Event::GaveUp { service, why }),
             Verdict::Again { at, attempt } => self.emit(Event::Restarting {
                 service,
@@ -233,24 +259,6 @@ impl Engine {
                 until: at,
             }),
             Verdict::Steady => {}
-        }
-    }
-
-    fn is_job(&self, service: &str) -> bool {
-        self.stack.services.get(service).is_some_and(crate::stack::Service::is_job)
-    }
-
-    /// Notes what it was made from, once.
-    fn job_done(&mut self, service: &str) {
-        let hash = job_hash(&self.stack, &self.desired, &self.observed, service);
-        let Some(hash) = hash else { return };
-        self.rerun.remove(service);
-        // Told here, so that it is done from one moment to the next.
-        self.emit(Event::Job { service: service.to_owned(), current: true });
-        self.observed.jobs.insert(service.to_owned(), JobRecord { hash });
-        if let Err(error) = self.store.set_jobs(&self.observed.jobs) {
-            let text = format!("cannot note that {service} is done, so it will run again next time: {error}");
-            self.notice(super::event::Level::Warning, text);
         }
     }
 
@@ -296,11 +304,12 @@ impl Engine {
         // An event of an earlier life of the same container says nothing about this one.
         let of_this_life = started.and_then(|started| started.timestamp_nanos_opt()).is_some_and(|started| started < at);
         let is_job = self.stack.services.get(&container.service).is_some_and(crate::stack::Service::is_job);
-        if of_this_life && is_job && !self.walk.is_flying(&container.service) {
+        if of_this_life && is_job && !self.walk.is_ending(&container.service, container.index) {
             container.status = Status::Exited { code: 0, out_of_memory: false };
             let container = container.clone();
             // A look that began before this may still show it running.
             self.look.epoch += 1;
+            self.settle_jobs();
             self.see(&container);
         }
     }

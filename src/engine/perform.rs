@@ -7,6 +7,7 @@ use super::core::{Engine, now};
 use super::event::{Event, Failure, FailureClass, Found, Level, Step, Verb};
 use super::execute::{Launch, Ticket};
 use super::input::Input;
+use super::round::is_unsupervised;
 use super::supervise::Verdict;
 use crate::plan::desired::ImageSource;
 use crate::plan::observed::{ObservedContainer, Status};
@@ -37,6 +38,7 @@ impl Engine {
             self.begin_seed(ticket, service.clone(), input.unwrap_or_default());
             return;
         }
+        self.note_job(&operation, input.as_deref());
         let call = Call {
             action: operation.action,
             input,
@@ -116,26 +118,29 @@ impl Engine {
         match result {
             Ok(output) => {
                 self.walk.done(ticket, output.clone());
+                self.refused.forget(&operation.subject);
                 self.report(&operation, Step::Done { millis });
                 self.changed_by(&operation, output);
                 self.look.wanted |= self.walk.is_idle();
             }
             Err(RuntimeError(failure)) => {
                 self.look.wanted = true;
-                if !self.port_refused(&operation, &failure) {
-                    self.report(
-                        &operation,
-                        Step::Failed {
-                            failure: failure.clone(),
-                        },
-                    );
-                    let mut hit = self.walk.failed(ticket);
-                    hit.extend(self.image_users(&operation.subject));
-                    self.operation_failed(hit, &failure);
-                } else {
+                if self.port_refused(&operation, &failure) {
                     self.report(&operation, Step::Cancelled);
                     self.walk.failed(ticket);
+                    return;
                 }
+                let step = Step::Failed { failure: failure.clone() };
+                self.report(&operation, step);
+                let mut hit = self.walk.failed(ticket);
+                if is_unsupervised(&operation) {
+                    if self.refused.note(&operation.subject, &failure, now()) {
+                        self.notice(Level::Error, failure.message);
+                    }
+                    return;
+                }
+                hit.extend(self.image_users(&operation.subject));
+                self.operation_failed(hit, &failure);
             }
         }
     }
@@ -157,14 +162,14 @@ impl Engine {
                 if let Some(container) = stopped {
                     container.status = Status::Exited { code: 0, out_of_memory: false };
                     let found = Found { generation: container.generation(), status: container.status };
-                    self.instances.end(&service, index);
+                    self.life_is_over(&service, index);
                     self.emit(Event::Instance { service, index, found: Some(found) });
                 }
             }
             (Action::RemoveContainer { id, .. }, _) => {
                 self.discard.remove(id);
                 self.observed.containers.retain(|container| container.id != *id);
-                self.instances.end(&service, index);
+                self.life_is_over(&service, index);
                 self.emit(Event::Instance {
                     service,
                     index,
@@ -176,6 +181,12 @@ impl Engine {
     }
 
     fn started(&mut self, container: ObservedContainer) {
+        let generation = container.generation();
+        let over = |known: &ObservedContainer| known.generation() == generation && !known.is_running();
+        if self.observed.containers.iter().any(over) {
+            // A look was faster, and has seen its end, too.
+            return;
+        }
         // One that has ended already did run: the next look, which knows everything else too, says how it ended.
         self.look.wanted |= container.status != Status::Running;
         let found = Found { generation: container.generation(), status: Status::Running };

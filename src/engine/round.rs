@@ -10,7 +10,7 @@ use crate::plan::desired::{Desired, desire};
 use crate::plan::hold::{Gate, Hold};
 use crate::plan::observed::Home;
 use crate::plan::reconcile::{RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop};
-use crate::plan::Plan;
+use crate::plan::{Cause, Operation, Plan};
 use crate::runtime::RuntimeError;
 use crate::stack::{Source, Stack};
 
@@ -20,9 +20,12 @@ impl Engine {
         let plan = self.make_plan();
         self.announce();
         self.update_jobs();
+        self.refused.keep(|subject| plan.operations.iter().any(|operation| operation.subject == *subject));
         for ticket in self.walk.replace(plan) {
             self.cancel(ticket);
         }
+        let refused = &self.refused;
+        self.walk.hold_back(|operation| is_unsupervised(operation) && refused.holds(&operation.subject));
     }
 
     /// What would be done now, without doing it.
@@ -58,7 +61,7 @@ impl Engine {
         self.sources = sources;
         self.observed = observed?;
         self.observed.inputs.clone_from(&self.sources.inputs);
-        self.observed.jobs = self.store.jobs();
+        self.observed.jobs.clone_from(&self.jobs.records);
         self.supervise_scope();
         Ok(self.make_plan())
     }
@@ -66,6 +69,7 @@ impl Engine {
     fn plan_up(&mut self) -> Plan {
         self.desire();
         self.refuse_processes();
+        self.settle_jobs();
         let seed = self.needs_seed();
         let checkout = self.store.checkout();
         let time = now();
@@ -256,7 +260,7 @@ impl Engine {
     /// Clean slate for one service.
     pub(super) fn retry(&mut self, service: &str) {
         if let Some(supervisor) = self.supervisors.get_mut(service) {
-            supervisor.reset();
+            supervisor.reset(now());
         }
         let shows = self
             .state
@@ -331,6 +335,11 @@ impl Engine {
             phase,
         })
     }
+}
+
+/// Whether nobody counts its failures: it is about something that is not to be there, or not to run.
+pub(super) fn is_unsupervised(operation: &Operation) -> bool {
+    matches!(operation.cause, Cause::Orphan | Cause::Surplus | Cause::Down)
 }
 
 /// The hashes of everything that a service is made from.

@@ -25,7 +25,10 @@ impl Engine {
             self.watch_files();
         }
         let outcome = loop {
-            self.step();
+            // Told to end, it begins nothing more.
+            if self.outcome.is_none() {
+                self.step();
+            }
             if let Some(outcome) = self.outcome.take() {
                 break outcome;
             }
@@ -105,6 +108,7 @@ impl Engine {
         (self.look.wanted && last.elapsed() >= self.look_pause()) || last.elapsed() >= LOOK_ANYWAY
     }
 
+    /// Operations in flight change the world all the time; without any, what changed is worth knowing soon.
     fn look_pause(&self) -> Duration {
         if self.walk.is_idle() { LOOK_PAUSE / 8 } else { LOOK_PAUSE }
     }
@@ -125,10 +129,10 @@ impl Engine {
             wait = wait.min(after.saturating_sub(last.elapsed()));
         }
         let time = now();
-        for supervisor in self.supervisors.values() {
-            if let Some(at) = supervisor.next_deadline() {
-                wait = wait.min(Duration::from_millis(at.saturating_sub(time)));
-            }
+        let supervised = self.supervisors.values().filter(|_| self.state.runtime_up);
+        let supervised = supervised.filter_map(super::supervise::Supervisor::next_deadline);
+        for at in supervised.chain(self.refused.next_deadline()) {
+            wait = wait.min(Duration::from_millis(at.saturating_sub(time)));
         }
         now_instant + wait.max(Duration::from_millis(1))
     }
@@ -136,6 +140,11 @@ impl Engine {
     /// Deadlines that passed, and pauses that ended.
     fn time_passes(&mut self) {
         let time = now();
+        self.look.wanted |= self.refused.come_due(time);
+        if !self.state.runtime_up {
+            // Nobody can get ready as far as anybody could tell.
+            return;
+        }
         let due: Vec<String> = self
             .supervisors
             .iter()
@@ -144,9 +153,14 @@ impl Engine {
             .collect();
         for service in due {
             let answer = self.last_answer(&service);
+            let is_ready = self.state.service(&service).is_some_and(super::state::ServiceState::is_ready);
             let Some(supervisor) = self.supervisors.get_mut(&service) else {
                 continue;
             };
+            if is_ready {
+                // It got there without a word of its own: a replica that was not ready is gone.
+                supervisor.on_ready(time);
+            }
             if let Verdict::GaveUp(why) = supervisor.on_time(time, &answer) {
                 self.emit(Event::GaveUp { service, why });
             }
@@ -173,13 +187,13 @@ impl Engine {
         if !quiet || self.look.failures > 0 {
             return;
         }
-        let open = self.walk.open_operations();
         match &self.goal {
             Goal::Up { .. } => {
                 let Some(verdict) = self.state.verdict() else {
                     return;
                 };
-                if !self.state.settled && open == 0 {
+                // What still waits in the plan waits for what will not come.
+                if !self.state.settled {
                     self.grace = None;
                     self.emit(Event::Settled {
                         ready: verdict == Outcome::Done,
@@ -199,8 +213,13 @@ impl Engine {
                 }
             }
             Goal::Stop(_) | Goal::Down(_) => {
-                if open == 0 {
+                if self.walk.open_operations() > 0 {
+                    return;
+                }
+                if self.refused.is_empty() {
                     self.outcome = Some(Outcome::Done);
+                } else if self.refused.is_spent() {
+                    self.outcome = Some(Outcome::Failed(self.refused.failures()));
                 }
             }
         }
@@ -267,6 +286,7 @@ impl Engine {
         self.goal = goal;
         self.state.settled = false;
         self.announce();
+        self.refused.clear();
         self.look.epoch += 1;
         self.look.wanted = true;
         // What flies is cancelled or adopted once the new plan is there; nothing further starts until then.

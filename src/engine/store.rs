@@ -32,6 +32,15 @@ pub struct Remembered {
     pub scope: Vec<String>,
 }
 
+/// A run of a job: noted before it begins, so that whoever sees its end knows what it was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct JobRun {
+    /// The container's id.
+    pub container: String,
+    /// Its entry in [`crate::plan::desired::Desired::jobs`] at that time.
+    pub basis: String,
+}
+
 /// Held as long as an engine runs on the stack.
 #[derive(Debug)]
 pub struct Lock {
@@ -111,6 +120,17 @@ impl Store {
     /// See [`Store::set_ports`].
     pub fn set_jobs(&self, jobs: &BTreeMap<String, JobRecord>) -> io::Result<()> {
         self.write("jobs.json", jobs)
+    }
+
+    /// What each job's container was last begun with, by service, until its success is noted.
+    pub fn job_runs(&self) -> BTreeMap<String, JobRun> {
+        self.read("job-runs.json")
+    }
+
+    /// # Errors
+    /// See [`Store::set_ports`].
+    pub fn set_job_runs(&self, runs: &BTreeMap<String, JobRun>) -> io::Result<()> {
+        self.write("job-runs.json", runs)
     }
 
     /// For which life of each instance its set-up inside was done, by `SERVICE-INDEX`.

@@ -16,6 +16,9 @@ const RESTARTS: u32 = 5;
 const STEADY: u64 = 10_000;
 /// Tries of an operation that failed for the engine's own reasons.
 const ENGINE_TRIES: u32 = 6;
+/// Tries of one for which the name was taken: a container that is still being made for an engine that was killed comes
+/// to light in the next look, while anybody else's keeps the name.
+const NAME_TRIES: u32 = 2;
 
 /// What is remembered of one service between its lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +32,10 @@ pub struct Supervisor {
     /// Earliest next start.
     not_before: Option<u64>,
     gave_up: Option<Failure>,
-    /// The life whose readiness is awaited, and until when.
-    awaited: Option<(Generation, u64)>,
+    /// The newest life, until it ends.
+    life: Option<Generation>,
+    /// Until when that has to be ready.
+    awaited: Option<u64>,
     ready_since: Option<u64>,
     /// Ends that were counted already.
     counted: Option<Generation>,
@@ -59,6 +64,7 @@ impl Supervisor {
             engine_failures: 0,
             not_before: None,
             gave_up: None,
+            life: None,
             awaited: None,
             ready_since: None,
             counted: None,
@@ -73,13 +79,34 @@ impl Supervisor {
 
     /// A container of it was started (or found running, for the first time).
     pub fn on_started(&mut self, generation: &Generation, started: u64) {
-        if self.awaited.as_ref().is_some_and(|(awaited, _)| awaited == generation) {
+        if self.life.as_ref() == Some(generation) {
             return;
         }
+        self.life = Some(generation.clone());
         self.engine_failures = 0;
         self.ready_since = None;
+        self.await_readiness(started);
+    }
+
+    fn await_readiness(&mut self, from: u64) {
         if !self.job {
-            self.awaited = Some((generation.clone(), started.saturating_add(self.within)));
+            self.awaited = Some(from.saturating_add(self.within));
+        }
+    }
+
+    /// It was ready in this life, and is not any more: it has as long to get there again.
+    pub fn on_unready(&mut self, now: u64) {
+        if self.life.is_some() && self.ready_since.is_some() && self.awaited.is_none() {
+            self.await_readiness(now);
+        }
+    }
+
+    /// A life ended because it was told to: nothing is awaited of it.
+    pub fn on_stopped(&mut self, generation: &Generation) {
+        if self.life.as_ref() == Some(generation) {
+            self.life = None;
+            self.awaited = None;
+            self.ready_since = None;
         }
     }
 
@@ -95,22 +122,24 @@ impl Supervisor {
         }
     }
 
-    /// Its container ended by itself. `failure` says how; each life counts once.
-    pub fn on_exit(&mut self, generation: &Generation, failure: Failure, now: u64) -> Verdict {
+    /// Its container ended by itself with this exit code. `failure` says how; each life counts once.
+    pub fn on_exit(&mut self, generation: &Generation, code: i64, failure: Failure, now: u64) -> Verdict {
+        let ready_since = self.ready_since;
+        self.on_stopped(generation);
         if self.counted.as_ref() == Some(generation) || self.gave_up.is_some() {
             return Verdict::Steady;
         }
         self.counted = Some(generation.clone());
-        self.awaited = None;
-        if self
-            .ready_since
-            .take()
+        self.ready_since = None;
+        if ready_since
             .is_some_and(|since| now.saturating_sub(since) >= STEADY)
         {
             self.restarts = 0;
         }
         let allowed = match self.policy {
             Restart::No => 0,
+            // It has no failure to restart on.
+            Restart::OnFailure { .. } if code == 0 => 0,
             Restart::Auto | Restart::OnFailure { max: None } => {
                 if self.job {
                     0
@@ -135,17 +164,20 @@ impl Supervisor {
 
     /// An operation on it failed.
     pub fn on_failed(&mut self, failure: Failure, now: u64) -> Verdict {
-        match failure.class {
-            FailureClass::Engine if self.engine_failures < ENGINE_TRIES => {
-                self.engine_failures += 1;
-                let at = now.saturating_add(pause(self.engine_failures));
-                self.not_before = Some(at);
-                Verdict::Again {
-                    at,
-                    attempt: self.engine_failures,
-                }
-            }
-            _ => self.give_up(failure),
+        let tries = match failure.class {
+            FailureClass::Engine => ENGINE_TRIES,
+            FailureClass::NameTaken => NAME_TRIES,
+            _ => 0,
+        };
+        if self.engine_failures >= tries {
+            return self.give_up(failure);
+        }
+        self.engine_failures += 1;
+        let at = now.saturating_add(pause(self.engine_failures));
+        self.not_before = Some(at);
+        Verdict::Again {
+            at,
+            attempt: self.engine_failures,
         }
     }
 
@@ -154,9 +186,10 @@ impl Supervisor {
         if self.not_before.is_some_and(|at| at <= now) {
             self.not_before = None;
         }
-        match &self.awaited {
-            Some((_, deadline)) if *deadline <= now && self.gave_up.is_none() => {
+        match self.awaited {
+            Some(deadline) if deadline <= now && self.gave_up.is_none() => {
                 self.awaited = None;
+                self.ready_since = None;
                 let seconds = self.within as f64 / 1000.0;
                 self.give_up(Failure {
                     class: FailureClass::NotReady,
@@ -173,21 +206,29 @@ impl Supervisor {
         }
     }
 
-    /// Somebody asked, or something it is made from changed: it starts with a clean slate.
-    pub fn reset(&mut self) {
+    /// The container engine answers again: what was not seen meanwhile does not count.
+    pub fn on_resumed(&mut self, now: u64) {
+        if self.awaited.is_some() {
+            self.await_readiness(now);
+        }
+    }
+
+    /// Somebody asked, or something it is made from changed: it starts with a clean slate, and what runs of it and is
+    /// not ready has its time again.
+    pub fn reset(&mut self, now: u64) {
         self.restarts = 0;
         self.engine_failures = 0;
         self.not_before = None;
         self.gave_up = None;
-        self.ready_since = None;
+        if self.life.is_some() && (self.ready_since.is_none() || self.awaited.is_some()) {
+            self.await_readiness(now);
+        }
     }
 
     /// The next time at which `on_time` may say something.
     pub fn next_deadline(&self) -> Option<u64> {
         let readiness = self
             .awaited
-            .as_ref()
-            .map(|(_, deadline)| *deadline)
             .filter(|_| self.gave_up.is_none());
         match (self.not_before, readiness) {
             (Some(a), Some(b)) => Some(a.min(b)),

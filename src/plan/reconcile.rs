@@ -27,8 +27,8 @@ pub struct Wanted<'a> {
     pub observed: &'a Observed,
     /// What supervision says of the services that are not simply to be started.
     pub standing: &'a BTreeMap<String, Standing>,
-    /// Lives that somebody asked to end and begin anew.
-    pub bounce: &'a BTreeSet<Generation>,
+    /// Lives that are to end and begin anew, and why.
+    pub bounce: &'a BTreeMap<Generation, Cause>,
     /// Jobs to run although nothing changed.
     pub rerun: &'a BTreeSet<String>,
     /// Services whose image is older than what their sync rules cover: a new container gets the files before it starts.

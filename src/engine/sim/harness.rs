@@ -205,6 +205,14 @@ impl Run {
         self.inputs.send(Input::Command(command)).await.expect("the engine runs");
     }
 
+    /// As the watcher tells it.
+    pub async fn saved(&self, bench: &Bench, path: &str) {
+        let paths = [(bench.dir.join(path), crate::plan::react::PathKind::File)].into();
+        let batch = crate::watch::Batch { paths, ..crate::watch::Batch::default() };
+        self.inputs.send(Input::Files(batch)).await.expect("the engine runs");
+        self.pass(Duration::from_millis(10)).await;
+    }
+
     pub async fn restart(&self, services: &[&str]) -> Result<(), String> {
         let (reply, answer) = tokio::sync::oneshot::channel();
         let services = services.iter().map(|&name| name.to_owned()).collect();

@@ -1,1 +1,186 @@
-//! To come.
+//! How engines end.
+
+use std::time::Duration;
+
+use super::fault::How;
+use super::harness::story;
+use super::stacks::{gold, probed};
+use super::{Bench, Life};
+use crate::engine::event::FailureClass;
+use crate::engine::goal::{Goal, Outcome, Until};
+use crate::engine::input::Command;
+use crate::engine::state::Phase;
+use crate::plan::observed::Status;
+use crate::plan::reconcile::Removal;
+use crate::plan::reconcile::scene::runs;
+use crate::stack::Restart;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn not_ready_in_time_is_late() {
+    let bench = Bench::new([probed("api", &[]), probed("web", &["api"])]);
+    bench.world.behave("api", |api| api.sick = true);
+    let (outcome, _) = bench.up_until_ready().ended().await;
+    assert!(outcome.is_late(), "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crashed_one_whose_need_is_lost_ends_the_wait() {
+    let bench = Bench::new([probed("db", &[]), probed("api", &["db"])]);
+    bench.up_until_ready().ended().await;
+    // The database crashes for good, and the app with it.
+    for service in ["db", "api"] {
+        bench.world.behave(service, |service| service.then = Life::ends(50, 1));
+    }
+    bench.world.end("gold-db-1", 1, false);
+    let run = bench.up_until_ready();
+    run.pass(Duration::from_millis(100)).await;
+    bench.world.end("gold-api-1", 1, false);
+    let (outcome, events) = run.ended().await;
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?} {:#?}", story(&events));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_leaves_hands_restarts_to_the_engine() {
+    let db = crate::stack::Service { restart: Restart::UnlessStopped, ..probed("db", &[]) };
+    let bench = Bench::new([db, probed("api", &["db"])]);
+    let (outcome, events) = bench.up_until_ready().ended().await;
+    assert_eq!(outcome, Outcome::Done);
+    let policy = |name: &str| bench.world.model().by_name(name).unwrap().seen.restart_policy.clone();
+    assert_eq!(policy("gold-db-1"), "unless-stopped", "{:#?}", story(&events));
+    assert_eq!(policy("gold-api-1"), "no");
+    let mut run = bench.up();
+    run.until("taken back", |_| policy("gold-db-1") == "no").await;
+    assert_eq!(bench.world.count("start gold-db-1"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_keeps_the_containers_and_ends_dependents_first() {
+    let bench = Bench::new(gold());
+    let mut run = bench.up();
+    run.until_settled().await;
+    run.tell(Command::StopAndLeave).await;
+    let (outcome, _) = run.ended().await;
+    assert_eq!(outcome, Outcome::Done);
+    assert!(bench.world.containers().values().all(|status| matches!(status, Status::Exited { .. })));
+    assert_eq!(bench.world.containers().len(), 4);
+    let stops: Vec<String> =
+        bench.world.journal().into_iter().map(|entry| entry.what).filter(|what| what.starts_with("stop")).collect();
+    assert_eq!(stops, ["stop gold-web-1", "stop gold-api-1", "stop gold-db-1"]);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn down_leaves_nothing_but_volumes_unless_asked() {
+    for volumes in [false, true] {
+        let bench = Bench::new(gold());
+        bench.up_until_ready().ended().await;
+        let (outcome, events) = bench.run(Goal::Down(Removal { volumes }), Until::Told).ended().await;
+        assert_eq!(outcome, Outcome::Done);
+        assert_eq!(story(&events).last().unwrap(), "bye");
+        let model = bench.world.model();
+        assert!(model.containers.is_empty() && model.networks.is_empty());
+        assert_eq!(model.volumes.is_empty(), volumes);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn down_in_the_middle_of_coming_up_leaves_nothing() {
+    for after in (0..1500).step_by(37) {
+        let bench = Bench::new(gold());
+        let run = bench.up();
+        run.pass(Duration::from_millis(after)).await;
+        run.tell(Command::Down { removal: Removal { volumes: true } }).await;
+        let (outcome, events) = run.ended().await;
+        assert_eq!(outcome, Outcome::Done, "{after}: {:#?}", story(&events));
+        let model = bench.world.model();
+        assert!(model.containers.is_empty(), "{after}: {:#?}", story(&events));
+        assert!(model.networks.is_empty() && model.volumes.is_empty(), "{after}: {:#?}", story(&events));
+        drop(model);
+        bench.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_in_the_middle_of_coming_up_leaves_nothing_running() {
+    for after in (0..1500).step_by(37) {
+        let bench = Bench::new(gold());
+        let run = bench.up();
+        run.pass(Duration::from_millis(after)).await;
+        run.tell(Command::StopAndLeave).await;
+        let (outcome, events) = run.ended().await;
+        assert_eq!(outcome, Outcome::Done, "{after}: {:#?}", story(&events));
+        let running = bench.world.containers().values().any(|status| *status == Status::Running);
+        assert!(!running, "{after}: {:#?}", story(&events));
+        bench.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_down_that_cannot_be_ends_with_the_reason() {
+    let bench = Bench::new([runs("api", &[])]);
+    bench.up_until_ready().ended().await;
+    // Somebody else's container is on the network, for good.
+    let refuse = How::Refuse(FailureClass::Other, "network gold_default has active endpoints".to_owned());
+    bench.world.fault(u32::MAX, Box::new(|action| matches!(action, crate::plan::Action::RemoveNetwork { .. })), refuse);
+    let begun = tokio::time::Instant::now();
+    let (outcome, events) = bench.run(Goal::Down(Removal::default()), Until::Told).ended().await;
+    let Outcome::Failed(failures) = outcome else { panic!("{:#?}", story(&events)) };
+    assert!(failures[0].1.message.contains("active endpoints"), "{failures:?}");
+    assert!(begun.elapsed() < 30 * SECOND);
+    assert!(bench.world.journal().len() < 30, "{:#?}", bench.world.journal());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_down_that_fails_for_a_moment_is_done_after_all() {
+    let bench = Bench::new([runs("api", &[]), runs("web", &["api"])]);
+    bench.up_until_ready().ended().await;
+    for verb in ["stop", "remove"] {
+        let refuse = How::Refuse(FailureClass::Engine, "busy".to_owned());
+        bench.world.fault(2, super::fault::verb(verb), refuse);
+    }
+    let (outcome, events) = bench.run(Goal::Down(Removal::default()), Until::Told).ended().await;
+    assert_eq!(outcome, Outcome::Done, "{:#?}", story(&events));
+    assert!(bench.world.model().containers.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn told_to_leave_it_begins_nothing_more() {
+    let bench = Bench::new([probed("db", &[]), probed("api", &["db"])]);
+    let mut run = bench.up();
+    run.until_phase("db", Phase::Ready).await;
+    run.leave().await;
+    let calls = bench.world.journal().len();
+    tokio::time::sleep(60 * SECOND).await;
+    assert!(bench.world.journal().len() <= calls + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn looking_only_changes_nothing() {
+    let bench = Bench::new(gold());
+    bench.up_until_ready().ended().await;
+    bench.world.end("gold-web-1", 1, false);
+    let calls = bench.world.journal().len();
+    let run = bench.run(Goal::Observe, Until::Answered);
+    let (outcome, _) = run.ended().await;
+    assert_eq!(outcome, Outcome::Left);
+    assert_eq!(bench.world.journal().len(), calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_checkout_of_the_name_is_refused() {
+    let bench = Bench::new([runs("api", &[])]);
+    bench.up_until_ready().ended().await;
+    {
+        let mut model = bench.world.model();
+        let id = model.containers.keys().next().cloned().unwrap();
+        let seen = &mut model.containers.get_mut(&id).unwrap().seen;
+        seen.dir = Some("/elsewhere".to_owned());
+        seen.checkout = Some("another".to_owned());
+    }
+    let calls = bench.world.journal().len();
+    let (outcome, _) = bench.up().ended().await;
+    assert_eq!(outcome, Outcome::OtherCheckout { dir: "/elsewhere".to_owned() });
+    assert_eq!(bench.world.journal().len(), calls);
+}

@@ -32,6 +32,8 @@ pub struct Behaviour {
     pub complaint: String,
     /// How often a command of its set-up fails before it succeeds.
     pub provision_failures: u32,
+    /// Its exit code when it is told to stop.
+    pub stop_code: i64,
     /// How long it takes to stop.
     pub stops_after: Duration,
 }
@@ -47,6 +49,7 @@ impl Default for Behaviour {
             says: Vec::new(),
             complaint: "not yet".to_owned(),
             provision_failures: 0,
+            stop_code: 143,
             stops_after: Duration::from_millis(20),
         }
     }

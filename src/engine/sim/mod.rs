@@ -19,4 +19,4 @@ mod stacks;
 mod world;
 
 pub use harness::{Bench, Run};
-pub use life::{Behaviour, Life};
+pub use life::Life;

@@ -24,6 +24,8 @@ pub struct SimContainer {
     pub spec: ContainerSpec,
     pub began: Option<Instant>,
     pub ended: Option<Instant>,
+    /// The engine that started it.
+    pub begun_by: u32,
     /// Which run of it this is.
     pub run: u64,
     pub log: Vec<LogLine>,
@@ -57,6 +59,8 @@ pub struct Model {
     pub busy: BTreeSet<(u32, String)>,
     pub down: bool,
     pub looks: u32,
+    /// How many looks get no answer.
+    pub hang_looks: u32,
     counter: u64,
 }
 
@@ -68,6 +72,11 @@ impl Model {
         for service in stack.services.values() {
             let needs = service.needs.iter().map(|(name, need)| (name.clone(), need.condition)).collect();
             self.needs.insert(service.name.clone(), needs);
+            if service.ready.is_none() {
+                // Nobody asks it: to run is to be ready.
+                let ready = Behaviour { ready_after: std::time::Duration::ZERO, ..Behaviour::default() };
+                self.behaviours.entry(service.name.clone()).or_insert(ready);
+            }
             self.behaviours.entry(service.name.clone()).or_default();
             if service.is_job() {
                 self.jobs.insert(service.name.clone());
@@ -140,10 +149,11 @@ impl Model {
     }
 
     /// Whether the start of a container keeps its gates; asked when the call comes in.
-    pub fn check_start(&mut self, id: &str) {
+    pub fn check_start(&mut self, id: &str, engine: u32) {
         let Some(container) = self.containers.get(id) else { return };
         let name = container.seen.name.clone();
-        if container.seen.is_running() {
+        // The last call of an engine that was killed may come between.
+        if container.seen.is_running() && container.begun_by == engine {
             self.violations.push(format!("{name} was started twice"));
         }
         if let Some(need) = self.closed_gate(&container.seen.service.clone()) {
@@ -220,7 +230,9 @@ impl Model {
             Action::Seed { .. } => Ok(Output::Nothing),
             Action::StartContainer { .. } => self.start(call.input.as_deref().unwrap_or_default()),
             Action::StopContainer { id, .. } => {
-                self.end(id, 143, false);
+                let service = self.containers.get(id).map(|container| container.seen.service.clone());
+                let code = service.and_then(|service| self.behaviours.get(&service)).map_or(143, |b| b.stop_code);
+                self.end(id, code, false);
                 Ok(Output::Nothing)
             }
             Action::RemoveContainer { id, .. } => {
@@ -277,6 +289,7 @@ impl Model {
             spec: spec.clone(),
             began: None,
             ended: None,
+            begun_by: 0,
             run: 0,
             log: Vec::new(),
         };

@@ -160,6 +160,15 @@ impl SimWorld {
         self.tell_of(&id, &service, false);
     }
 
+    /// A container writes a line.
+    pub fn say(&self, name: &str, line: &str) {
+        let id = self.id(name);
+        let at = i128::from(clock::now()) * 1_000_000;
+        let line = LogLine { at, error: false, line: line.to_owned() };
+        self.model().containers.get_mut(&id).expect("it was there").log.push(line);
+        self.shared.news.send_modify(|news| *news += 1);
+    }
+
     /// The engine goes away, and every container ends with it.
     pub fn go_away(&self) {
         let mut model = self.model();
@@ -181,7 +190,7 @@ impl SimWorld {
         let subject = self.model().subject(&call);
         let _busy = Busy::begin(&self, subject.clone());
         if let Action::StartContainer { .. } = &call.action {
-            self.model().check_start(call.input.as_deref().unwrap_or_default());
+            self.model().check_start(call.input.as_deref().unwrap_or_default(), self.engine);
         }
         let how = self.model().strike(&call.action);
         if matches!(how, Some(How::Hang)) {
@@ -229,6 +238,9 @@ impl SimWorld {
             (Action::CreateContainer { spec, .. }, Output::Container(id)) => self.tell_of(id, &spec.service, true),
             (Action::StartContainer { .. }, Output::Started(container)) => {
                 self.tell_of(&container.id, &container.service, true);
+                if let Some(started) = self.model().containers.get_mut(&container.id) {
+                    started.begun_by = self.engine;
+                }
                 self.live(&container.id);
             }
             (Action::StopContainer { .. } | Action::RemoveContainer { .. }, _) => {
@@ -323,6 +335,11 @@ impl World for SimWorld {
                 let mut model = self.model();
                 if model.down { Err(gone()) } else { Ok(model.look(ask)) }
             };
+            let hangs = std::mem::take(&mut self.model().hang_looks);
+            if hangs > 0 {
+                self.model().hang_looks = hangs - 1;
+                std::future::pending::<()>().await;
+            }
             tokio::time::sleep(self.latency().look).await;
             found
         })

@@ -122,8 +122,8 @@ impl Builder<'_> {
 
     /// Stops and starts the same container, where somebody asked or a need with `restart = true` began a new life.
     fn bounce(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
-        let cause = if self.wanted.bounce.contains(&container.generation()) {
-            Cause::Asked
+        let cause = if let Some(cause) = self.wanted.bounce.get(&container.generation()) {
+            cause.clone()
         } else if let Some(need) = self.newer_need(spec, container) {
             Cause::Needs(need)
         } else {

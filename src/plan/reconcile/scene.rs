@@ -9,7 +9,7 @@ use crate::plan::observed::{
     Generation, JobRecord, Observed, ObservedContainer, ObservedImage, ObservedNetwork,
     ObservedVolume, Status,
 };
-use crate::plan::operation::{Action, Input, OpId, Operation, Plan};
+use crate::plan::operation::{Action, Cause, Input, OpId, Operation, Plan};
 use crate::stack::resolve::Facts;
 use crate::stack::resolve::fixture::{service, stack};
 use crate::stack::{Build, Condition, Mount, Need, Restart, Service, Source, Stack, Volume};
@@ -23,7 +23,7 @@ pub struct Scene {
     pub sources: SourceHashes,
     pub observed: Observed,
     pub standing: BTreeMap<String, Standing>,
-    pub bounce: BTreeSet<Generation>,
+    pub bounce: BTreeMap<Generation, Cause>,
     pub rerun: BTreeSet<String>,
     pub seed: BTreeSet<String>,
     pub discard: BTreeSet<String>,
@@ -63,7 +63,7 @@ impl Scene {
             },
             observed: Observed::default(),
             standing: BTreeMap::new(),
-            bounce: BTreeSet::new(),
+            bounce: BTreeMap::new(),
             rerun: BTreeSet::new(),
             seed: BTreeSet::new(),
             discard: BTreeSet::new(),

@@ -146,7 +146,7 @@ fn strike(scene: &mut Scene, blow: &Blow) {
         }
         Blow::Bounce(at) if count > 0 => {
             let life = scene.observed.containers[at.index(count)].generation();
-            scene.bounce.insert(life);
+            scene.bounce.insert(life, crate::plan::Cause::Asked);
         }
         Blow::NoImage(at) if !scene.observed.images.is_empty() => {
             let name = scene
@@ -226,7 +226,7 @@ fn scene() -> impl Strategy<Value = Scene> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn after_execute_reconcile_is_empty(mut scene in scene()) {

@@ -5,6 +5,7 @@ use insta::assert_snapshot;
 use super::super::scene::{Scene, runs};
 use super::super::{RestartOwner, Standing};
 use super::{gold, text_after};
+use crate::plan::Cause;
 use crate::plan::observed::Status;
 use crate::stack::{Condition, Restart};
 
@@ -77,7 +78,7 @@ fn what_gave_up_is_left_as_it_is() {
 fn asked_for_a_restart_the_same_container_begins_a_new_life() {
     let mut scene = two();
     let life = scene.container("gold-db-1").generation();
-    scene.bounce.insert(life.clone());
+    scene.bounce.insert(life.clone(), Cause::Asked);
     assert_snapshot!(scene.text());
     scene.converge();
     assert_ne!(scene.container("gold-db-1").generation(), life);
