@@ -164,7 +164,8 @@ async fn looking_only_changes_nothing() {
     let calls = bench.world.journal().len();
     let run = bench.run(Goal::Observe, Until::Answered);
     let (outcome, _) = run.ended().await;
-    assert_eq!(outcome, Outcome::Left);
+    let Outcome::Failed(failures) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(failures.iter().map(|(service, _)| service.as_str()).collect::<Vec<_>>(), ["web"]);
     assert_eq!(bench.world.journal().len(), calls);
 }
 
