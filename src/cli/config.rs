@@ -23,10 +23,12 @@ pub fn run(global: &GlobalArgs, arguments: &ConfigArgs) -> Result<ExitCode, CliE
     };
     let mut document = document(&session.stack, &facts)?;
     let text = match arguments.format(global.json) {
-        ConfigFormat::Json => serde_json::to_string_pretty(&document).map_err(|error| CliError::state(error.into()))?,
+        ConfigFormat::Json => serde_json::to_string_pretty(&document)
+            .map_err(|error| CliError::state(error.into()))?,
         ConfigFormat::Toml => {
             prune(&mut document);
-            toml::to_string_pretty(&document).map_err(|error| CliError::state(std::io::Error::other(error)))?
+            toml::to_string_pretty(&document)
+                .map_err(|error| CliError::state(std::io::Error::other(error)))?
         }
     };
     to_stdout(text.trim_end());
@@ -34,7 +36,9 @@ pub fn run(global: &GlobalArgs, arguments: &ConfigArgs) -> Result<ExitCode, CliE
 }
 
 fn document(stack: &Stack, facts: &Facts) -> Result<Json, CliError> {
-    let json = |value: Result<Json, serde_json::Error>| value.map_err(|error| CliError::state(error.into()));
+    let json = |value: Result<Json, serde_json::Error>| {
+        value.map_err(|error| CliError::state(error.into()))
+    };
     let mut services = Map::new();
     for service in stack.services.values() {
         let mut table = json(serde_json::to_value(service))?;
@@ -60,7 +64,9 @@ fn show_values(table: &mut Map<String, Json>, stack: &Stack, service: &Service, 
         Source::Run(_) => Asker::Host {
             service: Some(&service.name),
         },
-        Source::Image(_) | Source::Build(_) => Asker::Container { service: &service.name },
+        Source::Image(_) | Source::Build(_) => Asker::Container {
+            service: &service.name,
+        },
     };
     let show = |template: &Template| Json::String(shown(stack, template, asker, facts));
     let env: Map<String, Json> = service
@@ -69,12 +75,17 @@ fn show_values(table: &mut Map<String, Json>, stack: &Stack, service: &Service, 
         .map(|(name, value)| (name.clone(), show(value)))
         .collect();
     table.insert("env".to_owned(), Json::Object(env));
-    for (key, value) in [("command", &service.command), ("entrypoint", &service.entrypoint)] {
+    for (key, value) in [
+        ("command", &service.command),
+        ("entrypoint", &service.entrypoint),
+    ] {
         let words = value.as_ref().map(|words| words.iter().map(show).collect());
         table.insert(key.to_owned(), words.map_or(Json::Null, Json::Array));
     }
     if let Source::Build(build) = &service.source
-        && let Some(Json::Object(shown)) = table.get_mut("source").and_then(|source| source.get_mut("build"))
+        && let Some(Json::Object(shown)) = table
+            .get_mut("source")
+            .and_then(|source| source.get_mut("build"))
     {
         let args: Map<String, Json> = build
             .args
@@ -103,10 +114,16 @@ fn show_values(table: &mut Map<String, Json>, stack: &Stack, service: &Service, 
     } = &service.promote
     {
         let map = |values: &std::collections::BTreeMap<String, Template>| -> Map<String, Json> {
-            values.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+            values
+                .iter()
+                .map(|(name, value)| (name.clone(), text(value)))
+                .collect()
         };
-        let command = command.as_ref().map(|words| words.iter().map(text).collect::<Vec<_>>());
-        let promote = json!({ "target": target, "args": map(args), "command": command, "env": map(env) });
+        let command = command
+            .as_ref()
+            .map(|words| words.iter().map(text).collect::<Vec<_>>());
+        let promote =
+            json!({ "target": target, "args": map(args), "command": command, "env": map(env) });
         table.insert("promote".to_owned(), promote);
     }
 }

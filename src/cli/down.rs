@@ -57,7 +57,14 @@ pub async fn stop(global: &GlobalArgs, arguments: &StopArgs) -> Result<ExitCode,
     let all: BTreeSet<String> = session.stack.services.keys().cloned().collect();
     let named: BTreeSet<String> = arguments.services.iter().cloned().collect();
     if named.is_empty() {
-        return end(&session, global, Goal::Stop(all), &Request::StopAndLeave, arguments.timeout).await;
+        return end(
+            &session,
+            global,
+            Goal::Stop(all),
+            &Request::StopAndLeave,
+            arguments.timeout,
+        )
+        .await;
     }
     let ask = Request::Stop {
         services: arguments.services.clone(),
@@ -108,13 +115,27 @@ pub async fn restart(global: &GlobalArgs, arguments: &RestartArgs) -> Result<Exi
             services.clone()
         };
         let renewed = |state: &State| renewed(state, &before, &names);
-        return through_engine(&session, global, &Request::Restart { services }, arguments.timeout, renewed).await;
+        return through_engine(
+            &session,
+            global,
+            &Request::Restart { services },
+            arguments.timeout,
+            renewed,
+        )
+        .await;
     }
     drop(lock);
     let all: BTreeSet<String> = session.stack.services.keys().cloned().collect();
     let named: BTreeSet<String> = arguments.services.iter().cloned().collect();
     let stopping = if named.is_empty() { all } else { named };
-    let code = end(&session, global, Goal::Stop(stopping), &Request::StopAndLeave, arguments.timeout).await?;
+    let code = end(
+        &session,
+        global,
+        Goal::Stop(stopping),
+        &Request::StopAndLeave,
+        arguments.timeout,
+    )
+    .await?;
     if code != ExitCode::Done {
         return Ok(code);
     }
@@ -185,11 +206,20 @@ async fn through_engine(
 }
 
 /// Asks the running engine, after telling it how long stops may take where a person said so.
-async fn ask_engine(socket: &Utf8Path, ask: &Request, timeout: Option<Duration>) -> Result<(), CliError> {
-    let refused = |error: std::io::Error| CliError::Own { message: error.to_string(), help: None };
+async fn ask_engine(
+    socket: &Utf8Path,
+    ask: &Request,
+    timeout: Option<Duration>,
+) -> Result<(), CliError> {
+    let refused = |error: std::io::Error| CliError::Own {
+        message: error.to_string(),
+        help: None,
+    };
     if let Some(timeout) = timeout {
         let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        request(socket, &Request::Grace { millis }).await.map_err(refused)?;
+        request(socket, &Request::Grace { millis })
+            .await
+            .map_err(refused)?;
     }
     request(socket, ask).await.map_err(refused)
 }

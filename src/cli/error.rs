@@ -20,11 +20,17 @@ pub enum CliError {
     #[error("{0}")]
     State(std::io::Error),
     #[error("{message}")]
-    Usage { message: String, help: Option<String> },
+    Usage {
+        message: String,
+        help: Option<String>,
+    },
     #[error("another checkout uses the name of this stack: {dir}")]
     OtherCheckout { dir: String, name: String },
     #[error("{message}")]
-    Own { message: String, help: Option<String> },
+    Own {
+        message: String,
+        help: Option<String>,
+    },
 }
 
 impl CliError {
@@ -40,7 +46,9 @@ impl CliError {
     }
 
     pub fn unknown_service(name: &str, known: &[&str]) -> Self {
-        let near = known.iter().map(|other| (strsim::jaro_winkler(name, other), *other));
+        let near = known
+            .iter()
+            .map(|other| (strsim::jaro_winkler(name, other), *other));
         let near = near
             .filter(|(score, _)| *score > 0.75)
             .max_by(|a, b| a.0.total_cmp(&b.0));
@@ -56,7 +64,9 @@ impl CliError {
 
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Stack(_) | Self::Usage { .. } | Self::Secrets(_) | Self::OtherCheckout { .. } => ExitCode::Usage,
+            Self::Stack(_) | Self::Usage { .. } | Self::Secrets(_) | Self::OtherCheckout { .. } => {
+                ExitCode::Usage
+            }
             Self::Runtime(failure) => failure.class.into(),
             Self::State(_) | Self::Own { .. } => ExitCode::ServiceFailed,
         }
@@ -99,17 +109,22 @@ impl Diagnostic for CliError {
                 }
                 (!text.is_empty()).then(|| Box::new(text) as Box<dyn std::fmt::Display>)
             }
-            Self::Usage { help, .. } | Self::Own { help, .. } => {
-                help.clone().map(|help| Box::new(help) as Box<dyn std::fmt::Display>)
-            }
+            Self::Usage { help, .. } | Self::Own { help, .. } => help
+                .clone()
+                .map(|help| Box::new(help) as Box<dyn std::fmt::Display>),
             Self::OtherCheckout { name, .. } => Some(Box::new(format!(
                 "both would share containers and data: give this one another name, as in `--name {name}-2`"
             ))),
             Self::Secrets(errors) => {
-                let helps: Vec<String> = errors.iter().map(crate::secret::SecretError::help).collect();
+                let helps: Vec<String> = errors
+                    .iter()
+                    .map(crate::secret::SecretError::help)
+                    .collect();
                 Some(Box::new(helps.join("\n")))
             }
-            Self::State(_) => Some(Box::new("the state of a stack lies in `.dev/` beside its stack file")),
+            Self::State(_) => Some(Box::new(
+                "the state of a stack lies in `.dev/` beside its stack file",
+            )),
         }
     }
 

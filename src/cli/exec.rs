@@ -28,14 +28,18 @@ pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, 
     let Some(container) = running.next() else {
         let message = format!("no container of `{}` runs", arguments.service);
         let error = RuntimeError::new(FailureClass::Other, message);
-        return Err(error.help(format!("`dev why {}` says why", arguments.service)).into());
+        return Err(error
+            .help(format!("`dev why {}` says why", arguments.service))
+            .into());
     };
     let mut command = Vec::new();
     for argument in &arguments.command {
         match argument.to_str() {
             Some(text) => command.push(text.to_owned()),
             None => {
-                return Err(CliError::usage("the engine takes only arguments that are UTF-8"));
+                return Err(CliError::usage(
+                    "the engine takes only arguments that are UTF-8",
+                ));
             }
         }
     }

@@ -25,8 +25,14 @@ pub async fn facts(stack: &Stack) -> BTreeMap<String, String> {
 
 async fn ask(stack: &Stack, arguments: &[&str]) -> Option<String> {
     let mut command = tokio::process::Command::new("git");
-    command.args(arguments).current_dir(&stack.dir).kill_on_drop(true);
-    let output = tokio::time::timeout(DEADLINE, command.output()).await.ok()?.ok()?;
+    command
+        .args(arguments)
+        .current_dir(&stack.dir)
+        .kill_on_drop(true);
+    let output = tokio::time::timeout(DEADLINE, command.output())
+        .await
+        .ok()?
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (output.status.success() && !text.is_empty()).then_some(text)
 }

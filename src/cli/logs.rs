@@ -41,7 +41,9 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
     let mut printer = Printer {
         redactor: Redactor::new(loaded.facts.secrets.values()),
         gutter: Gutter::new(names.iter().map(String::as_str), look()),
-        since: arguments.since.map_or(0, |since| i128::from(since.from(now())) * NANOS),
+        since: arguments
+            .since
+            .map_or(0, |since| i128::from(since.from(now())) * NANOS),
         grep: arguments.grep.clone(),
         json: global.json,
     };
@@ -88,7 +90,9 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
 /// The last lines that services said since `since` (nanoseconds since 1970): before they failed, for those who did not see
 /// them come.
 pub async fn last_words(session: &Session, services: &[String], lines: usize, since: i128) {
-    let Ok(loaded) = session.facts().await else { return };
+    let Ok(loaded) = session.facts().await else {
+        return;
+    };
     let mut printer = Printer {
         redactor: Redactor::new(loaded.facts.secrets.values()),
         gutter: Gutter::new(services.iter().map(String::as_str), look()),
@@ -102,11 +106,24 @@ pub async fn last_words(session: &Session, services: &[String], lines: usize, si
                 project: session.stack.name.clone(),
                 ..Look::default()
             };
-            let mut containers = docker.look(&ask).await.map(|observed| observed.containers).unwrap_or_default();
+            let mut containers = docker
+                .look(&ask)
+                .await
+                .map(|observed| observed.containers)
+                .unwrap_or_default();
             containers.retain(|container| services.contains(&container.service));
-            gather(session, &Arc::new(DockerWorld::new(docker)), services, &containers).await
+            gather(
+                session,
+                &Arc::new(DockerWorld::new(docker)),
+                services,
+                &containers,
+            )
+            .await
         }
-        Err(_) => services.iter().flat_map(|name| kept(session, name)).collect(),
+        Err(_) => services
+            .iter()
+            .flat_map(|name| kept(session, name))
+            .collect(),
     };
     printer.print_all(entries, Tail::Last(lines));
 }
@@ -122,7 +139,10 @@ async fn gather(
     for container in containers {
         let newest = newest(&entries, container);
         let lines = world.logs(&container.id, newest, false);
-        let more = lines.map(|line| Entry::new(container, line)).collect::<Vec<_>>().await;
+        let more = lines
+            .map(|line| Entry::new(container, line))
+            .collect::<Vec<_>>()
+            .await;
         entries.extend(more.into_iter().filter(|entry| entry.at > newest));
     }
     entries
@@ -249,7 +269,8 @@ impl Printer {
         entries.retain(|entry| self.wants(entry));
         entries.sort_by_key(|entry| entry.at);
         if let Tail::Last(count) = tail {
-            let mut seen: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+            let mut seen: std::collections::BTreeMap<String, usize> =
+                std::collections::BTreeMap::new();
             let mut keep: Vec<Entry> = Vec::new();
             for entry in entries.into_iter().rev() {
                 let seen = seen.entry(entry.service.clone()).or_default();
@@ -273,7 +294,11 @@ impl Printer {
     }
 
     fn wants(&self, entry: &Entry) -> bool {
-        entry.at >= self.since && self.grep.as_ref().is_none_or(|grep| grep.is_match(&entry.line))
+        entry.at >= self.since
+            && self
+                .grep
+                .as_ref()
+                .is_none_or(|grep| grep.is_match(&entry.line))
     }
 
     fn write(&self, entry: &Entry) {

@@ -21,7 +21,9 @@ pub async fn state(session: &Session) -> Result<State, CliError> {
         match Feed::attach(&session.socket()?).await {
             Ok(feed) => return Ok(feed.state),
             // It may be ending just now, or run where its socket is not ours to see: a look of our own is as true.
-            Err(error) => super::output::to_stderr(&format!("the running `dev` does not answer ({error}); looking myself")),
+            Err(error) => super::output::to_stderr(&format!(
+                "the running `dev` does not answer ({error}); looking myself"
+            )),
         }
     }
     let engine = Engine::new(session.setup(Goal::Observe, Until::Answered, false).await?);
@@ -33,10 +35,12 @@ pub async fn state(session: &Session) -> Result<State, CliError> {
             dir,
             name: session.stack.name.clone(),
         }),
-        Outcome::Failed(failures) => match failures.into_iter().find(|(service, _)| service.is_empty()) {
-            Some((_, failure)) => Err(CliError::Runtime(failure)),
-            None => Ok(feed.state),
-        },
+        Outcome::Failed(failures) => {
+            match failures.into_iter().find(|(service, _)| service.is_empty()) {
+                Some((_, failure)) => Err(CliError::Runtime(failure)),
+                None => Ok(feed.state),
+            }
+        }
         Outcome::Done | Outcome::Left => Ok(feed.state),
     }
 }
@@ -47,7 +51,9 @@ pub async fn beside_a_broken_file(global: &GlobalArgs) -> Option<State> {
     let environment = Environment::of_process();
     for dir in start.ancestors() {
         for store in stores(dir) {
-            let Ok(socket) = socket_of(&store, &environment) else { continue };
+            let Ok(socket) = socket_of(&store, &environment) else {
+                continue;
+            };
             if let Ok(feed) = Feed::attach(&socket).await {
                 return Some(feed.state);
             }
@@ -58,8 +64,16 @@ pub async fn beside_a_broken_file(global: &GlobalArgs) -> Option<State> {
 
 /// The state folders of the stacks that were up in a folder.
 fn stores(dir: &Utf8Path) -> Vec<Store> {
-    let Ok(dir) = dir.canonicalize_utf8() else { return Vec::new() };
-    let Ok(entries) = dir.join(".dev").read_dir_utf8() else { return Vec::new() };
-    let names = entries.filter_map(Result::ok).filter(|entry| entry.path().join("lock").is_file());
-    names.filter_map(|entry| Store::open(&dir, entry.file_name()).ok()).collect()
+    let Ok(dir) = dir.canonicalize_utf8() else {
+        return Vec::new();
+    };
+    let Ok(entries) = dir.join(".dev").read_dir_utf8() else {
+        return Vec::new();
+    };
+    let names = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().join("lock").is_file());
+    names
+        .filter_map(|entry| Store::open(&dir, entry.file_name()).ok())
+        .collect()
 }

@@ -33,7 +33,9 @@ pub async fn run(global: &GlobalArgs, arguments: &OpenArgs) -> Result<ExitCode, 
         [(_, address)] => (*address).to_owned(),
         [] => {
             let none = "nothing here has a web address".to_owned();
-            let none = names.first().map_or(none, |name| format!("{name} has no web address"));
+            let none = names
+                .first()
+                .map_or(none, |name| format!("{name} has no web address"));
             return Err(CliError::usage(none));
         }
         several => {
@@ -47,7 +49,10 @@ pub async fn run(global: &GlobalArgs, arguments: &OpenArgs) -> Result<ExitCode, 
     let opener = OPENERS.into_iter().find_map(|name| which::which(name).ok());
     match opener {
         Some(opener) if !arguments.print => {
-            let opened = tokio::process::Command::new(opener).arg(&address).status().await;
+            let opened = tokio::process::Command::new(opener)
+                .arg(&address)
+                .status()
+                .await;
             opened.map_err(CliError::state)?;
         }
         _ => to_stdout(&address),

@@ -3,7 +3,6 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-
 use super::show::now;
 use crate::engine::bus::LogEntry;
 use crate::engine::event::{Event, Stamped, VERSION};
@@ -39,9 +38,24 @@ impl Output {
         if state.services.is_empty() {
             return;
         }
-        let services = state.services.iter().map(|service| service.info.clone()).collect();
-        let event = Event::Stack { name: state.name.clone(), layers: state.layers.clone(), services };
-        self.event(state, &Stamped { v: VERSION, at: now(), event });
+        let services = state
+            .services
+            .iter()
+            .map(|service| service.info.clone())
+            .collect();
+        let event = Event::Stack {
+            name: state.name.clone(),
+            layers: state.layers.clone(),
+            services,
+        };
+        self.event(
+            state,
+            &Stamped {
+                v: VERSION,
+                at: now(),
+                event,
+            },
+        );
     }
 
     pub fn event(&mut self, state: &State, event: &Stamped) {

@@ -122,7 +122,11 @@ impl Session {
                 let facts = read_facts(&stack, &store, &variables)
                     .await
                     .map_err(|error| error.to_string())?;
-                Ok(Loaded { stack, facts, env_files })
+                Ok(Loaded {
+                    stack,
+                    facts,
+                    env_files,
+                })
             })
         })
     }
@@ -140,7 +144,10 @@ impl Session {
     /// # Errors
     /// The first unknown name.
     pub fn check_names(&self, names: &[String]) -> Result<(), CliError> {
-        match names.iter().find(|name| !self.stack.services.contains_key(*name)) {
+        match names
+            .iter()
+            .find(|name| !self.stack.services.contains_key(*name))
+        {
             None => Ok(()),
             Some(name) => {
                 let known: Vec<&str> = self.stack.services.keys().map(String::as_str).collect();
@@ -151,7 +158,10 @@ impl Session {
 }
 
 pub(super) fn socket_of(store: &Store, environment: &Environment) -> Result<Utf8PathBuf, CliError> {
-    let runtime = environment.get("XDG_RUNTIME_DIR").map(Utf8PathBuf::from).filter(|dir| dir.is_dir());
+    let runtime = environment
+        .get("XDG_RUNTIME_DIR")
+        .map(Utf8PathBuf::from)
+        .filter(|dir| dir.is_dir());
     store.socket(runtime.as_deref()).map_err(CliError::state)
 }
 
@@ -159,7 +169,11 @@ fn open_store(stack: &Stack) -> Result<Store, CliError> {
     Store::open(&stack.dir, &stack.name).map_err(CliError::state)
 }
 
-async fn read_facts(stack: &Stack, store: &Store, variables: &BTreeMap<String, String>) -> Result<Facts, CliError> {
+async fn read_facts(
+    stack: &Stack,
+    store: &Store,
+    variables: &BTreeMap<String, String>,
+) -> Result<Facts, CliError> {
     let kept = store.secrets();
     let context = secret::Context {
         dir: &stack.dir,
@@ -182,8 +196,12 @@ async fn read_facts(stack: &Stack, store: &Store, variables: &BTreeMap<String, S
 
 pub(super) fn start_dir(global: &GlobalArgs) -> Result<Utf8PathBuf, CliError> {
     let current = std::env::current_dir().map_err(CliError::state)?;
-    let current = Utf8PathBuf::from_path_buf(current)
-        .map_err(|path| CliError::usage(format!("the current folder's name is not UTF-8: {}", path.display())))?;
+    let current = Utf8PathBuf::from_path_buf(current).map_err(|path| {
+        CliError::usage(format!(
+            "the current folder's name is not UTF-8: {}",
+            path.display()
+        ))
+    })?;
     Ok(match &global.directory {
         Some(dir) => current.join(dir),
         None => current,

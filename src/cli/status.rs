@@ -17,7 +17,9 @@ pub async fn run(global: &GlobalArgs, arguments: &StatusArgs) -> Result<ExitCode
             super::observe::state(&session).await?
         }
         // The engine that runs knows both: the stack as it was, and what is wrong with the file.
-        Err(error) => super::observe::beside_a_broken_file(global).await.ok_or(error)?,
+        Err(error) => super::observe::beside_a_broken_file(global)
+            .await
+            .ok_or(error)?,
     };
     let state = status::only(state, &arguments.services);
     if global.json {

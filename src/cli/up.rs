@@ -40,7 +40,9 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
     session.check_names(&arguments.services)?;
     let front = !arguments.wait && !arguments.detach;
     let screen = Output::open(global.json, if front { "Ctrl-C stops" } else { "" }, front);
-    let deadline = arguments.wait_timeout.map(|timeout| Instant::now() + timeout);
+    let deadline = arguments
+        .wait_timeout
+        .map(|timeout| Instant::now() + timeout);
     match lock(&session).await? {
         None => beside(&session, arguments, screen, deadline, begun).await,
         Some(lock) if arguments.background => background(&session, arguments, lock).await,
@@ -61,7 +63,9 @@ async fn lock(session: &Session) -> Result<Option<Lock>, CliError> {
         if let Some(lock) = session.store.lock().map_err(CliError::state)? {
             return Ok(Some(lock));
         }
-        let listens = tokio::net::UnixStream::connect(session.socket()?).await.is_ok();
+        let listens = tokio::net::UnixStream::connect(session.socket()?)
+            .await
+            .is_ok();
         if listens || Instant::now() >= late {
             return Ok(None);
         }
@@ -82,7 +86,10 @@ fn remember(session: &Session, arguments: &UpArgs) -> Result<(), CliError> {
         envs: session.request.envs.clone(),
         scope: arguments.services.clone(),
     };
-    session.store.remember(Some(&remembered)).map_err(CliError::state)
+    session
+        .store
+        .remember(Some(&remembered))
+        .map_err(CliError::state)
 }
 
 /// An engine of this process's own.
@@ -96,7 +103,12 @@ struct Running {
     _lock: Lock,
 }
 
-async fn begin(session: &Session, arguments: &UpArgs, lock: Lock, until: Until) -> Result<Running, CliError> {
+async fn begin(
+    session: &Session,
+    arguments: &UpArgs,
+    lock: Lock,
+    until: Until,
+) -> Result<Running, CliError> {
     let goal = Goal::Up {
         services: wanted(session, arguments),
         stopped: BTreeSet::new(),
@@ -149,7 +161,11 @@ async fn own(
     begun: std::time::Instant,
 ) -> Result<ExitCode, CliError> {
     let mut interrupts = Interrupts::listen()?;
-    let until = if arguments.wait { Until::Ready } else { Until::Told };
+    let until = if arguments.wait {
+        Until::Ready
+    } else {
+        Until::Told
+    };
     let mut running = begin(session, arguments, lock, until).await?;
     let ended = Follow {
         feed: &mut running.feed,
@@ -197,7 +213,15 @@ async fn own(
         Ended::Bye | Ended::Verdict(_) => {
             let state = running.feed.state.clone();
             let outcome = running.end().await;
-            conclude(session, &outcome, &mut screen, &state, begun, arguments.wait).await
+            conclude(
+                session,
+                &outcome,
+                &mut screen,
+                &state,
+                begun,
+                arguments.wait,
+            )
+            .await
         }
     }
 }
@@ -225,7 +249,10 @@ async fn conclude(
             }
             screen.close(state);
             let spoke = |class| {
-                matches!(class, FailureClass::Exited | FailureClass::NotReady | FailureClass::OutOfMemory)
+                matches!(
+                    class,
+                    FailureClass::Exited | FailureClass::NotReady | FailureClass::OutOfMemory
+                )
             };
             let spoken = failures.iter().filter(|(_, failure)| spoke(failure.class));
             let names: Vec<String> = spoken.map(|(service, _)| service.clone()).collect();
@@ -252,16 +279,27 @@ async fn conclude(
     }
 }
 
-fn failure_code(outcome: &Outcome, failures: &[(String, crate::engine::event::Failure)]) -> ExitCode {
+fn failure_code(
+    outcome: &Outcome,
+    failures: &[(String, crate::engine::event::Failure)],
+) -> ExitCode {
     if outcome.is_late() {
         return ExitCode::NotReady;
     }
-    let mut worst = failures.iter().map(|(_, failure)| ExitCode::from(failure.class));
-    worst.find(|code| *code != ExitCode::NotReady).unwrap_or(ExitCode::ServiceFailed)
+    let mut worst = failures
+        .iter()
+        .map(|(_, failure)| ExitCode::from(failure.class));
+    worst
+        .find(|code| *code != ExitCode::NotReady)
+        .unwrap_or(ExitCode::ServiceFailed)
 }
 
 /// The process that `-d` leaves behind: an engine without a view.
-async fn background(session: &Session, arguments: &UpArgs, lock: Lock) -> Result<ExitCode, CliError> {
+async fn background(
+    session: &Session,
+    arguments: &UpArgs,
+    lock: Lock,
+) -> Result<ExitCode, CliError> {
     // Without a session of its own it would end with the terminal it was started from.
     rustix::process::setsid().map_err(|error| CliError::state(error.into()))?;
     let mut interrupts = Interrupts::listen()?;
@@ -303,7 +341,10 @@ async fn detach(
     for env in &session.request.envs {
         command.arg("--env").arg(env);
     }
-    command.arg("up").arg("--background").args(&arguments.services);
+    command
+        .arg("up")
+        .arg("--background")
+        .args(&arguments.services);
     command.stdin(Stdio::null()).stdout(log).stderr(errors);
     let mut child = command.spawn().map_err(CliError::state)?;
     let socket = session.socket()?;
@@ -365,7 +406,8 @@ async fn attached(
     begun: std::time::Instant,
 ) -> Result<ExitCode, CliError> {
     let mut interrupts = Interrupts::listen()?;
-    let verdict = |state: &crate::engine::state::State| if until_ready { state.verdict() } else { None };
+    let verdict =
+        |state: &crate::engine::state::State| if until_ready { state.verdict() } else { None };
     let ended = Follow {
         feed: &mut feed,
         screen: &mut screen,
@@ -376,7 +418,9 @@ async fn attached(
     .await;
     let state = feed.state.clone();
     match ended {
-        Ended::Verdict(outcome) => conclude(session, &outcome, &mut screen, &state, begun, true).await,
+        Ended::Verdict(outcome) => {
+            conclude(session, &outcome, &mut screen, &state, begun, true).await
+        }
         Ended::Deadline => {
             screen.conclude(&state, begun.elapsed());
             Ok(ExitCode::NotReady)

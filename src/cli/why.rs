@@ -14,7 +14,10 @@ pub async fn run(global: &GlobalArgs, arguments: &WhyArgs) -> Result<ExitCode, C
     let session = Session::open(global)?;
     session.check_names(&arguments.services)?;
     let state = super::observe::state(&session).await?;
-    let open: Vec<String> = why::unsettled(&state).into_iter().map(str::to_owned).collect();
+    let open: Vec<String> = why::unsettled(&state)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let names = if arguments.services.is_empty() {
         &open
     } else {

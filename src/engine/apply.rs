@@ -11,7 +11,11 @@ impl State {
     pub fn apply(&mut self, stamped: &Stamped) {
         let at = stamped.at;
         match &stamped.event {
-            Event::Stack { name, layers, services } => self.stack(name, layers, services, at),
+            Event::Stack {
+                name,
+                layers,
+                services,
+            } => self.stack(name, layers, services, at),
             Event::StackRejected { error } => self.rejected = Some(error.clone()),
             Event::Operation {
                 service,
@@ -36,19 +40,24 @@ impl State {
     }
 
     pub fn service(&self, name: &str) -> Option<&ServiceState> {
-        self.services.iter().find(|service| service.info.name == name)
+        self.services
+            .iter()
+            .find(|service| service.info.name == name)
     }
 
     fn service_mut(&mut self, name: &str) -> Option<&mut ServiceState> {
-        self.services.iter_mut().find(|service| service.info.name == name)
+        self.services
+            .iter_mut()
+            .find(|service| service.info.name == name)
     }
 
     /// Whether a gate stands open now.
     pub fn is_open(&self, gate: &Gate) -> bool {
-        self.service(&gate.service).is_some_and(|service| match gate.condition {
-            Condition::Ready => service.is_ready(),
-            Condition::Started => service.has_started(),
-        })
+        self.service(&gate.service)
+            .is_some_and(|service| match gate.condition {
+                Condition::Ready => service.is_ready(),
+                Condition::Started => service.has_started(),
+            })
     }
 
     fn stack(&mut self, name: &str, layers: &[String], services: &[ServiceInfo], at: u64) {
@@ -80,7 +89,10 @@ impl State {
             }),
             Step::Done { .. } | Step::Skipped | Step::Failed { .. } | Step::Cancelled => None,
         };
-        let since = |old: Option<&Work>| old.filter(|old| old.verb == verb).map_or(at, |old| old.since);
+        let since = |old: Option<&Work>| {
+            old.filter(|old| old.verb == verb)
+                .map_or(at, |old| old.since)
+        };
         match service.and_then(|name| self.service_mut(name)) {
             Some(service) => {
                 service.work = work.map(|work| Work {
@@ -118,7 +130,11 @@ impl State {
                 service.since = at;
             }
             let runs = !service.info.job && service.has_started();
-            let missing = service.info.needs.iter().filter(|need| runs && unready.contains(*need));
+            let missing = service
+                .info
+                .needs
+                .iter()
+                .filter(|need| runs && unready.contains(*need));
             service.degraded_by = missing.cloned().collect();
         }
     }
@@ -126,7 +142,11 @@ impl State {
 
 impl ServiceState {
     pub fn new(info: ServiceInfo, at: u64) -> Self {
-        let phase = if info.wanted { Phase::Waiting } else { Phase::Idle };
+        let phase = if info.wanted {
+            Phase::Waiting
+        } else {
+            Phase::Idle
+        };
         Self {
             info,
             phase,
@@ -165,7 +185,9 @@ impl ServiceState {
                     instance.probed(*passed, answer, at);
                 }
             }
-            Event::Provisioned { index, generation, .. } => {
+            Event::Provisioned {
+                index, generation, ..
+            } => {
                 if let Some(instance) = self.instances.get_mut(index)
                     && instance
                         .found
@@ -179,7 +201,9 @@ impl ServiceState {
                 self.failure = Some(why.clone());
                 self.gave_up = true;
             }
-            Event::Restarting { failure, attempt, .. } => {
+            Event::Restarting {
+                failure, attempt, ..
+            } => {
                 self.failure = Some(failure.clone());
                 self.restarts = *attempt;
             }
@@ -195,7 +219,8 @@ impl ServiceState {
         if self.is_ready() {
             self.gave_up = false;
             // What was to replace it failed, and it runs on: that stays known until it is tried again.
-            self.failure.take_if(|failure| !failure.class.is_of_an_image());
+            self.failure
+                .take_if(|failure| !failure.class.is_of_an_image());
         }
     }
 
@@ -217,7 +242,11 @@ impl ServiceState {
             return self.done;
         }
         let count = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
-        count >= self.info.replicas && self.instances.values().all(|instance| instance.is_ready(&self.info))
+        count >= self.info.replicas
+            && self
+                .instances
+                .values()
+                .all(|instance| instance.is_ready(&self.info))
     }
 
     /// Runs, and nobody has asked its probe yet: nothing is known against it.
@@ -292,7 +321,12 @@ impl ServiceState {
                 .instances
                 .values()
                 .any(|i| i.probe.as_ref().is_some_and(|probe| probe.ever));
-            if was_ready && self.instances.values().all(|i| !self.info.provisions || i.provisioned) {
+            if was_ready
+                && self
+                    .instances
+                    .values()
+                    .all(|i| !self.info.provisions || i.provisioned)
+            {
                 Phase::Unready
             } else {
                 Phase::Starting
@@ -305,7 +339,9 @@ impl ServiceState {
 
 impl InstanceState {
     fn runs(&self) -> bool {
-        self.found.as_ref().is_some_and(|found| found.status == Status::Running)
+        self.found
+            .as_ref()
+            .is_some_and(|found| found.status == Status::Running)
     }
 
     fn is_ready(&self, info: &ServiceInfo) -> bool {

@@ -19,7 +19,9 @@ pub enum Message {
 }
 
 /// One redacted log line of one instance.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct LogEntry {
     pub service: String,
     pub index: u32,
@@ -62,7 +64,11 @@ impl Bus {
 
     /// Nobody listening is no error: the state is kept for whoever comes.
     pub fn event(&self, at: u64, event: Event) -> Arc<Stamped> {
-        let stamped = Arc::new(Stamped { v: VERSION, at, event });
+        let stamped = Arc::new(Stamped {
+            v: VERSION,
+            at,
+            event,
+        });
         let _nobody = self.messages.send(Message::Event(Arc::clone(&stamped)));
         stamped
     }
@@ -75,6 +81,9 @@ impl Bus {
 /// Asks a running engine for a subscription; `None`: it has ended.
 pub async fn subscribe(inputs: &mpsc::Sender<Input>) -> Option<Subscription> {
     let (reply, answer) = oneshot::channel();
-    inputs.send(Input::Command(Command::Subscribe { reply })).await.ok()?;
+    inputs
+        .send(Input::Command(Command::Subscribe { reply }))
+        .await
+        .ok()?;
     answer.await.ok()
 }

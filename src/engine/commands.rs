@@ -45,7 +45,10 @@ impl Engine {
         } else {
             names.to_vec()
         };
-        if let Some(unknown) = names.iter().find(|name| !self.stack.services.contains_key(*name)) {
+        if let Some(unknown) = names
+            .iter()
+            .find(|name| !self.stack.services.contains_key(*name))
+        {
             return Err(format!("the stack has no service `{unknown}`"));
         }
         if let Goal::Up { services, stopped } = &mut self.goal {
@@ -91,7 +94,11 @@ impl Engine {
                 return;
             }
         };
-        let Loaded { stack, mut facts, env_files } = loaded;
+        let Loaded {
+            stack,
+            mut facts,
+            env_files,
+        } = loaded;
         facts.host_ports.clone_from(&self.facts.host_ports);
         self.learn_secrets(&facts);
         if let Goal::Up { services, stopped } = &mut self.goal {
@@ -122,8 +129,15 @@ impl Engine {
 
     /// A secret stays one after it was replaced: containers and their logs still have it.
     fn learn_secrets(&mut self, facts: &Facts) {
-        let known: BTreeSet<String> = self.secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
-        let new = facts.secrets.values().filter(|secret| !known.contains(secret.expose_secret()));
+        let known: BTreeSet<String> = self
+            .secrets
+            .iter()
+            .map(|secret| secret.expose_secret().to_owned())
+            .collect();
+        let new = facts
+            .secrets
+            .values()
+            .filter(|secret| !known.contains(secret.expose_secret()));
         let before = self.secrets.len();
         self.secrets.extend(new.cloned());
         if self.secrets.len() > before {

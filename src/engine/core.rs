@@ -46,7 +46,8 @@ pub struct Loaded {
 }
 
 /// Reads the stack again, with the same layers. The error is plain text for people.
-pub type Reload = Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, Result<Loaded, String>> + Send + Sync>;
+pub type Reload =
+    Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, Result<Loaded, String>> + Send + Sync>;
 
 /// What an engine starts with.
 pub struct Setup {
@@ -286,7 +287,8 @@ impl Engine {
 
     fn addresses(&self, service: &crate::stack::Service) -> Vec<String> {
         let published = service.ports.iter().filter(|(_, port)| port.publish);
-        let of_all = published.flat_map(|published| (1..=service.replicas).map(move |index| (published, index)));
+        let of_all = published
+            .flat_map(|published| (1..=service.replicas).map(move |index| (published, index)));
         let mut found: Vec<(bool, u32, String)> = of_all
             .filter_map(|((name, port), index)| {
                 let key = PortKey {
@@ -332,7 +334,9 @@ impl Engine {
 /// Milliseconds since 1970.
 #[cfg(not(test))]
 pub(super) fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 

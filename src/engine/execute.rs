@@ -60,7 +60,8 @@ impl Walk {
         let mut overtaken = Vec::new();
         for (ticket, flight) in &mut self.flying {
             let place = self.plan.operations.iter().position(|operation| {
-                operation.subject == flight.operation.subject && operation.action.same_call(&flight.operation.action)
+                operation.subject == flight.operation.subject
+                    && operation.action.same_call(&flight.operation.action)
             });
             flight.place = place;
             match place {
@@ -77,7 +78,8 @@ impl Walk {
         let mut launches = Vec::new();
         loop {
             let skipped = self.skip();
-            let Some(id) = (0..self.plan.operations.len()).find(|id| self.may_run(*id, &is_open)) else {
+            let Some(id) = (0..self.plan.operations.len()).find(|id| self.may_run(*id, &is_open))
+            else {
                 if skipped { continue } else { break }
             };
             let operation = self.plan.operations[id].clone();
@@ -102,7 +104,10 @@ impl Walk {
 
     /// An operation ended well.
     pub fn done(&mut self, ticket: Ticket, output: Output) {
-        if let Some(Flight { place: Some(id), .. }) = self.flying.remove(&ticket) {
+        if let Some(Flight {
+            place: Some(id), ..
+        }) = self.flying.remove(&ticket)
+        {
             self.progress[id] = Progress::Done(output);
         }
     }
@@ -154,7 +159,9 @@ impl Walk {
 
     /// The operation that flies under a ticket, if the plan at hand still has it; else as it was begun.
     pub fn operation(&self, ticket: Ticket) -> Option<Operation> {
-        self.flying.get(&ticket).map(|flight| flight.operation.clone())
+        self.flying
+            .get(&ticket)
+            .map(|flight| flight.operation.clone())
     }
 
     /// What an operation's input stands for, as far as it is known.
@@ -179,10 +186,14 @@ impl Walk {
     /// Operations that wait for a gate only, by service.
     pub fn gated(&self) -> BTreeMap<&str, &[Gate]> {
         let waiting = self.plan.operations.iter().filter(|operation| {
-            self.progress[operation.id] == Progress::Waiting && !operation.gates.is_empty() && self.is_next(operation)
+            self.progress[operation.id] == Progress::Waiting
+                && !operation.gates.is_empty()
+                && self.is_next(operation)
         });
         waiting
-            .filter_map(|operation| Some((operation.subject.service()?, operation.gates.as_slice())))
+            .filter_map(|operation| {
+                Some((operation.subject.service()?, operation.gates.as_slice()))
+            })
             .collect()
     }
 
@@ -299,7 +310,9 @@ impl Action {
     /// Whether a call in flight is the one that a newer plan wants, whatever stands for its input.
     fn same_call(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::CreateContainer { spec: a, .. }, Self::CreateContainer { spec: b, .. }) => a.hash == b.hash,
+            (Self::CreateContainer { spec: a, .. }, Self::CreateContainer { spec: b, .. }) => {
+                a.hash == b.hash
+            }
             (Self::StartContainer { .. }, Self::StartContainer { .. }) => true,
             (Self::Seed { .. }, Self::Seed { .. }) => true,
             (a, b) => a == b,

@@ -68,7 +68,8 @@ impl Feed {
         let mut lines = BufReader::new(reader).lines();
         let first = tokio::time::timeout(ANSWER, lines.next_line()).await;
         let first = first.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
-        let Some(Tell::State(state)) = first.and_then(|line| serde_json::from_str(&line).ok()) else {
+        let Some(Tell::State(state)) = first.and_then(|line| serde_json::from_str(&line).ok())
+        else {
             return Err(std::io::Error::new(
                 std::io::ErrorKind::InvalidData,
                 "the engine speaks another version",
@@ -76,7 +77,10 @@ impl Feed {
         };
         Ok(Self {
             state: *state,
-            source: Source::Socket { lines, _writer: writer },
+            source: Source::Socket {
+                lines,
+                _writer: writer,
+            },
             ended: false,
         })
     }

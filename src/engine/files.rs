@@ -12,7 +12,7 @@ use super::input::Input;
 use crate::plan::desired::{SourceHashes, image_tags};
 use crate::plan::react::{Facts, Reaction, react};
 use crate::stack::{Build, Role, Source};
-use crate::watch::context::{Index, IgnoreRules, hash_context, hash_globs, read_ignore_rules};
+use crate::watch::context::{IgnoreRules, Index, hash_context, hash_globs, read_ignore_rules};
 use crate::watch::{Batch, Exclude, WatchSet, Watcher};
 
 /// What watches the files of a stack.
@@ -42,7 +42,10 @@ impl Engine {
                 wanted.contexts.push((tag, build.clone()));
             }
         }
-        for service in scope.iter().filter_map(|name| self.stack.services.get(name)) {
+        for service in scope
+            .iter()
+            .filter_map(|name| self.stack.services.get(name))
+        {
             if let Role::Job(job) = &service.role
                 && let Some(inputs) = &job.inputs
                 && !known.inputs.contains_key(&service.name)
@@ -95,7 +98,12 @@ impl Engine {
         self.files.ignored = image_tags(&self.stack, &everything)
             .into_iter()
             // Rules that cannot be read leave nothing out; the build says what is wrong with them.
-            .map(|(tag, build)| (tag, read_ignore_rules(&build.context, &build.dockerfile).unwrap_or_default()))
+            .map(|(tag, build)| {
+                (
+                    tag,
+                    read_ignore_rules(&build.context, &build.dockerfile).unwrap_or_default(),
+                )
+            })
             .collect();
         let set = WatchSet::of(&self.stack, &everything, |build| Some(exclude(build)));
         if let Some(watcher) = &mut self.files.watcher {
@@ -137,11 +145,19 @@ impl Engine {
         let stack = &self.stack;
         let excluded = |build: &Build, path: &Utf8Path| {
             let tags = image_tags(stack, &scope);
-            let rules = tags.iter().find(|(_, other)| *other == build).and_then(|(tag, _)| ignored.get(tag));
+            let rules = tags
+                .iter()
+                .find(|(_, other)| *other == build)
+                .and_then(|(tag, _)| ignored.get(tag));
             let inside = path.strip_prefix(&build.context).ok();
-            rules.zip(inside).is_some_and(|(rules, inside)| rules.patterns.matches(inside.as_str().as_bytes()))
+            rules
+                .zip(inside)
+                .is_some_and(|(rules, inside)| rules.patterns.matches(inside.as_str().as_bytes()))
         };
-        let facts = Facts { layers: &self.env_files, excluded: &excluded };
+        let facts = Facts {
+            layers: &self.env_files,
+            excluded: &excluded,
+        };
         for reaction in react(stack, &scope, &batch.paths, &facts) {
             self.follow_up(reaction);
         }
@@ -173,7 +189,11 @@ impl Engine {
                 self.forget_context(&job);
                 self.retry(&job);
             }
-            Reaction::Sync { service, files, then } => self.sync(&service, files, then),
+            Reaction::Sync {
+                service,
+                files,
+                then,
+            } => self.sync(&service, files, then),
         }
         self.look_again();
     }
@@ -187,8 +207,13 @@ impl Engine {
 
     /// Ends the present lives of a service; planning begins new ones.
     pub(super) fn bounce_lives(&mut self, service: &str) {
-        let lives = self.observed.containers.iter().filter(|c| c.service == service && c.is_running());
-        self.bounce.extend(lives.map(|life| (life.generation(), crate::plan::Cause::Asked)));
+        let lives = self
+            .observed
+            .containers
+            .iter()
+            .filter(|c| c.service == service && c.is_running());
+        self.bounce
+            .extend(lives.map(|life| (life.generation(), crate::plan::Cause::Asked)));
     }
 }
 
@@ -224,9 +249,13 @@ fn exclude(build: &Build) -> Exclude {
     let rules = read_ignore_rules(&build.context, &build.dockerfile).unwrap_or_default();
     let context = build.context.clone();
     Box::new(move |path: &Path, is_folder: bool| {
-        let Ok(inside) = path.strip_prefix(context.as_std_path()) else { return false };
+        let Ok(inside) = path.strip_prefix(context.as_std_path()) else {
+            return false;
+        };
         let name = std::os::unix::ffi::OsStrExt::as_bytes(inside.as_os_str());
-        !name.is_empty() && rules.patterns.matches(name) && !(is_folder && rules.patterns.has_exceptions())
+        !name.is_empty()
+            && rules.patterns.matches(name)
+            && !(is_folder && rules.patterns.has_exceptions())
     })
 }
 

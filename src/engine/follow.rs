@@ -29,7 +29,11 @@ impl Engine {
         probe: Option<mpsc::Sender<String>>,
     ) -> JoinHandle<()> {
         let (service, index) = (container.service.clone(), container.index);
-        let limit = self.stack.services.get(&service).and_then(|service| service.limits.log);
+        let limit = self
+            .stack
+            .services
+            .get(&service)
+            .and_then(|service| service.limits.log);
         let name = instance_name(&service, index);
         let limit = limit.map_or(DEFAULT_LIMIT, |limit| limit / 2);
         // Without a file, as on a full disk, the log is only shown.
@@ -37,7 +41,11 @@ impl Engine {
         let newest = ring.as_ref().map_or(0, Ring::newest);
         let started = began(container);
         // A probe has to see this life's lines from the first one on; the ring takes only what is new to it.
-        let since = if probe.is_some() { started } else { newest.max(started) };
+        let since = if probe.is_some() {
+            started
+        } else {
+            newest.max(started)
+        };
         let mut lines = self.world.logs(&container.id, since, true);
         let mut follower = Follower {
             service,
@@ -71,7 +79,12 @@ impl Engine {
     }
 
     /// Reads a log that is followed already once more from this life's beginning, for a probe.
-    pub(super) fn read_log(&self, container: &ObservedContainer, probe: mpsc::Sender<String>, cancel: CancellationToken) {
+    pub(super) fn read_log(
+        &self,
+        container: &ObservedContainer,
+        probe: mpsc::Sender<String>,
+        cancel: CancellationToken,
+    ) {
         let mut lines = self.world.logs(&container.id, began(container), true);
         let redactor = self.redactor.subscribe();
         let read = async move {
@@ -118,7 +131,11 @@ impl Follower {
         if line.at <= self.newest {
             return;
         }
-        if self.ring.as_mut().is_some_and(|ring| ring.append(self.index, &line).is_err()) {
+        if self
+            .ring
+            .as_mut()
+            .is_some_and(|ring| ring.append(self.index, &line).is_err())
+        {
             self.ring = None;
         }
         if !line.line.trim().is_empty() {
@@ -126,13 +143,22 @@ impl Follower {
         }
         let at = u64::try_from(line.at / 1_000_000).unwrap_or(0);
         let (service, index, error) = (self.service.clone(), self.index, line.error);
-        self.bus.log(LogEntry { service, index, at, error, line: line.line });
+        self.bus.log(LogEntry {
+            service,
+            index,
+            at,
+            error,
+            line: line.line,
+        });
     }
 
     fn sample(&mut self) {
         if let Some(line) = self.last.take() {
             // A full queue has more important things in it; the next line comes.
-            let _later = self.inputs.try_send(Input::LastLine { service: self.service.clone(), line });
+            let _later = self.inputs.try_send(Input::LastLine {
+                service: self.service.clone(),
+                line,
+            });
         }
     }
 }

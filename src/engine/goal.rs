@@ -81,11 +81,19 @@ impl State {
                 service.phase,
                 Phase::Waiting | Phase::Stopped | Phase::Creating | Phase::Crashed
             );
-            if waits && service.info.needs.iter().any(|need| lost.contains(need.as_str())) {
+            if waits
+                && service
+                    .info
+                    .needs
+                    .iter()
+                    .any(|need| lost.contains(need.as_str()))
+            {
                 lost.insert(&service.info.name);
             }
         }
-        let stuck = open.iter().all(|service| lost.contains(service.info.name.as_str()));
+        let stuck = open
+            .iter()
+            .all(|service| lost.contains(service.info.name.as_str()));
         stuck.then(|| {
             let failures = open.iter().filter(|service| service.gave_up);
             Outcome::Failed(

@@ -61,7 +61,9 @@ impl Instances {
     }
 
     fn is_followed(&self, key: &(String, u32), generation: &Generation) -> bool {
-        self.followers.get(key).is_some_and(|(life, follower)| life == generation && !follower.is_finished())
+        self.followers
+            .get(key)
+            .is_some_and(|(life, follower)| life == generation && !follower.is_finished())
     }
 
     pub fn clear(&mut self) {
@@ -85,7 +87,10 @@ impl Engine {
             .filter(|container| container.is_running() && scope.contains(&container.service))
             .cloned()
             .collect();
-        let present: BTreeSet<(String, u32)> = running.iter().map(|c| (c.service.clone(), c.index)).collect();
+        let present: BTreeSet<(String, u32)> = running
+            .iter()
+            .map(|c| (c.service.clone(), c.index))
+            .collect();
         let gone: Vec<_> = self
             .instances
             .attended
@@ -106,13 +111,19 @@ impl Engine {
         let generation = container.generation();
         let probe = self.readiness_probe(&container.service);
         let known = self.instances.attended.get(&key);
-        let is_known = known.is_some_and(|known| known.generation == generation && known.probe == probe);
-        let reads_log = matches!(probe.as_ref().map(|probe| &probe.kind), Some(ProbeKind::Log { .. }));
+        let is_known =
+            known.is_some_and(|known| known.generation == generation && known.probe == probe);
+        let reads_log = matches!(
+            probe.as_ref().map(|probe| &probe.kind),
+            Some(ProbeKind::Log { .. })
+        );
         let (lines, reader) = mpsc::channel(PROBE_LINES);
         let mut for_probe = (reads_log && !is_known).then_some(lines);
         if self.watching && !self.instances.is_followed(&key, &generation) {
             let follower = self.follow_log(container, for_probe.take());
-            self.instances.followers.insert(key.clone(), (generation.clone(), follower));
+            self.instances
+                .followers
+                .insert(key.clone(), (generation.clone(), follower));
         }
         if is_known {
             return;
@@ -154,7 +165,8 @@ impl Engine {
         let prober = self.prober(container, probe, subject, Some(lines));
         let inputs = self.inputs.clone();
         let (reports, mut reported) = mpsc::channel::<ProbeReport>(16);
-        self.tasks.spawn(async move { prober.run(reports, cancel).await });
+        self.tasks
+            .spawn(async move { prober.run(reports, cancel).await });
         self.tasks.spawn(async move {
             while let Some(report) = reported.recv().await {
                 if inputs.send(Input::Probed(report)).await.is_err() {
@@ -209,13 +221,25 @@ impl Engine {
             (*number, SocketAddr::new(ip, *host))
         });
         // On the host's network it listens on the host itself.
-        let on_host = self.stack.services.get(&container.service).is_some_and(|service| service.host_network);
+        let on_host = self
+            .stack
+            .services
+            .get(&container.service)
+            .is_some_and(|service| service.host_network);
         let bridge = if on_host {
             Some(std::net::Ipv4Addr::LOCALHOST.into())
         } else {
-            container.addresses.values().next().copied().filter(|_| routable)
+            container
+                .addresses
+                .values()
+                .next()
+                .copied()
+                .filter(|_| routable)
         };
-        Target { bridge, published: published.collect() }
+        Target {
+            bridge,
+            published: published.collect(),
+        }
     }
 
     pub(super) fn probed(&mut self, report: ProbeReport) {
@@ -296,7 +320,8 @@ impl Engine {
         let prober = self.prober(&container, probe, subject, None);
         let inputs = self.inputs.clone();
         let (reports, mut reported) = mpsc::channel::<ProbeReport>(16);
-        self.tasks.spawn(async move { prober.run_alive(reports, cancel).await });
+        self.tasks
+            .spawn(async move { prober.run_alive(reports, cancel).await });
         self.tasks.spawn(async move {
             while let Some(report) = reported.recv().await {
                 if inputs.send(Input::Alive(report)).await.is_err() {
@@ -318,7 +343,11 @@ impl Engine {
             return;
         }
         self.bounce.insert(generation, crate::plan::Cause::NotAlive);
-        self.emit(Event::NotAlive { service, index, answer });
+        self.emit(Event::NotAlive {
+            service,
+            index,
+            answer,
+        });
         self.look.wanted = true;
     }
 }

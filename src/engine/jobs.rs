@@ -22,33 +22,48 @@ pub(super) struct Jobs {
 
 impl Jobs {
     pub fn read(store: &Store) -> Self {
-        Self { records: store.jobs(), runs: store.job_runs() }
+        Self {
+            records: store.jobs(),
+            runs: store.job_runs(),
+        }
     }
 }
 
 impl Engine {
     pub(super) fn is_job(&self, service: &str) -> bool {
-        self.stack.services.get(service).is_some_and(crate::stack::Service::is_job)
+        self.stack
+            .services
+            .get(service)
+            .is_some_and(crate::stack::Service::is_job)
     }
 
     /// Before an operation begins: whether it begins or ends a run of a job.
     pub(super) fn note_job(&mut self, operation: &Operation, input: Option<&str>) {
-        let Some(service) = operation.subject.service().filter(|service| self.is_job(service)) else { return };
+        let Some(service) = operation
+            .subject
+            .service()
+            .filter(|service| self.is_job(service))
+        else {
+            return;
+        };
         match &operation.action {
             Action::StartContainer { .. } => self.note_job_run(service, input.unwrap_or_default()),
-            Action::StopContainer { .. } => {
-                // One that is told to stop may well say that it ended well.
-                if self.jobs.runs.remove(service).is_some() {
-                    self.keep_job_runs();
-                }
+            // One that is told to stop may well say that it ended well.
+            Action::StopContainer { .. } if self.jobs.runs.remove(service).is_some() => {
+                self.keep_job_runs()
             }
             _ => {}
         }
     }
 
     fn note_job_run(&mut self, service: &str, container: &str) {
-        let Some(basis) = self.desired.jobs.get(service) else { return };
-        let run = JobRun { container: container.to_owned(), basis: basis.clone() };
+        let Some(basis) = self.desired.jobs.get(service) else {
+            return;
+        };
+        let run = JobRun {
+            container: container.to_owned(),
+            basis: basis.clone(),
+        };
         self.jobs.runs.insert(service.to_owned(), run);
         self.keep_job_runs();
     }
@@ -59,11 +74,24 @@ impl Engine {
             return;
         }
         let ended = |c: &&ObservedContainer| matches!(c.status, Status::Exited { code: 0, .. });
-        let ended: Vec<ObservedContainer> =
-            self.observed.containers.iter().filter(ended).filter(|c| self.is_job(&c.service)).cloned().collect();
+        let ended: Vec<ObservedContainer> = self
+            .observed
+            .containers
+            .iter()
+            .filter(ended)
+            .filter(|c| self.is_job(&c.service))
+            .cloned()
+            .collect();
         for container in ended {
             let service = &container.service;
-            let Some(run) = self.jobs.runs.get(service).filter(|run| run.container == container.id) else { continue };
+            let Some(run) = self
+                .jobs
+                .runs
+                .get(service)
+                .filter(|run| run.container == container.id)
+            else {
+                continue;
+            };
             let as_wanted = self.desired.jobs.get(service) == Some(&run.basis)
                 && has_wanted_image(&self.stack, &self.desired, &self.observed, &container);
             let hash = job_hash(&self.stack, &self.desired, &self.observed, service);
@@ -78,31 +106,51 @@ impl Engine {
 
     fn job_done(&mut self, service: &str, hash: String) {
         self.rerun.remove(service);
-        self.emit(Event::Job { service: service.to_owned(), current: true });
-        self.jobs.records.insert(service.to_owned(), JobRecord { hash });
+        self.emit(Event::Job {
+            service: service.to_owned(),
+            current: true,
+        });
+        self.jobs
+            .records
+            .insert(service.to_owned(), JobRecord { hash });
         self.observed.jobs.clone_from(&self.jobs.records);
         if let Err(error) = self.store.set_jobs(&self.jobs.records) {
-            let text = format!("cannot note that {service} is done, so it will run again next time: {error}");
+            let text = format!(
+                "cannot note that {service} is done, so it will run again next time: {error}"
+            );
             self.notice(Level::Warning, text);
         }
     }
 
     fn keep_job_runs(&mut self) {
         if let Err(error) = self.store.set_job_runs(&self.jobs.runs) {
-            let text = format!("cannot note what jobs began with, so they will run again next time: {error}");
+            let text = format!(
+                "cannot note what jobs began with, so they will run again next time: {error}"
+            );
             self.notice(Level::Warning, text);
         }
     }
 }
 
 /// Whether the container of a job was made from the image that counts now; with inputs, the image does not count.
-fn has_wanted_image(stack: &Stack, desired: &Desired, observed: &Observed, container: &ObservedContainer) -> bool {
-    let Some(service) = stack.services.get(&container.service) else { return false };
+fn has_wanted_image(
+    stack: &Stack,
+    desired: &Desired,
+    observed: &Observed,
+    container: &ObservedContainer,
+) -> bool {
+    let Some(service) = stack.services.get(&container.service) else {
+        return false;
+    };
     if matches!(&service.role, Role::Job(job) if job.inputs.is_some()) {
         return true;
     }
-    let Some(source) = desired.images.get(&container.service) else { return false };
-    let Some(image) = observed.images.get(source.reference()) else { return false };
+    let Some(source) = desired.images.get(&container.service) else {
+        return false;
+    };
+    let Some(image) = observed.images.get(source.reference()) else {
+        return false;
+    };
     let is_current = match source {
         ImageSource::Pull(_) => true,
         ImageSource::Build(tag) => {

@@ -93,7 +93,10 @@ fn newest(path: &Utf8Path) -> Option<i128> {
     let mut tail = Vec::new();
     file.read_to_end(&mut tail).ok()?;
     let lines = tail.split(|byte| *byte == b'\n').rev();
-    lines.filter_map(|line| parse(&String::from_utf8_lossy(line))).map(|kept| kept.at).next()
+    lines
+        .filter_map(|line| parse(&String::from_utf8_lossy(line)))
+        .map(|kept| kept.at)
+        .next()
 }
 
 fn older(path: &Utf8Path) -> Utf8PathBuf {

@@ -30,7 +30,10 @@ impl Engine {
             let look = async {
                 match tokio::time::timeout(LOOK_LIMIT, world.look(&ask)).await {
                     Ok(result) => result,
-                    Err(_) => Err(RuntimeError::new(FailureClass::Engine, "the container engine does not answer in time")),
+                    Err(_) => Err(RuntimeError::new(
+                        FailureClass::Engine,
+                        "the container engine does not answer in time",
+                    )),
                 }
             };
             let (result, sources) = tokio::join!(look, hashing);
@@ -66,7 +69,12 @@ impl Engine {
         }
     }
 
-    pub(super) fn looked(&mut self, epoch: u64, sources: (u64, SourceHashes), result: Result<Observed, RuntimeError>) {
+    pub(super) fn looked(
+        &mut self,
+        epoch: u64,
+        sources: (u64, SourceHashes),
+        result: Result<Observed, RuntimeError>,
+    ) {
         self.look.under_way = false;
         // Else files changed while they were hashed: what was forgotten since must not come back.
         if sources.0 == self.look.files_epoch {
@@ -92,7 +100,10 @@ impl Engine {
         observed.inputs.clone_from(&self.sources.inputs);
         observed.jobs.clone_from(&self.jobs.records);
         let checkout = self.store.checkout();
-        let home = Home { dir: self.stack.dir.as_str(), checkout: &checkout };
+        let home = Home {
+            dir: self.stack.dir.as_str(),
+            checkout: &checkout,
+        };
         if let Some(dir) = home.other(&observed).map(str::to_owned) {
             self.outcome = Some(Outcome::OtherCheckout { dir });
             return;
@@ -128,7 +139,9 @@ impl Engine {
             let Some(service) = self.stack.services.get(&name) else {
                 continue;
             };
-            let within = self.readiness_probe(&name).map_or(Probe::WITHIN, |probe| probe.within);
+            let within = self
+                .readiness_probe(&name)
+                .map_or(Probe::WITHIN, |probe| probe.within);
             let policy = if service.is_job() && service.restart == Restart::Auto {
                 Restart::No
             } else {
@@ -160,7 +173,11 @@ impl Engine {
                     .keys()
                     .map(|index| (service.info.name.clone(), *index))
             })
-            .filter(|(name, index)| !containers.iter().any(|c| c.service == *name && c.index == *index))
+            .filter(|(name, index)| {
+                !containers
+                    .iter()
+                    .any(|c| c.service == *name && c.index == *index)
+            })
             .collect();
         for (service, index) in gone {
             self.life_is_over(&service, index);
@@ -170,14 +187,20 @@ impl Engine {
                 found: None,
             });
         }
-        self.bounce
-            .retain(|generation, _| containers.iter().any(|container| container.generation() == *generation));
+        self.bounce.retain(|generation, _| {
+            containers
+                .iter()
+                .any(|container| container.generation() == *generation)
+        });
     }
 
     /// It ended because it was told to, or is gone: its companions end, and nothing is awaited of it.
     pub(super) fn life_is_over(&mut self, service: &str, index: u32) {
         self.instances.end(service, index);
-        let instance = self.state.service(service).and_then(|service| service.instances.get(&index));
+        let instance = self
+            .state
+            .service(service)
+            .and_then(|service| service.instances.get(&index));
         let life = instance.and_then(|instance| Some(instance.found.as_ref()?.generation.clone()));
         if let (Some(life), Some(supervisor)) = (life, self.supervisors.get_mut(service)) {
             supervisor.on_stopped(&life);
@@ -198,9 +221,9 @@ impl Engine {
         if known.as_ref() == Some(&found) {
             return;
         }
-        let was_running = known
-            .as_ref()
-            .is_some_and(|known| known.status == Status::Running && known.generation == found.generation);
+        let was_running = known.as_ref().is_some_and(|known| {
+            known.status == Status::Running && known.generation == found.generation
+        });
         // What ended while the container engine was away, ended with it.
         let ended = was_running && !self.look.after_outage && !self.walk.is_ending(&service, index);
         self.emit(Event::Instance {
@@ -214,7 +237,10 @@ impl Engine {
                     supervisor.on_started(&found.generation, now());
                 }
             }
-            Status::Exited { code, out_of_memory } if ended => {
+            Status::Exited {
+                code,
+                out_of_memory,
+            } if ended => {
                 self.ended(container, code, out_of_memory);
             }
             _ => {}
@@ -224,12 +250,19 @@ impl Engine {
     /// What nobody watched failing. Whoever stops a container ends it with 0 or by one of these signals.
     fn find_failed(&mut self) {
         const BY_HAND: [i64; 5] = [0, 128 + 1, 128 + 2, 128 + 9, 128 + 15];
-        let ended = self.observed.containers.iter().filter_map(|container| match container.status {
-            Status::Exited { code, out_of_memory } if out_of_memory || !BY_HAND.contains(&code) => {
-                Some((container.service.clone(), code, out_of_memory))
-            }
-            _ => None,
-        });
+        let ended =
+            self.observed
+                .containers
+                .iter()
+                .filter_map(|container| match container.status {
+                    Status::Exited {
+                        code,
+                        out_of_memory,
+                    } if out_of_memory || !BY_HAND.contains(&code) => {
+                        Some((container.service.clone(), code, out_of_memory))
+                    }
+                    _ => None,
+                });
         for (service, code, out_of_memory) in ended.collect::<Vec<_>>() {
             let why = exit_failure(&service, code, out_of_memory, self.is_job(&service));
             self.emit(Event::GaveUp { service, why });
@@ -268,7 +301,8 @@ impl Engine {
         if spec.ready.is_some() || spec.is_job() {
             return spec.ready.clone();
         }
-        let (ImageSource::Pull(reference) | ImageSource::Build(reference)) = self.desired.images.get(service)?;
+        let (ImageSource::Pull(reference) | ImageSource::Build(reference)) =
+            self.desired.images.get(service)?;
         let healthcheck = self.observed.images.get(reference)?.healthcheck.as_ref()?;
         crate::probe::from_healthcheck(healthcheck)
     }
@@ -298,14 +332,30 @@ impl Engine {
     /// A job's success is known from the engine's event alone, so that what waits for it does not also wait until the
     /// engine has cleaned up. Every other end is for the look that follows.
     fn job_ended(&mut self, id: &str, at: i64) {
-        let container = self.observed.containers.iter_mut().find(|container| container.id == id);
-        let Some(container) = container.filter(|container| container.status == Status::Running) else { return };
+        let container = self
+            .observed
+            .containers
+            .iter_mut()
+            .find(|container| container.id == id);
+        let Some(container) = container.filter(|container| container.status == Status::Running)
+        else {
+            return;
+        };
         let started = chrono::DateTime::parse_from_rfc3339(&container.started_at).ok();
         // An event of an earlier life of the same container says nothing about this one.
-        let of_this_life = started.and_then(|started| started.timestamp_nanos_opt()).is_some_and(|started| started < at);
-        let is_job = self.stack.services.get(&container.service).is_some_and(crate::stack::Service::is_job);
+        let of_this_life = started
+            .and_then(|started| started.timestamp_nanos_opt())
+            .is_some_and(|started| started < at);
+        let is_job = self
+            .stack
+            .services
+            .get(&container.service)
+            .is_some_and(crate::stack::Service::is_job);
         if of_this_life && is_job && !self.walk.is_ending(&container.service, container.index) {
-            container.status = Status::Exited { code: 0, out_of_memory: false };
+            container.status = Status::Exited {
+                code: 0,
+                out_of_memory: false,
+            };
             let container = container.clone();
             // A look that began before this may still show it running.
             self.look.epoch += 1;
@@ -342,7 +392,9 @@ fn exit_failure(service: &str, code: i64, out_of_memory: bool, job: bool) -> Fai
             class: FailureClass::OutOfMemory,
             message: "killed because it ran out of memory".to_owned(),
             detail: Vec::new(),
-            help: Some(format!("raise `limits.memory` of `{service}`, or find what it keeps")),
+            help: Some(format!(
+                "raise `limits.memory` of `{service}`, or find what it keeps"
+            )),
         };
     }
     let help = match code {

@@ -109,7 +109,12 @@ impl Engine {
         }
     }
 
-    pub(super) fn operated(&mut self, ticket: Ticket, millis: u64, result: Result<Output, RuntimeError>) {
+    pub(super) fn operated(
+        &mut self,
+        ticket: Ticket,
+        millis: u64,
+        result: Result<Output, RuntimeError>,
+    ) {
         self.cancels.remove(&ticket);
         self.look.epoch += 1;
         let Some(operation) = self.walk.operation(ticket) else {
@@ -130,7 +135,9 @@ impl Engine {
                     self.walk.failed(ticket);
                     return;
                 }
-                let step = Step::Failed { failure: failure.clone() };
+                let step = Step::Failed {
+                    failure: failure.clone(),
+                };
                 self.report(&operation, step);
                 let mut hit = self.walk.failed(ticket);
                 if is_unsupervised(&operation) {
@@ -158,17 +165,33 @@ impl Engine {
         match (&operation.action, output) {
             (Action::StartContainer { .. }, Output::Started(container)) => self.started(*container),
             (Action::StopContainer { id, .. }, _) => {
-                let stopped = self.observed.containers.iter_mut().find(|container| container.id == *id);
+                let stopped = self
+                    .observed
+                    .containers
+                    .iter_mut()
+                    .find(|container| container.id == *id);
                 if let Some(container) = stopped {
-                    container.status = Status::Exited { code: 0, out_of_memory: false };
-                    let found = Found { generation: container.generation(), status: container.status };
+                    container.status = Status::Exited {
+                        code: 0,
+                        out_of_memory: false,
+                    };
+                    let found = Found {
+                        generation: container.generation(),
+                        status: container.status,
+                    };
                     self.life_is_over(&service, index);
-                    self.emit(Event::Instance { service, index, found: Some(found) });
+                    self.emit(Event::Instance {
+                        service,
+                        index,
+                        found: Some(found),
+                    });
                 }
             }
             (Action::RemoveContainer { id, .. }, _) => {
                 self.discard.remove(id);
-                self.observed.containers.retain(|container| container.id != *id);
+                self.observed
+                    .containers
+                    .retain(|container| container.id != *id);
                 self.life_is_over(&service, index);
                 self.emit(Event::Instance {
                     service,
@@ -182,16 +205,22 @@ impl Engine {
 
     fn started(&mut self, container: ObservedContainer) {
         let generation = container.generation();
-        let over = |known: &ObservedContainer| known.generation() == generation && !known.is_running();
+        let over =
+            |known: &ObservedContainer| known.generation() == generation && !known.is_running();
         if self.observed.containers.iter().any(over) {
             // A look was faster, and has seen its end, too.
             return;
         }
         // One that has ended already did run: the next look, which knows everything else too, says how it ended.
         self.look.wanted |= container.status != Status::Running;
-        let found = Found { generation: container.generation(), status: Status::Running };
+        let found = Found {
+            generation: container.generation(),
+            status: Status::Running,
+        };
         let (service, index) = (container.service.clone(), container.index);
-        self.observed.containers.retain(|other| other.id != container.id);
+        self.observed
+            .containers
+            .retain(|other| other.id != container.id);
         self.observed.containers.push(container);
         self.emit(Event::Instance {
             service: service.clone(),
@@ -204,7 +233,11 @@ impl Engine {
         self.attend();
     }
 
-    fn operation_failed(&mut self, services: std::collections::BTreeSet<String>, failure: &Failure) {
+    fn operation_failed(
+        &mut self,
+        services: std::collections::BTreeSet<String>,
+        failure: &Failure,
+    ) {
         if services.is_empty() {
             self.notice(Level::Error, failure.message.clone());
         }
@@ -258,7 +291,10 @@ impl Engine {
             .iter()
             .find(|spec| spec.service == *service && spec.index == *index);
         let Some(spec) = spec else { return false };
-        let fixed = spec.ports.iter().any(|port| port.host.is_some() && !port.auto);
+        let fixed = spec
+            .ports
+            .iter()
+            .any(|port| port.host.is_some() && !port.auto);
         let names_fixed = spec.ports.iter().any(|port| {
             !port.auto
                 && port
@@ -280,7 +316,11 @@ impl Engine {
             return false;
         }
         let taken = if named.is_empty() { chosen } else { named };
-        let text = taken.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let text = taken
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ");
         self.notice(
             Level::Warning,
             format!("{service}: {}; port {text} is left to it", failure.message),
@@ -298,8 +338,12 @@ impl Engine {
         let verb = match &operation.action {
             Action::PullImage { .. } => Verb::Pull,
             Action::BuildImage(_) => Verb::Build,
-            Action::CreateNetwork { .. } | Action::CreateVolume { .. } | Action::CreateContainer { .. } => Verb::Create,
-            Action::RemoveNetwork { .. } | Action::RemoveVolume { .. } | Action::RemoveContainer { .. } => Verb::Remove,
+            Action::CreateNetwork { .. }
+            | Action::CreateVolume { .. }
+            | Action::CreateContainer { .. } => Verb::Create,
+            Action::RemoveNetwork { .. }
+            | Action::RemoveVolume { .. }
+            | Action::RemoveContainer { .. } => Verb::Remove,
             Action::Seed { .. } | Action::SetRestartPolicy { .. } => Verb::Update,
             Action::StartContainer { .. } | Action::UnpauseContainer { .. } => Verb::Start,
             Action::StopContainer { .. } => Verb::Stop,

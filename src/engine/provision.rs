@@ -19,8 +19,18 @@ const TRIES: u32 = 5;
 const LIMIT: Duration = Duration::from_secs(30);
 
 impl Engine {
-    pub(super) fn provision_or_ready(&mut self, service: &str, index: u32, generation: &Generation) {
-        let commands = self.desired.provision.get(service).cloned().unwrap_or_default();
+    pub(super) fn provision_or_ready(
+        &mut self,
+        service: &str,
+        index: u32,
+        generation: &Generation,
+    ) {
+        let commands = self
+            .desired
+            .provision
+            .get(service)
+            .cloned()
+            .unwrap_or_default();
         let done = self
             .state
             .service(service)
@@ -113,7 +123,11 @@ impl Engine {
     }
 
     fn set_up(&mut self, service: &str, index: u32, generation: &Generation) {
-        let event = Event::Provisioned { service: service.to_owned(), index, generation: generation.clone() };
+        let event = Event::Provisioned {
+            service: service.to_owned(),
+            index,
+            generation: generation.clone(),
+        };
         self.emit(event);
         self.became_ready(service, index, generation);
     }
@@ -122,7 +136,10 @@ impl Engine {
     fn provisioned_life(&self, generation: &Generation, commands: &[Vec<Value>]) -> String {
         let mut hasher = blake3::Hasher::new_keyed(self.store.key());
         let words = commands.iter().flatten().map(|value| value.text.as_str());
-        for word in [generation.id.as_str(), generation.started_at.as_str()].into_iter().chain(words) {
+        for word in [generation.id.as_str(), generation.started_at.as_str()]
+            .into_iter()
+            .chain(words)
+        {
             hasher.update(&(word.len() as u64).to_le_bytes());
             hasher.update(word.as_bytes());
         }
@@ -130,12 +147,18 @@ impl Engine {
     }
 
     fn note_provisioned(&mut self, service: &str, index: u32, generation: &Generation) {
-        let commands = self.desired.provision.get(service).cloned().unwrap_or_default();
+        let commands = self
+            .desired
+            .provision
+            .get(service)
+            .cloned()
+            .unwrap_or_default();
         let life = self.provisioned_life(generation, &commands);
         let mut lives = self.store.provisioned();
         lives.insert(instance_name(service, index), life);
         if let Err(error) = self.store.set_provisioned(&lives) {
-            let text = format!("cannot note that {service} is set up, so it will be done again: {error}");
+            let text =
+                format!("cannot note that {service} is set up, so it will be done again: {error}");
             self.notice(Level::Warning, text);
         }
     }
@@ -155,7 +178,11 @@ impl Engine {
         if let Some(container) = found {
             self.instances.end(service, index);
             self.attend_one(&container);
-            if let Some(attended) = self.instances.attended.get_mut(&(service.to_owned(), index)) {
+            if let Some(attended) = self
+                .instances
+                .attended
+                .get_mut(&(service.to_owned(), index))
+            {
                 attended.provision_tries = tries;
             }
         }
@@ -165,7 +192,10 @@ impl Engine {
         if let Some(supervisor) = self.supervisors.get_mut(&service) {
             supervisor.on_failed(failure.clone(), now());
         }
-        self.emit(Event::GaveUp { service, why: failure });
+        self.emit(Event::GaveUp {
+            service,
+            why: failure,
+        });
     }
 
     fn report_provision(&mut self, service: &str, step: Step) {

@@ -30,11 +30,14 @@ struct Trouble {
 impl Refused {
     /// Says whether it is the first time.
     pub fn note(&mut self, subject: &Subject, failure: &Failure, now: u64) -> bool {
-        let trouble = self.troubles.entry(subject.clone()).or_insert_with(|| Trouble {
-            tries: 0,
-            until: None,
-            failure: failure.clone(),
-        });
+        let trouble = self
+            .troubles
+            .entry(subject.clone())
+            .or_insert_with(|| Trouble {
+                tries: 0,
+                until: None,
+                failure: failure.clone(),
+            });
         let pause = FIRST_PAUSE << trouble.tries.min(16);
         trouble.tries += 1;
         trouble.until = Some(now.saturating_add(pause.min(LONGEST_PAUSE)));
@@ -62,11 +65,16 @@ impl Refused {
 
     /// Whether its next try is still to come.
     pub fn holds(&self, subject: &Subject) -> bool {
-        self.troubles.get(subject).is_some_and(|trouble| trouble.until.is_some())
+        self.troubles
+            .get(subject)
+            .is_some_and(|trouble| trouble.until.is_some())
     }
 
     pub fn next_deadline(&self) -> Option<u64> {
-        self.troubles.values().filter_map(|trouble| trouble.until).min()
+        self.troubles
+            .values()
+            .filter_map(|trouble| trouble.until)
+            .min()
     }
 
     /// Ends the pauses that are over; says whether there were any.
@@ -89,7 +97,9 @@ impl Refused {
     /// What is left, with why.
     pub fn failures(&self) -> Vec<(String, Failure)> {
         let named = |(subject, trouble): (&Subject, &Trouble)| {
-            let name = subject.service().map_or_else(|| subject.to_string(), str::to_owned);
+            let name = subject
+                .service()
+                .map_or_else(|| subject.to_string(), str::to_owned);
             (name, trouble.failure.clone())
         };
         self.troubles.iter().map(named).collect()

@@ -9,7 +9,9 @@ use crate::plan::allocate::{Allocations, PortKey, Taken, allocate};
 use crate::plan::desired::{Desired, desire};
 use crate::plan::hold::{Gate, Hold};
 use crate::plan::observed::Home;
-use crate::plan::reconcile::{RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop};
+use crate::plan::reconcile::{
+    RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop,
+};
 use crate::plan::{Cause, Operation, Plan};
 use crate::runtime::RuntimeError;
 use crate::stack::{Source, Stack};
@@ -20,12 +22,17 @@ impl Engine {
         let plan = self.make_plan();
         self.announce();
         self.update_jobs();
-        self.refused.keep(|subject| plan.operations.iter().any(|operation| operation.subject == *subject));
+        self.refused.keep(|subject| {
+            plan.operations
+                .iter()
+                .any(|operation| operation.subject == *subject)
+        });
         for ticket in self.walk.replace(plan) {
             self.cancel(ticket);
         }
         let refused = &self.refused;
-        self.walk.hold_back(|operation| is_unsupervised(operation) && refused.holds(&operation.subject));
+        self.walk
+            .hold_back(|operation| is_unsupervised(operation) && refused.holds(&operation.subject));
     }
 
     /// What would be done now, without doing it.
@@ -40,7 +47,9 @@ impl Engine {
                 self.desire();
                 Plan::default()
             }
-            Goal::Stop(services) if self.at_once => stop(&self.stack, &self.observed, &services).at_once(),
+            Goal::Stop(services) if self.at_once => {
+                stop(&self.stack, &self.observed, &services).at_once()
+            }
             Goal::Stop(services) => stop(&self.stack, &self.observed, &services),
             Goal::Down(removal) => remove(&self.stack, &self.observed, removal),
         };
@@ -89,7 +98,10 @@ impl Engine {
             seed: &seed,
             discard: &self.discard,
             restarts: self.restarts(),
-            home: Home { dir: self.stack.dir.as_str(), checkout: &checkout },
+            home: Home {
+                dir: self.stack.dir.as_str(),
+                checkout: &checkout,
+            },
         })
     }
 
@@ -146,7 +158,12 @@ impl Engine {
         let scope = self.scope();
         let processes: Vec<String> = scope
             .into_iter()
-            .filter(|name| matches!(self.stack.services.get(name).map(|s| &s.source), Some(Source::Run(_))))
+            .filter(|name| {
+                matches!(
+                    self.stack.services.get(name).map(|s| &s.source),
+                    Some(Source::Run(_))
+                )
+            })
             .collect();
         for service in processes {
             let text = "host processes (`run`) cannot be started by this version; give it a `build` or an `image`";
@@ -179,14 +196,32 @@ impl Engine {
 
     fn choose_ports(&mut self, scope: &BTreeSet<String>) {
         let bound = self.bound_ports();
-        let mut taken: Taken = self.refused_ports.iter().map(|port| (None, *port)).collect();
-        taken.extend(self.taken_on_host(scope, &bound).into_iter().map(|port| (None, port)));
+        let mut taken: Taken = self
+            .refused_ports
+            .iter()
+            .map(|port| (None, *port))
+            .collect();
+        taken.extend(
+            self.taken_on_host(scope, &bound)
+                .into_iter()
+                .map(|port| (None, port)),
+        );
         let mut candidates = std::iter::from_fn(portpicker::pick_unused_port);
-        let chosen = allocate(&self.stack, scope, &self.allocations, &bound, &taken, &mut candidates);
+        let chosen = allocate(
+            &self.stack,
+            scope,
+            &self.allocations,
+            &bound,
+            &taken,
+            &mut candidates,
+        );
         if chosen != self.allocations {
             self.allocations = chosen;
             if let Err(error) = self.store.set_ports(&self.allocations) {
-                self.notice(Level::Warning, format!("cannot remember the chosen ports: {error}"));
+                self.notice(
+                    Level::Warning,
+                    format!("cannot remember the chosen ports: {error}"),
+                );
             }
         }
     }
@@ -204,10 +239,9 @@ impl Engine {
                 continue;
             };
             for (name, port) in &service.ports {
-                let holds = container
-                    .ports
-                    .iter()
-                    .find(|(number, protocol, _, _)| *number == port.container && *protocol == port.protocol);
+                let holds = container.ports.iter().find(|(number, protocol, _, _)| {
+                    *number == port.container && *protocol == port.protocol
+                });
                 if let Some((_, _, _, host)) = holds {
                     let key = PortKey {
                         service: service.name.clone(),
@@ -224,7 +258,9 @@ impl Engine {
     /// Ports that something else listens on, as far as this side of the engine can tell; its own bind decides.
     fn taken_on_host(&self, scope: &BTreeSet<String>, bound: &Allocations) -> BTreeSet<u16> {
         let ours: BTreeSet<u16> = bound.values().copied().collect();
-        let services = scope.iter().filter_map(|name| self.stack.services.get(name));
+        let services = scope
+            .iter()
+            .filter_map(|name| self.stack.services.get(name));
         let mut ask: BTreeSet<u16> = services
             .flat_map(|service| service.ports.values())
             .filter(|port| port.publish)
@@ -274,7 +310,11 @@ impl Engine {
     }
 
     fn update_jobs(&mut self) {
-        let jobs = self.state.services.iter().filter(|service| service.info.job);
+        let jobs = self
+            .state
+            .services
+            .iter()
+            .filter(|service| service.info.job);
         let changes: Vec<(String, bool)> = jobs
             .filter_map(|service| {
                 let name = &service.info.name;
@@ -306,7 +346,11 @@ impl Engine {
                 .flatten()
                 .filter_map(|g| self.hold(g))
                 .collect();
-            if let Some(at) = self.supervisors.get(name).and_then(|s| s.paused_until(time)) {
+            if let Some(at) = self
+                .supervisors
+                .get(name)
+                .and_then(|s| s.paused_until(time))
+            {
                 holds.push(Hold::Backoff {
                     until: at,
                     attempt: service.restarts,
@@ -339,13 +383,22 @@ impl Engine {
 
 /// Whether nobody counts its failures: it is about something that is not to be there, or not to run.
 pub(super) fn is_unsupervised(operation: &Operation) -> bool {
-    matches!(operation.cause, Cause::Orphan | Cause::Surplus | Cause::Down)
+    matches!(
+        operation.cause,
+        Cause::Orphan | Cause::Surplus | Cause::Down
+    )
 }
 
 /// The hashes of everything that a service is made from.
 fn makings<'a>(desired: &'a Desired, service: &str) -> Vec<&'a str> {
-    let containers = desired.containers.iter().filter(|spec| spec.service == *service);
-    let builds = desired.builds.iter().filter(|build| build.services.iter().any(|user| user == service));
+    let containers = desired
+        .containers
+        .iter()
+        .filter(|spec| spec.service == *service);
+    let builds = desired
+        .builds
+        .iter()
+        .filter(|build| build.services.iter().any(|user| user == service));
     let job = desired.jobs.get(service).map(String::as_str);
     containers
         .map(|spec| spec.hash.as_str())

@@ -66,8 +66,16 @@ impl Engine {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Looked { epoch, sources, result } => self.looked(epoch, sources, result),
-            Input::Operated { ticket, millis, result } => self.operated(ticket, millis, result),
+            Input::Looked {
+                epoch,
+                sources,
+                result,
+            } => self.looked(epoch, sources, result),
+            Input::Operated {
+                ticket,
+                millis,
+                result,
+            } => self.operated(ticket, millis, result),
             Input::Cancelled { ticket } => self.cancelled(ticket),
             Input::Progress {
                 ticket,
@@ -88,7 +96,7 @@ impl Engine {
             Input::Changed(change) => self.changed(change),
             Input::Files(batch) => self.files(batch),
             Input::Synced(synced) => self.synced(synced),
-                        Input::Reloaded(result) => self.reloaded(result),
+            Input::Reloaded(result) => self.reloaded(result),
             Input::LastLine { service, line } => self.emit(Event::LastLine { service, line }),
             Input::Command(command) => self.command(command),
             Input::Tick => {}
@@ -110,7 +118,11 @@ impl Engine {
 
     /// Operations in flight change the world all the time; without any, what changed is worth knowing soon.
     fn look_pause(&self) -> Duration {
-        if self.walk.is_idle() { LOOK_PAUSE / 8 } else { LOOK_PAUSE }
+        if self.walk.is_idle() {
+            LOOK_PAUSE / 8
+        } else {
+            LOOK_PAUSE
+        }
     }
 
     fn next_deadline(&self) -> Instant {
@@ -153,7 +165,10 @@ impl Engine {
             .collect();
         for service in due {
             let answer = self.last_answer(&service);
-            let is_ready = self.state.service(&service).is_some_and(super::state::ServiceState::is_ready);
+            let is_ready = self
+                .state
+                .service(&service)
+                .is_some_and(super::state::ServiceState::is_ready);
             let Some(supervisor) = self.supervisors.get_mut(&service) else {
                 continue;
             };
@@ -169,7 +184,10 @@ impl Engine {
     }
 
     fn last_answer(&self, service: &str) -> String {
-        let instances = self.state.service(service).map(|service| &service.instances);
+        let instances = self
+            .state
+            .service(service)
+            .map(|service| &service.instances);
         let probes = instances
             .into_iter()
             .flatten()
@@ -183,7 +201,8 @@ impl Engine {
 
     /// Whether the goal is reached, and what follows from that.
     fn conclude(&mut self) {
-        let quiet = self.look.seen && !self.look.wanted && !self.look.under_way && self.walk.is_idle();
+        let quiet =
+            self.look.seen && !self.look.wanted && !self.look.under_way && self.walk.is_idle();
         if !quiet || self.look.failures > 0 {
             return;
         }

@@ -143,7 +143,9 @@ async fn attach(
                     return Ok(());
                 }
             }
-            Ok(Message::Log(entry)) => tell(writer, &Tell::Log(Box::new(entry.as_ref().clone()))).await?,
+            Ok(Message::Log(entry)) => {
+                tell(writer, &Tell::Log(Box::new(entry.as_ref().clone()))).await?
+            }
             Err(RecvError::Lagged(_)) => {
                 let Some(again) = subscribe(inputs).await else {
                     return Ok(());

@@ -61,11 +61,7 @@ impl Store {
             write_whole(&ignore, b"*\n", 0o644)?;
         }
         let key = random_file(&root.join("key"))?;
-        Ok(Self {
-            root,
-            dir,
-            key,
-        })
+        Ok(Self { root, dir, key })
     }
 
     /// Keys the hashes of secrets; never leaves the machine.

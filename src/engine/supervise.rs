@@ -123,7 +123,13 @@ impl Supervisor {
     }
 
     /// Its container ended by itself with this exit code. `failure` says how; each life counts once.
-    pub fn on_exit(&mut self, generation: &Generation, code: i64, failure: Failure, now: u64) -> Verdict {
+    pub fn on_exit(
+        &mut self,
+        generation: &Generation,
+        code: i64,
+        failure: Failure,
+        now: u64,
+    ) -> Verdict {
         let ready_since = self.ready_since;
         self.on_stopped(generation);
         if self.counted.as_ref() == Some(generation) || self.gave_up.is_some() {
@@ -131,9 +137,7 @@ impl Supervisor {
         }
         self.counted = Some(generation.clone());
         self.ready_since = None;
-        if ready_since
-            .is_some_and(|since| now.saturating_sub(since) >= STEADY)
-        {
+        if ready_since.is_some_and(|since| now.saturating_sub(since) >= STEADY) {
             self.restarts = 0;
         }
         let allowed = match self.policy {
@@ -227,9 +231,7 @@ impl Supervisor {
 
     /// The next time at which `on_time` may say something.
     pub fn next_deadline(&self) -> Option<u64> {
-        let readiness = self
-            .awaited
-            .filter(|_| self.gave_up.is_none());
+        let readiness = self.awaited.filter(|_| self.gave_up.is_none());
         match (self.not_before, readiness) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -241,13 +243,17 @@ impl Supervisor {
         match &self.gave_up {
             // It runs, and may still get ready: planning keeps it as it is.
             Some(_) => Some(Standing::GaveUp),
-            None => self.not_before.filter(|at| *at > now).map(|_| Standing::Backoff),
+            None => self
+                .not_before
+                .filter(|at| *at > now)
+                .map(|_| Standing::Backoff),
         }
     }
 
     /// The end of the pause that it is in.
     pub fn paused_until(&self, now: u64) -> Option<u64> {
-        self.not_before.filter(|at| *at > now && self.gave_up.is_none())
+        self.not_before
+            .filter(|at| *at > now && self.gave_up.is_none())
     }
 
     pub fn failure(&self) -> Option<&Failure> {

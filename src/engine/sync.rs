@@ -61,7 +61,11 @@ struct Task {
 impl Engine {
     /// Services whose containers need the files before they start: their image has none, or older ones.
     pub(super) fn needs_seed(&self) -> std::collections::BTreeSet<String> {
-        let services = self.stack.services.values().filter(|service| syncs(service));
+        let services = self
+            .stack
+            .services
+            .values()
+            .filter(|service| syncs(service));
         services
             .filter(|service| !is_built(service) || self.seed.contains(&service.name))
             .map(|service| service.name.clone())
@@ -74,8 +78,13 @@ impl Engine {
 
     /// After events were lost: everything that rules cover, as it is now.
     pub(super) fn sync_everything(&mut self) {
-        let names: Vec<String> =
-            self.stack.services.values().filter(|service| syncs(service)).map(|s| s.name.clone()).collect();
+        let names: Vec<String> = self
+            .stack
+            .services
+            .values()
+            .filter(|service| syncs(service))
+            .map(|s| s.name.clone())
+            .collect();
         for name in names {
             self.enqueue(&name, What::Everything, AfterSync::Nothing);
         }
@@ -87,7 +96,9 @@ impl Engine {
             queue.push_back((what, then));
             return;
         }
-        self.syncing.queues.insert(service.to_owned(), VecDeque::new());
+        self.syncing
+            .queues
+            .insert(service.to_owned(), VecDeque::new());
         self.begin_sync(service, what, then);
     }
 
@@ -110,14 +121,25 @@ impl Engine {
             service: service.to_owned(),
             containers,
             owners: self.syncing.owners.clone(),
-            bounds: Bounds { memory: MEMORY, scratch: self.store.root().to_owned() },
+            bounds: Bounds {
+                memory: MEMORY,
+                scratch: self.store.root().to_owned(),
+            },
             what,
             then,
         }
     }
 
     pub(super) fn synced(&mut self, synced: Synced) {
-        let Synced { service, files, first, millis, restart, owners, result } = synced;
+        let Synced {
+            service,
+            files,
+            first,
+            millis,
+            restart,
+            owners,
+            result,
+        } = synced;
         self.syncing.owners.extend(owners);
         match result {
             Ok(()) if files > 0 => {
@@ -126,12 +148,24 @@ impl Engine {
                     self.look.wanted = true;
                 }
                 let action = WatchOutcome::Synced;
-                self.emit(Event::Watched { service: service.clone(), action, files, first, millis });
+                self.emit(Event::Watched {
+                    service: service.clone(),
+                    action,
+                    files,
+                    first,
+                    millis,
+                });
             }
             Ok(()) => {}
             Err(error) => {
                 let action = WatchOutcome::Failed;
-                self.emit(Event::Watched { service: service.clone(), action, files, first, millis });
+                self.emit(Event::Watched {
+                    service: service.clone(),
+                    action,
+                    files,
+                    first,
+                    millis,
+                });
                 let mut text = format!("{service}: {error}");
                 for line in error.0.detail.iter().chain(&error.0.help) {
                     text = format!("{text}; {line}");
@@ -139,7 +173,12 @@ impl Engine {
                 self.notice(Level::Error, text);
             }
         }
-        match self.syncing.queues.get_mut(&service).and_then(VecDeque::pop_front) {
+        match self
+            .syncing
+            .queues
+            .get_mut(&service)
+            .and_then(VecDeque::pop_front)
+        {
             Some((what, then)) => self.begin_sync(&service, what, then),
             None => {
                 self.syncing.queues.remove(&service);
@@ -149,10 +188,19 @@ impl Engine {
 
     /// Copies everything into a container that has not started yet.
     pub(super) fn begin_seed(&mut self, ticket: Ticket, service: String, container: String) {
-        let task = self.task(&service, vec![container], What::Everything, AfterSync::Nothing);
+        let task = self.task(
+            &service,
+            vec![container],
+            What::Everything,
+            AfterSync::Nothing,
+        );
         self.spawn(async move {
             let synced = task.run().await;
-            Input::Operated { ticket, millis: synced.millis, result: synced.result.map(|()| Output::Nothing) }
+            Input::Operated {
+                ticket,
+                millis: synced.millis,
+                result: synced.result.map(|()| Output::Nothing),
+            }
         });
     }
 }
@@ -169,7 +217,11 @@ impl Task {
                 files = items.len();
                 if let Some(item) = items.first() {
                     let dir = &self.stack.dir;
-                    first = item.source.strip_prefix(dir).unwrap_or(&item.source).to_string();
+                    first = item
+                        .source
+                        .strip_prefix(dir)
+                        .unwrap_or(&item.source)
+                        .to_string();
                 }
                 for container in self.containers.clone() {
                     result = self.one(&container, &items).await;
@@ -200,19 +252,32 @@ impl Task {
         }
         let (stack, service) = (Arc::clone(&self.stack), self.service.clone());
         let read = tokio::task::spawn_blocking(move || {
-            let Some(service) = stack.services.get(&service) else { return Ok(Vec::new()) };
+            let Some(service) = stack.services.get(&service) else {
+                return Ok(Vec::new());
+            };
             let manifest = manifest(&SyncRules::new(&stack, service))?;
-            Ok(manifest.entries.into_values().map(|entry| entry.item).collect())
+            Ok(manifest
+                .entries
+                .into_values()
+                .map(|entry| entry.item)
+                .collect())
         });
-        read.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| failed(&error))
+        read.await
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+            .map_err(|error| failed(&error))
     }
 
     async fn one(&mut self, container: &str, items: &[SyncItem]) -> Result<(), RuntimeError> {
         let owner = self.owner(container).await;
         let (items, bounds) = (items.to_vec(), self.bounds.clone());
         let packed = tokio::task::spawn_blocking(move || pack(&items, owner, &bounds)).await;
-        let packed = packed.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| failed(&error))?;
-        let mut change = FileChange { remove: packed.remove, ..FileChange::default() };
+        let packed = packed
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+            .map_err(|error| failed(&error))?;
+        let mut change = FileChange {
+            remove: packed.remove,
+            ..FileChange::default()
+        };
         match &packed.archive {
             Archive::Empty => {}
             Archive::Memory(bytes) => change.bytes = bytes.clone(),
@@ -226,12 +291,18 @@ impl Task {
             AfterSync::Nothing | AfterSync::Restart => Ok(()),
             AfterSync::Signal(signal) => self.world.signal(container, signal).await,
             AfterSync::Exec(command) => {
-                let spec = ExecSpec { command: command.clone(), ..ExecSpec::default() };
+                let spec = ExecSpec {
+                    command: command.clone(),
+                    ..ExecSpec::default()
+                };
                 let output = self.world.exec(container, &spec).await?;
                 if output.code == 0 {
                     return Ok(());
                 }
-                let message = format!("the command after the sync ended with exit code {}", output.code);
+                let message = format!(
+                    "the command after the sync ended with exit code {}",
+                    output.code
+                );
                 let lines = output.output.lines().map(str::to_owned).collect();
                 Err(RuntimeError::new(FailureClass::Other, message).detail(lines))
             }
@@ -245,15 +316,31 @@ impl Task {
             return *owner;
         }
         let number = |words: &str| words.trim().parse::<u64>().ok();
-        let stated = self.stack.services.get(&self.service).and_then(|service| service.user.clone());
-        let stated = stated.as_deref().map(|user| user.split_once(':').unwrap_or((user, user)));
-        let stated = stated.and_then(|(uid, gid)| Some(Owner { uid: number(uid)?, gid: number(gid)? }));
+        let stated = self
+            .stack
+            .services
+            .get(&self.service)
+            .and_then(|service| service.user.clone());
+        let stated = stated
+            .as_deref()
+            .map(|user| user.split_once(':').unwrap_or((user, user)));
+        let stated = stated.and_then(|(uid, gid)| {
+            Some(Owner {
+                uid: number(uid)?,
+                gid: number(gid)?,
+            })
+        });
         if let Some(owner) = stated {
             return owner;
         }
         let command = ["sh", "-c", "id -u; id -g"].map(str::to_owned).to_vec();
-        let spec = ExecSpec { command, ..ExecSpec::default() };
-        let Ok(output) = self.world.exec(container, &spec).await else { return Owner::default() };
+        let spec = ExecSpec {
+            command,
+            ..ExecSpec::default()
+        };
+        let Ok(output) = self.world.exec(container, &spec).await else {
+            return Owner::default();
+        };
         let mut numbers = output.output.lines().map(number);
         let owner = match (numbers.next().flatten(), numbers.next().flatten()) {
             (Some(uid), Some(gid)) => Owner { uid, gid },
@@ -265,9 +352,15 @@ impl Task {
 }
 
 fn syncs(service: &Service) -> bool {
-    service.watch.iter().any(|rule| matches!(rule.action, WatchAction::Sync { .. }))
+    service
+        .watch
+        .iter()
+        .any(|rule| matches!(rule.action, WatchAction::Sync { .. }))
 }
 
 fn failed(error: &std::io::Error) -> RuntimeError {
-    RuntimeError::new(FailureClass::Other, format!("cannot copy files into the container: {error}"))
+    RuntimeError::new(
+        FailureClass::Other,
+        format!("cannot copy files into the container: {error}"),
+    )
 }

@@ -148,7 +148,10 @@ impl Home<'_> {
 
     /// The folder of another checkout whose stack has this project's name, and things on the engine.
     pub fn other<'o>(&self, observed: &'o Observed) -> Option<&'o str> {
-        let containers = observed.containers.iter().map(|c| (c.dir.as_deref(), c.checkout.as_deref()));
+        let containers = observed
+            .containers
+            .iter()
+            .map(|c| (c.dir.as_deref(), c.checkout.as_deref()));
         let volumes = observed.volumes.values().filter(|volume| volume.ours);
         let mut all = containers.chain(volumes.map(|v| (v.dir.as_deref(), v.checkout.as_deref())));
         all.find_map(|(dir, checkout)| dir.filter(|_| !self.made(dir, checkout)))

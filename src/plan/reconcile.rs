@@ -119,7 +119,9 @@ impl Builder<'_> {
     fn orphans(&mut self) {
         let wanted = self.wanted;
         for container in &wanted.observed.containers {
-            let ours = wanted.home.made(container.dir.as_deref(), container.checkout.as_deref());
+            let ours = wanted
+                .home
+                .made(container.dir.as_deref(), container.checkout.as_deref());
             if ours && !wanted.stack.services.contains_key(&container.service) {
                 self.remove_container(container, &Cause::Orphan, Vec::new());
             }

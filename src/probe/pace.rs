@@ -65,7 +65,9 @@ mod tests {
 
     #[test]
     fn protocols_are_asked_from_20_ms_on() {
-        let pauses: Vec<u128> = [0, 1, 33, 50, 100, 150, 200, 10_000].map(|n| starting(Pace::Protocol, n)).to_vec();
+        let pauses: Vec<u128> = [0, 1, 33, 50, 100, 150, 200, 10_000]
+            .map(|n| starting(Pace::Protocol, n))
+            .to_vec();
         assert_eq!(pauses, [20, 20, 20, 33, 144, 635, 1000, 1000]);
     }
 

@@ -149,7 +149,13 @@ impl Narrator {
             }
             Event::Runtime { up, text } => self.runtime(*up, text, state),
             Event::Bye { removed: true } => {
-                self.say(&state.name, Paint::Dim, self.look.dot(), false, "is down".to_owned());
+                self.say(
+                    &state.name,
+                    Paint::Dim,
+                    self.look.dot(),
+                    false,
+                    "is down".to_owned(),
+                );
             }
             _ => {}
         }

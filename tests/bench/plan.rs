@@ -11,8 +11,8 @@ use camino::Utf8PathBuf;
 use dev::plan::Plan;
 use dev::plan::allocate::{Allocations, Taken, allocate};
 use dev::plan::desired::{Desired, LABEL_DIR, SourceHashes, desire, image_references};
-use dev::plan::observed::{Home, 
-    Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status,
+use dev::plan::observed::{
+    Home, Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status,
 };
 use dev::plan::reconcile::{RestartOwner, Wanted, reconcile};
 use dev::stack::Stack;
@@ -21,13 +21,18 @@ use dev::stack::resolve::Facts;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // `cargo bench` adds options of its own.
-    let mut numbers = std::env::args().skip(1).filter_map(|word| word.parse().ok());
+    let mut numbers = std::env::args()
+        .skip(1)
+        .filter_map(|word| word.parse().ok());
     let services = numbers.next().unwrap_or(1000);
     let rounds = numbers.next().unwrap_or(1);
     let folder = tempfile::tempdir()?;
     let dir = Utf8PathBuf::try_from(folder.path().to_path_buf())?;
     fs_err::write(dir.join("dev.toml"), stack_file(services)?)?;
-    let request = LoadRequest { start_dir: dir, ..LoadRequest::default() };
+    let request = LoadRequest {
+        start_dir: dir,
+        ..LoadRequest::default()
+    };
     for _ in 0..rounds {
         round(&request, services)?;
     }
@@ -62,7 +67,10 @@ fn round(request: &LoadRequest, services: usize) -> Result<(), Box<dyn Error>> {
     let (loaded, loading) = timed(|| load(request));
     let stack = loaded.map_err(|_| "the stack file does not load")?.stack;
     let scope: BTreeSet<String> = stack.services.keys().cloned().collect();
-    let nothing = Observed { images: images(&stack, &scope), ..Observed::default() };
+    let nothing = Observed {
+        images: images(&stack, &scope),
+        ..Observed::default()
+    };
 
     let fresh = planned(&stack, &scope, &nothing)?;
     let everything = there(&fresh.desired, &stack, nothing);
@@ -70,9 +78,17 @@ fn round(request: &LoadRequest, services: usize) -> Result<(), Box<dyn Error>> {
     if fresh.plan.operations.len() < 2 * services {
         return Err("the first plan does not create and start everything".into());
     }
-    let starts_jobs_only = again.plan.operations.iter().all(|o| o.subject.service().is_some_and(|s| s.ends_with('1')));
+    let starts_jobs_only = again
+        .plan
+        .operations
+        .iter()
+        .all(|o| o.subject.service().is_some_and(|s| s.ends_with('1')));
     if !starts_jobs_only {
-        return Err(format!("there is something to do where there should not be: {}", again.plan).into());
+        return Err(format!(
+            "there is something to do where there should not be: {}",
+            again.plan
+        )
+        .into());
     }
 
     tell("loaded (before planning)", loading)?;
@@ -80,8 +96,14 @@ fn round(request: &LoadRequest, services: usize) -> Result<(), Box<dyn Error>> {
     tell("made concrete", fresh.desiring)?;
     tell("compared, nothing there", fresh.reconciling)?;
     tell("compared, everything there", again.reconciling)?;
-    tell("planned in all, nothing there", fresh.allocating + fresh.desiring + fresh.reconciling)?;
-    tell("planned in all, everything there", again.allocating + again.desiring + again.reconciling)?;
+    tell(
+        "planned in all, nothing there",
+        fresh.allocating + fresh.desiring + fresh.reconciling,
+    )?;
+    tell(
+        "planned in all, everything there",
+        again.allocating + again.desiring + again.reconciling,
+    )?;
     Ok(())
 }
 
@@ -93,15 +115,28 @@ struct Planned {
     reconciling: Duration,
 }
 
-fn planned(stack: &Stack, scope: &BTreeSet<String>, observed: &Observed) -> Result<Planned, Box<dyn Error>> {
+fn planned(
+    stack: &Stack,
+    scope: &BTreeSet<String>,
+    observed: &Observed,
+) -> Result<Planned, Box<dyn Error>> {
     let none = Allocations::new();
     let mut candidates = 40_000..60_000;
-    let (ports, allocating) = timed(|| allocate(stack, scope, &none, &none, &Taken::new(), &mut candidates));
+    let (ports, allocating) =
+        timed(|| allocate(stack, scope, &none, &none, &Taken::new(), &mut candidates));
     let facts = Facts::default();
-    let (desired, desiring) =
-        timed(|| desire(stack, scope, &ports, &facts, &SourceHashes::default(), &[0; 32]));
+    let (desired, desiring) = timed(|| {
+        desire(
+            stack,
+            scope,
+            &ports,
+            &facts,
+            &SourceHashes::default(),
+            &[0; 32],
+        )
+    });
     let desired = desired.map_err(|errors| format!("{errors:?}"))?;
-    let (standing, names, lives) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+    let (standing, names, lives) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
     let (plan, reconciling) = timed(|| {
         reconcile(&Wanted {
             stack,
@@ -113,42 +148,77 @@ fn planned(stack: &Stack, scope: &BTreeSet<String>, observed: &Observed) -> Resu
             seed: &names,
             discard: &names,
             restarts: RestartOwner::Dev,
-            home: Home { dir: stack.dir.as_str(), checkout: "bench" },
+            home: Home {
+                dir: stack.dir.as_str(),
+                checkout: "bench",
+            },
         })
     });
-    Ok(Planned { desired, plan, allocating, desiring, reconciling })
+    Ok(Planned {
+        desired,
+        plan,
+        allocating,
+        desiring,
+        reconciling,
+    })
 }
 
 fn images(stack: &Stack, scope: &BTreeSet<String>) -> BTreeMap<String, ObservedImage> {
-    let image = |reference: &String| ObservedImage { id: format!("sha256:{reference}"), ..ObservedImage::default() };
+    let image = |reference: &String| ObservedImage {
+        id: format!("sha256:{reference}"),
+        ..ObservedImage::default()
+    };
     let references = image_references(stack, scope);
-    references.iter().map(|reference| (reference.clone(), image(reference))).collect()
+    references
+        .iter()
+        .map(|reference| (reference.clone(), image(reference)))
+        .collect()
 }
 
 /// The world as it is once everything runs.
 fn there(desired: &Desired, stack: &Stack, mut observed: Observed) -> Observed {
     for network in &desired.networks {
-        let found = ObservedNetwork { id: network.name.clone(), ours: true, dir: Some(stack.dir.to_string()) };
+        let found = ObservedNetwork {
+            id: network.name.clone(),
+            ours: true,
+            dir: Some(stack.dir.to_string()),
+        };
         observed.networks.insert(network.name.clone(), found);
     }
     for volume in &desired.volumes {
-        let found = ObservedVolume { ours: true, created: "1".to_owned(), dir: Some(stack.dir.to_string()), checkout: None };
+        let found = ObservedVolume {
+            ours: true,
+            created: "1".to_owned(),
+            dir: Some(stack.dir.to_string()),
+            checkout: None,
+        };
         observed.volumes.insert(volume.name.clone(), found);
     }
     for spec in &desired.containers {
-        let image = desired.images.get(&spec.service).map_or_else(String::new, |source| source.reference().to_owned());
+        let image = desired
+            .images
+            .get(&spec.service)
+            .map_or_else(String::new, |source| source.reference().to_owned());
         observed.containers.push(ObservedContainer {
             id: spec.name.clone(),
             name: spec.name.clone(),
             service: spec.service.clone(),
             index: spec.index,
             config: Some(spec.hash.clone()),
-            dir: spec.labels.iter().find(|(name, _)| name == LABEL_DIR).map(|(_, dir)| dir.clone()),
+            dir: spec
+                .labels
+                .iter()
+                .find(|(name, _)| name == LABEL_DIR)
+                .map(|(_, dir)| dir.clone()),
             checkout: None,
             image_id: format!("sha256:{image}"),
             status: Status::Running,
             started_at: "2020-01-01T00:00:00Z".to_owned(),
-            ports: spec.ports.iter().filter_map(|port| Some((port.container, port.protocol, port.bind, port.host?))).collect(),
+            ports: spec
+                .ports
+                .iter()
+                .filter_map(|port| Some((port.container, port.protocol, port.bind, port.host?)))
+                .collect(),
             addresses: BTreeMap::new(),
             restart_policy: "no".to_owned(),
         });
@@ -163,5 +233,9 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 }
 
 fn tell(part: &str, took: Duration) -> std::io::Result<()> {
-    writeln!(std::io::stdout(), "{{\"part\":\"{part}\",\"millis\":{:.3}}}", took.as_secs_f64() * 1000.0)
+    writeln!(
+        std::io::stdout(),
+        "{{\"part\":\"{part}\",\"millis\":{:.3}}}",
+        took.as_secs_f64() * 1000.0
+    )
 }

@@ -27,5 +27,6 @@ pub fn now() -> u64 {
 /// As an engine writes it; `tie` tells two things of one moment apart.
 pub fn stamp(tie: u64) -> String {
     let nanos = i64::try_from(now() * 1_000_000 + tie % 1_000_000).unwrap_or(i64::MAX);
-    chrono::DateTime::from_timestamp_nanos(nanos).to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
+    chrono::DateTime::from_timestamp_nanos(nanos)
+        .to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
 }

@@ -19,11 +19,20 @@ async fn a_restart_is_a_new_generation_of_the_same_container() {
     let mut run = bench.up();
     let before = run.until_settled().await;
     let life = |state: &crate::engine::state::State| {
-        state.service("db").unwrap().instances[&1].found.clone().unwrap().generation
+        state.service("db").unwrap().instances[&1]
+            .found
+            .clone()
+            .unwrap()
+            .generation
     };
     assert_eq!(run.restart(&["db"]).await, Ok(()));
     run.until("a new life", |state| {
-        state.service("db").unwrap().instances.get(&1).is_some_and(|instance| instance.found.is_some())
+        state
+            .service("db")
+            .unwrap()
+            .instances
+            .get(&1)
+            .is_some_and(|instance| instance.found.is_some())
             && life(state) != life(&before)
     })
     .await;
@@ -45,14 +54,18 @@ async fn a_restarted_job_runs_again_even_while_it_runs() {
     let mut run = bench.up();
     run.until_settled().await;
     run.restart(&["migrate"]).await.unwrap();
-    run.until("again", |_| bench.world.count("start gold-migrate-1") == 2).await;
+    run.until("again", |_| bench.world.count("start gold-migrate-1") == 2)
+        .await;
     run.until_settled().await;
 
-    bench.world.behave("migrate", |migrate| migrate.then = Life::ends(20_000, 0));
+    bench
+        .world
+        .behave("migrate", |migrate| migrate.then = Life::ends(20_000, 0));
     run.restart(&["migrate"]).await.unwrap();
     run.until_phase("migrate", Phase::Running).await;
     run.restart(&["migrate"]).await.unwrap();
-    run.until("again", |_| bench.world.count("start gold-migrate-1") == 4).await;
+    run.until("again", |_| bench.world.count("start gold-migrate-1") == 4)
+        .await;
     run.until_settled().await;
     run.pass(60 * SECOND).await;
     assert_eq!(bench.world.count("start gold-migrate-1"), 4);
@@ -64,12 +77,24 @@ async fn stop_and_up_of_one_service() {
     let bench = Bench::new(gold());
     let mut run = bench.up();
     run.until_settled().await;
-    run.tell(Command::Stop { services: vec!["web".to_owned()] }).await;
-    run.until("stopped", |_| matches!(bench.world.containers()["gold-web-1"], Status::Exited { .. })).await;
+    run.tell(Command::Stop {
+        services: vec!["web".to_owned()],
+    })
+    .await;
+    run.until("stopped", |_| {
+        matches!(
+            bench.world.containers()["gold-web-1"],
+            Status::Exited { .. }
+        )
+    })
+    .await;
     run.pass(60 * SECOND).await;
     assert_eq!(bench.world.count("start gold-web-1"), 1);
     assert_eq!(bench.world.containers()["gold-api-1"], Status::Running);
-    run.tell(Command::Up { services: vec!["web".to_owned()] }).await;
+    run.tell(Command::Up {
+        services: vec!["web".to_owned()],
+    })
+    .await;
     run.until_phase("web", Phase::Ready).await;
     bench.check();
 }
@@ -77,17 +102,32 @@ async fn stop_and_up_of_one_service() {
 #[tokio::test(start_paused = true)]
 async fn stop_during_a_build_cancels_it() {
     let bench = Bench::new([probed("db", &[]), probed("api", &["db"]).built()]);
-    bench.world.set_latency(|latency| latency.build = 300 * SECOND);
+    bench
+        .world
+        .set_latency(|latency| latency.build = 300 * SECOND);
     let mut run = bench.up();
     run.until_phase("api", Phase::Building).await;
     run.until_phase("db", Phase::Ready).await;
-    run.tell(Command::Stop { services: vec!["api".to_owned()] }).await;
+    run.tell(Command::Stop {
+        services: vec!["api".to_owned()],
+    })
+    .await;
     run.pass(SECOND).await;
-    assert!(story(&run.events()).contains(&"build image gold-api cancelled".to_owned()), "{:#?}", story(&run.events()));
-    run.tell(Command::Up { services: vec!["api".to_owned()] }).await;
+    assert!(
+        story(&run.events()).contains(&"build image gold-api cancelled".to_owned()),
+        "{:#?}",
+        story(&run.events())
+    );
+    run.tell(Command::Up {
+        services: vec!["api".to_owned()],
+    })
+    .await;
     run.until_phase("api", Phase::Building).await;
     let begun = tokio::time::Instant::now();
-    run.tell(Command::Down { removal: Removal::default() }).await;
+    run.tell(Command::Down {
+        removal: Removal::default(),
+    })
+    .await;
     run.ended().await;
     assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
     assert_eq!(bench.world.count("build gold-api"), 0);
@@ -101,7 +141,10 @@ async fn up_adds_to_what_is_up() {
     let mut run = bench.run(bench.goal(&["migrate"]), crate::engine::goal::Until::Told);
     run.until_settled().await;
     assert!(!bench.world.containers().contains_key("gold-api-1"));
-    run.tell(Command::Up { services: vec!["api".to_owned()] }).await;
+    run.tell(Command::Up {
+        services: vec!["api".to_owned()],
+    })
+    .await;
     run.until_phase("api", Phase::Ready).await;
     assert!(!bench.world.containers().contains_key("gold-web-1"));
     assert_eq!(bench.world.count("start gold-db-1"), 1);
@@ -115,7 +158,10 @@ async fn what_gave_up_is_tried_again_when_asked() {
     let mut run = bench.up();
     run.until_phase("api", Phase::Failed).await;
     bench.world.behave("api", |api| api.then = Life::Stays);
-    run.tell(Command::Up { services: Vec::new() }).await;
+    run.tell(Command::Up {
+        services: Vec::new(),
+    })
+    .await;
     let state = run.until_settled().await;
     assert_eq!(state.service("api").unwrap().restarts, 0);
 }
@@ -127,13 +173,26 @@ async fn commands_come_as_fast_as_they_like() {
     for n in 0..40u64 {
         match n % 4 {
             0 => run.restart(&["db"]).await.unwrap(),
-            1 => run.tell(Command::Stop { services: vec!["web".to_owned()] }).await,
-            2 => run.tell(Command::Up { services: Vec::new() }).await,
+            1 => {
+                run.tell(Command::Stop {
+                    services: vec!["web".to_owned()],
+                })
+                .await
+            }
+            2 => {
+                run.tell(Command::Up {
+                    services: Vec::new(),
+                })
+                .await
+            }
             _ => run.restart(&[]).await.unwrap(),
         }
         run.pass(Duration::from_millis(n * 7)).await;
     }
-    run.tell(Command::Up { services: Vec::new() }).await;
+    run.tell(Command::Up {
+        services: Vec::new(),
+    })
+    .await;
     run.pass(SECOND).await;
     run.until_settled().await;
     bench.check();

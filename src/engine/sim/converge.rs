@@ -54,11 +54,18 @@ async fn through(blows: Vec<(u64, Blow)>) -> Result<(), TestCaseError> {
                 run.kill().await;
                 run = bench.up();
             }
-            Blow::Remove(n) => container(n).into_iter().for_each(|name| bench.world.remove(&name)),
-            Blow::End(n) => container(n).into_iter().for_each(|name| bench.world.end(&name, 137, false)),
+            Blow::Remove(n) => container(n)
+                .into_iter()
+                .for_each(|name| bench.world.remove(&name)),
+            Blow::End(n) => container(n)
+                .into_iter()
+                .for_each(|name| bench.world.end(&name, 137, false)),
             Blow::Pause(n) => {
-                let running = container(n).filter(|name| bench.world.containers()[name] == Status::Running);
-                running.into_iter().for_each(|name| bench.world.pause(&name));
+                let running =
+                    container(n).filter(|name| bench.world.containers()[name] == Status::Running);
+                running
+                    .into_iter()
+                    .for_each(|name| bench.world.pause(&name));
             }
             Blow::Away => {
                 bench.world.go_away();
@@ -67,7 +74,10 @@ async fn through(blows: Vec<(u64, Blow)>) -> Result<(), TestCaseError> {
             }
             Blow::Edit(n) => {
                 bench.edit(|stack| {
-                    let service = stack.services.get_mut(NAMES[usize::from(n)]).expect("a service");
+                    let service = stack
+                        .services
+                        .get_mut(NAMES[usize::from(n)])
+                        .expect("a service");
                     service.user = Some(format!("{after}"));
                 });
                 super::reload::reload_with(&run, bench.reloaded()).await;
@@ -77,15 +87,29 @@ async fn through(blows: Vec<(u64, Blow)>) -> Result<(), TestCaseError> {
     run.kill().await;
     // Whatever is left of it, a last engine repairs it, and there is nothing to do for the one after.
     let (outcome, events) = bench.up_until_ready().ended().await;
-    prop_assert_eq!(outcome, Outcome::Done, "{:#?}", super::harness::story(&events));
+    prop_assert_eq!(
+        outcome,
+        Outcome::Done,
+        "{:#?}",
+        super::harness::story(&events)
+    );
     let calls = bench.world.journal().len();
     let (outcome, events) = bench.up_until_ready().ended().await;
     prop_assert_eq!(outcome, Outcome::Done);
-    prop_assert_eq!(bench.world.journal().len(), calls, "{:#?}", super::harness::story(&events));
+    prop_assert_eq!(
+        bench.world.journal().len(),
+        calls,
+        "{:#?}",
+        super::harness::story(&events)
+    );
     let model = bench.world.model();
     prop_assert_eq!(model.networks.len(), 1);
     prop_assert_eq!(model.volumes.len(), 1);
-    let specs: Vec<_> = model.containers.values().map(|container| (container.seen.name.clone(), container.spec.user.clone())).collect();
+    let specs: Vec<_> = model
+        .containers
+        .values()
+        .map(|container| (container.seen.name.clone(), container.spec.user.clone()))
+        .collect();
     for (name, user) in specs {
         let service = name.trim_start_matches("gold-").trim_end_matches("-1");
         if bench.stack.services[service].is_job() {
@@ -95,13 +119,20 @@ async fn through(blows: Vec<(u64, Blow)>) -> Result<(), TestCaseError> {
         prop_assert_eq!(&user, &bench.stack.services[service].user);
     }
     prop_assert_eq!(&model.violations, &Vec::<String>::new());
-    let running = model.containers.values().filter(|container| container.seen.status == Status::Running).count();
+    let running = model
+        .containers
+        .values()
+        .filter(|container| container.seen.status == Status::Running)
+        .count();
     prop_assert_eq!(running, 3);
     Ok(())
 }
 
 fn in_a_world<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build();
     runtime.expect("a runtime").block_on(future)
 }
 
@@ -126,8 +157,15 @@ fn killed_at_every_moment_of_the_first_start() {
             assert_eq!(outcome, Outcome::Done, "{after}");
             assert_eq!(bench.world.containers().len(), 4, "{after}");
             for name in NAMES {
-                assert_eq!(bench.world.count(&format!("create gold-{name}-1")), 1, "{after}: {name}");
-                assert!(bench.world.count(&format!("start gold-{name}-1")) <= 2, "{after}: {name}");
+                assert_eq!(
+                    bench.world.count(&format!("create gold-{name}-1")),
+                    1,
+                    "{after}: {name}"
+                );
+                assert!(
+                    bench.world.count(&format!("start gold-{name}-1")) <= 2,
+                    "{after}: {name}"
+                );
             }
             bench.check();
         });
@@ -137,7 +175,9 @@ fn killed_at_every_moment_of_the_first_start() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_crashes_now_and_then_does_not_keep_the_others_from_converging() {
     let bench = Bench::new(gold());
-    bench.world.behave("db", |db| db.lives = [Life::ends(150, 1), Life::ends(400, 1), Life::ends(700, 1)].into());
+    bench.world.behave("db", |db| {
+        db.lives = [Life::ends(150, 1), Life::ends(400, 1), Life::ends(700, 1)].into()
+    });
     let mut run = bench.up();
     run.until_settled().await;
     bench.check();

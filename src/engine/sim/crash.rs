@@ -24,11 +24,17 @@ async fn a_crash_is_shown_waited_out_and_gated_again() {
     let state = run.until_phase("db", Phase::Crashed).await;
     let db = state.service("db").unwrap();
     assert_eq!(db.restarts, 1);
-    assert_eq!(db.failure.as_ref().unwrap().message, "ended with exit code 1");
+    assert_eq!(
+        db.failure.as_ref().unwrap().message,
+        "ended with exit code 1"
+    );
     // What runs on it keeps running, and says what it lacks.
     assert_eq!(state.service("api").unwrap().phase, Phase::Ready);
     let held = |state: &crate::engine::state::State| {
-        matches!(state.service("db").unwrap().holds[..], [Hold::Backoff { attempt: 1, .. }])
+        matches!(
+            state.service("db").unwrap().holds[..],
+            [Hold::Backoff { attempt: 1, .. }]
+        )
     };
     run.until("held", held).await;
 
@@ -41,17 +47,22 @@ async fn a_crash_is_shown_waited_out_and_gated_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_needs_a_crashed_service_is_degraded_and_new_ones_wait() {
-    let bench = Bench::new([probed("db", &[]), probed("api", &["db"]), probed("web", &["db"]).built()]);
-    bench.world.set_latency(|latency| latency.build = 5 * SECOND);
+    let bench = Bench::new([
+        probed("db", &[]),
+        probed("api", &["db"]),
+        probed("web", &["db"]).built(),
+    ]);
+    bench
+        .world
+        .set_latency(|latency| latency.build = 5 * SECOND);
     let mut run = bench.up();
     run.until_phase("api", Phase::Ready).await;
     bench.world.behave("db", |db| db.ready_after = 10 * SECOND);
     bench.world.end("gold-db-1", 1, false);
-    let degraded = |state: &crate::engine::state::State| state.service("api").unwrap().degraded_by == ["db"];
+    let degraded =
+        |state: &crate::engine::state::State| state.service("api").unwrap().degraded_by == ["db"];
     run.until("degraded", degraded).await;
-    let held = |state: &crate::engine::state::State| {
-        matches!(&state.service("web").unwrap().holds[..], [Hold::Needs { on, .. }] if on == "db")
-    };
+    let held = |state: &crate::engine::state::State| matches!(&state.service("web").unwrap().holds[..], [Hold::Needs { on, .. }] if on == "db");
     run.until("web waits for db", held).await;
     let state = run.until_settled().await;
     assert_eq!(state.service("api").unwrap().degraded_by, [""; 0]);
@@ -65,12 +76,29 @@ async fn one_that_crashes_at_once_is_given_up_after_growing_pauses() {
     bench.world.behave("api", |api| api.then = Life::ends(5, 3));
     let mut run = bench.up();
     let state = run.until_phase("api", Phase::Failed).await;
-    assert_eq!(state.service("api").unwrap().failure.as_ref().unwrap().class, FailureClass::Exited);
-    let starts: Vec<u64> =
-        bench.world.journal().iter().filter(|entry| entry.what == "start gold-api-1").map(|entry| entry.at).collect();
+    assert_eq!(
+        state
+            .service("api")
+            .unwrap()
+            .failure
+            .as_ref()
+            .unwrap()
+            .class,
+        FailureClass::Exited
+    );
+    let starts: Vec<u64> = bench
+        .world
+        .journal()
+        .iter()
+        .filter(|entry| entry.what == "start gold-api-1")
+        .map(|entry| entry.at)
+        .collect();
     assert_eq!(starts.len(), 6, "one start and five restarts");
     let pauses: Vec<u64> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(pauses.is_sorted() && pauses[0] >= 200 && pauses[4] >= 3200, "{pauses:?}");
+    assert!(
+        pauses.is_sorted() && pauses[0] >= 200 && pauses[4] >= 3200,
+        "{pauses:?}"
+    );
 
     // Nothing more happens until something changes.
     let calls = bench.world.journal().len();
@@ -81,15 +109,23 @@ async fn one_that_crashes_at_once_is_given_up_after_growing_pauses() {
 #[tokio::test(start_paused = true)]
 async fn one_that_ran_well_for_a_while_has_its_restarts_back() {
     let bench = Bench::new([probed("api", &[])]);
-    bench.world.behave("api", |api| api.then = Life::ends(30_000, 1));
+    bench
+        .world
+        .behave("api", |api| api.then = Life::ends(30_000, 1));
     let mut run = bench.up();
-    run.until("ten restarts", |_| bench.world.count("start gold-api-1") > 10).await;
+    run.until("ten restarts", |_| {
+        bench.world.count("start gold-api-1") > 10
+    })
+    .await;
     assert!(!run.state().service("api").unwrap().gave_up);
 }
 
 #[tokio::test(start_paused = true)]
 async fn restart_policies_are_kept() {
-    let with = |name: &str, restart| crate::stack::Service { restart, ..runs(name, &[]) };
+    let with = |name: &str, restart| crate::stack::Service {
+        restart,
+        ..runs(name, &[])
+    };
     let bench = Bench::new([
         with("never", Restart::No),
         with("twice", Restart::OnFailure { max: Some(2) }),
@@ -97,7 +133,9 @@ async fn restart_policies_are_kept() {
         with("always", Restart::Always),
     ]);
     for (service, code) in [("never", 1), ("twice", 1), ("clean", 0), ("always", 0)] {
-        bench.world.behave(service, |service| service.then = Life::ends(100, code));
+        bench
+            .world
+            .behave(service, |service| service.then = Life::ends(100, code));
     }
     let run = bench.up();
     run.pass(300 * SECOND).await;
@@ -114,7 +152,10 @@ async fn removed_by_hand_it_is_made_again() {
     let mut run = bench.up();
     run.until_settled().await;
     bench.world.remove("gold-api-1");
-    run.until("made again", |_| bench.world.count("create gold-api-1") == 2).await;
+    run.until("made again", |_| {
+        bench.world.count("create gold-api-1") == 2
+    })
+    .await;
     run.until_settled().await;
     assert_eq!(bench.world.count("create gold-web-1"), 1);
     // A job that is done needs no container.
@@ -131,11 +172,15 @@ async fn stopped_by_hand_it_is_started_again_and_paused_by_hand_it_goes_on() {
     let mut run = bench.up();
     run.until_settled().await;
     bench.world.end("gold-api-1", 143, false);
-    run.until("started again", |_| bench.world.count("start gold-api-1") == 2).await;
+    run.until("started again", |_| {
+        bench.world.count("start gold-api-1") == 2
+    })
+    .await;
     run.until_settled().await;
 
     bench.world.pause("gold-db-1");
-    run.until("goes on", |_| bench.world.count("unpause gold-db-1") == 1).await;
+    run.until("goes on", |_| bench.world.count("unpause gold-db-1") == 1)
+        .await;
     run.until_settled().await;
     run.pass(60 * SECOND).await;
     assert_eq!(run.phase("db"), Phase::Ready);
@@ -149,7 +194,16 @@ async fn killed_for_memory_says_so() {
     run.until_settled().await;
     bench.world.end("gold-api-1", 137, true);
     let state = run.until_phase("api", Phase::Crashed).await;
-    assert_eq!(state.service("api").unwrap().failure.as_ref().unwrap().class, FailureClass::OutOfMemory);
+    assert_eq!(
+        state
+            .service("api")
+            .unwrap()
+            .failure
+            .as_ref()
+            .unwrap()
+            .class,
+        FailureClass::OutOfMemory
+    );
     run.until_settled().await;
 }
 
@@ -161,7 +215,11 @@ async fn one_that_never_gets_ready_is_given_up_runs_on_and_may_still_get_there()
     let state = run.until_phase("api", Phase::Failed).await;
     let failure = state.service("api").unwrap().failure.clone().unwrap();
     assert_eq!(failure.class, FailureClass::NotReady);
-    assert_eq!(failure.detail.len(), 1, "the probe's last answer: {failure:?}");
+    assert_eq!(
+        failure.detail.len(),
+        1,
+        "the probe's last answer: {failure:?}"
+    );
     assert_eq!(bench.world.containers()["gold-api-1"], Status::Running);
 
     bench.world.behave("api", |api| api.sick = false);
@@ -176,7 +234,10 @@ async fn asked_again_a_hung_one_gets_a_new_deadline() {
     bench.world.behave("api", |api| api.sick = true);
     let mut run = bench.up();
     run.until_phase("api", Phase::Failed).await;
-    run.tell(crate::engine::input::Command::Up { services: Vec::new() }).await;
+    run.tell(crate::engine::input::Command::Up {
+        services: Vec::new(),
+    })
+    .await;
     run.until_phase("api", Phase::Starting).await;
     // Whoever waits for it has to be told.
     run.until_phase("api", Phase::Failed).await;
@@ -184,22 +245,37 @@ async fn asked_again_a_hung_one_gets_a_new_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_is_not_alive_any_more_is_restarted() {
-    let kind = ProbeKind::Exec { command: vec!["alive".to_owned()] };
-    let api = crate::stack::Service { alive: Some(Probe::new(kind)), ..probed("api", &[]) };
+    let kind = ProbeKind::Exec {
+        command: vec!["alive".to_owned()],
+    };
+    let api = crate::stack::Service {
+        alive: Some(Probe::new(kind)),
+        ..probed("api", &[])
+    };
     let bench = Bench::new([api]);
     let mut run = bench.up();
     run.until_settled().await;
     bench.world.behave("api", |api| api.dead_inside = true);
-    run.until("stopped", |_| bench.world.count("stop gold-api-1") == 1).await;
+    run.until("stopped", |_| bench.world.count("stop gold-api-1") == 1)
+        .await;
     bench.world.behave("api", |api| api.dead_inside = false);
     run.until_settled().await;
     assert_eq!(bench.world.count("start gold-api-1"), 2);
     let events = run.leave().await;
     let stop = events.iter().find_map(|stamped| match &stamped.event {
-        Event::Operation { verb: crate::engine::event::Verb::Stop, cause, .. } => Some(cause.clone()),
+        Event::Operation {
+            verb: crate::engine::event::Verb::Stop,
+            cause,
+            ..
+        } => Some(cause.clone()),
         _ => None,
     });
-    assert_eq!(stop.as_deref(), Some("it is not alive"), "{:#?}", story(&events));
+    assert_eq!(
+        stop.as_deref(),
+        Some("it is not alive"),
+        "{:#?}",
+        story(&events)
+    );
     bench.check();
 }
 
@@ -214,9 +290,15 @@ async fn a_replica_that_crashes_while_another_starts_is_counted() {
     run.until_settled().await;
     // One is made anew, slowly; meanwhile the other one ends.
     bench.world.remove("gold-api-1");
-    run.until("being made", |_| bench.world.count("create gold-api-1") == 2).await;
+    run.until("being made", |_| {
+        bench.world.count("create gold-api-1") == 2
+    })
+    .await;
     bench.world.end("gold-api-2", 7, false);
-    run.until("counted", |state| state.service("api").unwrap().restarts > 0).await;
+    run.until("counted", |state| {
+        state.service("api").unwrap().restarts > 0
+    })
+    .await;
     run.until_settled().await;
     bench.check();
 }
@@ -248,7 +330,8 @@ async fn fewer_replicas_of_an_unready_service_are_ready_in_time() {
     // The second one does not come back; then the file wants one only.
     bench.world.behave("api", |api| api.sick = true);
     bench.world.end("gold-api-2", 1, false);
-    run.until("runs again", |_| bench.world.count("start gold-api-2") == 2).await;
+    run.until("runs again", |_| bench.world.count("start gold-api-2") == 2)
+        .await;
     bench.edit(|stack| stack.services.get_mut("api").unwrap().replicas = 1);
     bench.world.behave("api", |api| api.sick = false);
     super::reload::reload_with(&run, bench.reloaded()).await;

@@ -30,7 +30,9 @@ impl std::fmt::Debug for Fault {
 /// Any call that makes a container of this service.
 pub fn create_of(service: &str) -> Box<dyn Fn(&Action) -> bool + Send> {
     let service = service.to_owned();
-    Box::new(move |action| matches!(action, Action::CreateContainer { spec, .. } if spec.service == service))
+    Box::new(
+        move |action| matches!(action, Action::CreateContainer { spec, .. } if spec.service == service),
+    )
 }
 
 pub fn verb(verb: &'static str) -> Box<dyn Fn(&Action) -> bool + Send> {
@@ -39,5 +41,7 @@ pub fn verb(verb: &'static str) -> Box<dyn Fn(&Action) -> bool + Send> {
 
 pub fn pull_of(reference: &str) -> Box<dyn Fn(&Action) -> bool + Send> {
     let wanted = reference.to_owned();
-    Box::new(move |action| matches!(action, Action::PullImage { reference } if *reference == wanted))
+    Box::new(
+        move |action| matches!(action, Action::PullImage { reference } if *reference == wanted),
+    )
 }

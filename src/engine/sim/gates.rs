@@ -23,12 +23,24 @@ async fn everything_comes_up_in_order() {
     let mut run: Run = bench.up();
     run.until_settled().await;
     let story = story(&run.leave().await);
-    let order =
-        ["db passes", "start gold-migrate-1", "migrate done true", "start gold-api-1", "api passes", "start gold-web-1"];
+    let order = [
+        "db passes",
+        "start gold-migrate-1",
+        "migrate done true",
+        "start gold-api-1",
+        "api passes",
+        "start gold-web-1",
+    ];
     for pair in order.windows(2) {
-        assert!(place(&story, pair[0]) < place(&story, pair[1]), "{pair:?} in {story:#?}");
+        assert!(
+            place(&story, pair[0]) < place(&story, pair[1]),
+            "{pair:?} in {story:#?}"
+        );
     }
-    let done = story.iter().filter(|entry| *entry == "migrate done true").count();
+    let done = story
+        .iter()
+        .filter(|entry| *entry == "migrate done true")
+        .count();
     assert_eq!(done, 1, "{story:#?}");
     bench.check();
 }
@@ -50,7 +62,11 @@ async fn nothing_to_do_is_known_at_once_and_changes_nothing() {
     let (outcome, events) = bench.up_until_ready().ended().await;
     assert_eq!(outcome, Outcome::Done);
     assert_eq!(bench.world.journal().len(), calls, "{:#?}", story(&events));
-    assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_millis(100),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,21 +84,31 @@ async fn a_quiet_engine_does_next_to_nothing() {
 #[tokio::test(start_paused = true)]
 async fn the_gate_holds_again_when_what_is_needed_went_away_meanwhile() {
     let bench = Bench::new([probed("db", &[]), probed("api", &["db"]).built()]);
-    bench.world.set_latency(|latency| latency.build = 10 * SECOND);
+    bench
+        .world
+        .set_latency(|latency| latency.build = 10 * SECOND);
     let mut run = bench.up();
     run.until_phase("db", Phase::Ready).await;
     bench.world.behave("db", |db| db.ready_after = 15 * SECOND);
     run.pass(9 * SECOND).await;
     bench.world.end("gold-db-1", 1, false);
     run.until_settled().await;
-    let started = bench.world.journal().into_iter().find(|entry| entry.what == "start gold-api-1").unwrap();
+    let started = bench
+        .world
+        .journal()
+        .into_iter()
+        .find(|entry| entry.what == "start gold-api-1")
+        .unwrap();
     assert!(started.at > 1_700_000_000_000 + 20_000, "{started:?}");
     bench.check();
 }
 
 #[tokio::test(start_paused = true)]
 async fn started_is_enough_for_who_says_so() {
-    let bench = Bench::new([probed("db", &[]), probed("api", &[]).with_need_as("db", Condition::Started, false)]);
+    let bench = Bench::new([
+        probed("db", &[]),
+        probed("api", &[]).with_need_as("db", Condition::Started, false),
+    ]);
     bench.world.behave("db", |db| db.ready_after = 10 * SECOND);
     let mut run = bench.up();
     run.until_phase("api", Phase::Ready).await;
@@ -101,7 +127,8 @@ async fn who_wants_to_be_restarted_with_its_need_is_and_after_it_is_ready() {
     run.until_settled().await;
     bench.world.behave("db", |db| db.ready_after = 2 * SECOND);
     bench.world.end("gold-db-1", 1, false);
-    run.until("bounced", |_| bench.world.count("start gold-api-1") == 2).await;
+    run.until("bounced", |_| bench.world.count("start gold-api-1") == 2)
+        .await;
     run.until_settled().await;
     assert_eq!(bench.world.count("start gold-web-1"), 1);
     bench.check();
@@ -109,8 +136,14 @@ async fn who_wants_to_be_restarted_with_its_need_is_and_after_it_is_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn a_need_that_gets_unready_holds_what_has_not_started() {
-    let bench = Bench::new([probed("db", &[]), probed("api", &["db"]), probed("web", &["db"]).built()]);
-    bench.world.set_latency(|latency| latency.build = 60 * SECOND);
+    let bench = Bench::new([
+        probed("db", &[]),
+        probed("api", &["db"]),
+        probed("web", &["db"]).built(),
+    ]);
+    bench
+        .world
+        .set_latency(|latency| latency.build = 60 * SECOND);
     let mut run = bench.up();
     run.until_phase("api", Phase::Ready).await;
     bench.world.behave("db", |db| db.sick = true);
@@ -124,10 +157,19 @@ async fn a_need_that_gets_unready_holds_what_has_not_started() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_job_blocks_what_needs_it_and_says_so() {
-    let bench = Bench::new([job("migrate", &[]), runs("api", &["migrate"]), runs("web", &["api"]), runs("other", &[])]);
-    bench.world.behave("migrate", |migrate| migrate.then = Life::ends(100, 2));
+    let bench = Bench::new([
+        job("migrate", &[]),
+        runs("api", &["migrate"]),
+        runs("web", &["api"]),
+        runs("other", &[]),
+    ]);
+    bench
+        .world
+        .behave("migrate", |migrate| migrate.then = Life::ends(100, 2));
     let (outcome, events) = bench.up_until_ready().ended().await;
-    let Outcome::Failed(failures) = outcome else { panic!("{:#?}", story(&events)) };
+    let Outcome::Failed(failures) = outcome else {
+        panic!("{:#?}", story(&events))
+    };
     assert_eq!(failures.len(), 1);
     assert_eq!(failures[0].0, "migrate");
     assert_eq!(bench.world.count("start gold-migrate-1"), 1);
@@ -144,6 +186,10 @@ async fn forty_services_come_up_together() {
     let begun = tokio::time::Instant::now();
     run.until_settled().await;
     // Ten pulls after one another at most (four at once), then four rounds of calls, then the probe.
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
     bench.check();
 }

@@ -65,7 +65,11 @@ impl Bench {
     }
 
     pub fn loaded(&self) -> Loaded {
-        Loaded { stack: self.stack.clone(), facts: self.facts.clone(), env_files: BTreeSet::new() }
+        Loaded {
+            stack: self.stack.clone(),
+            facts: self.facts.clone(),
+            env_files: BTreeSet::new(),
+        }
     }
 
     pub fn store(&self) -> Store {
@@ -73,12 +77,22 @@ impl Bench {
     }
 
     pub fn everything(&self) -> Goal {
-        self.goal(&self.stack.services.keys().map(String::as_str).collect::<Vec<_>>())
+        self.goal(
+            &self
+                .stack
+                .services
+                .keys()
+                .map(String::as_str)
+                .collect::<Vec<_>>(),
+        )
     }
 
     pub fn goal(&self, services: &[&str]) -> Goal {
         let services = services.iter().map(|&name| name.to_owned()).collect();
-        Goal::Up { services, stopped: BTreeSet::new() }
+        Goal::Up {
+            services,
+            stopped: BTreeSet::new(),
+        }
     }
 
     /// An engine for everything, until it is told to end.
@@ -150,7 +164,15 @@ impl Run {
             }
         });
         let engine = tokio::spawn(engine.run());
-        Self { inputs, state, events, logs, engine, listener, stop }
+        Self {
+            inputs,
+            state,
+            events,
+            logs,
+            engine,
+            listener,
+            stop,
+        }
     }
 
     pub fn state(&self) -> State {
@@ -158,7 +180,10 @@ impl Run {
     }
 
     pub fn phase(&self, service: &str) -> Phase {
-        self.state.borrow().service(service).map_or(Phase::Idle, |service| service.phase)
+        self.state
+            .borrow()
+            .service(service)
+            .map_or(Phase::Idle, |service| service.phase)
     }
 
     /// Every event so far.
@@ -172,7 +197,8 @@ impl Run {
 
     /// Waits until the state is as `is_so` says.
     pub async fn until(&mut self, what: &str, mut is_so: impl FnMut(&State) -> bool) -> State {
-        let waited = tokio::time::timeout(PATIENCE, self.state.wait_for(|state| is_so(state))).await;
+        let waited =
+            tokio::time::timeout(PATIENCE, self.state.wait_for(|state| is_so(state))).await;
         let waited = waited.map(|state| state.map(|state| state.clone()));
         let how = match waited {
             Ok(Ok(state)) => return state,
@@ -183,7 +209,11 @@ impl Run {
     }
 
     pub async fn until_phase(&mut self, service: &str, phase: Phase) -> State {
-        let is_so = |state: &State| state.service(service).is_some_and(|service| service.phase == phase);
+        let is_so = |state: &State| {
+            state
+                .service(service)
+                .is_some_and(|service| service.phase == phase)
+        };
         self.until(&format!("{service} {phase}"), is_so).await
     }
 
@@ -191,7 +221,10 @@ impl Run {
     pub async fn until_settled(&mut self) -> State {
         let settled = |state: &State| {
             let wanted = state.services.iter().filter(|service| service.info.wanted);
-            state.settled && wanted.clone().all(crate::engine::state::ServiceState::is_ready)
+            state.settled
+                && wanted
+                    .clone()
+                    .all(crate::engine::state::ServiceState::is_ready)
         };
         self.until("settled", settled).await
     }
@@ -202,14 +235,23 @@ impl Run {
     }
 
     pub async fn tell(&self, command: Command) {
-        self.inputs.send(Input::Command(command)).await.expect("the engine runs");
+        self.inputs
+            .send(Input::Command(command))
+            .await
+            .expect("the engine runs");
     }
 
     /// As the watcher tells it.
     pub async fn saved(&self, bench: &Bench, path: &str) {
         let paths = [(bench.dir.join(path), crate::plan::react::PathKind::File)].into();
-        let batch = crate::watch::Batch { paths, ..crate::watch::Batch::default() };
-        self.inputs.send(Input::Files(batch)).await.expect("the engine runs");
+        let batch = crate::watch::Batch {
+            paths,
+            ..crate::watch::Batch::default()
+        };
+        self.inputs
+            .send(Input::Files(batch))
+            .await
+            .expect("the engine runs");
         self.pass(Duration::from_millis(10)).await;
     }
 
@@ -223,7 +265,8 @@ impl Run {
     /// How it ended, and everything that it said.
     pub async fn ended(self) -> (Outcome, Vec<Stamped>) {
         let outcome = tokio::time::timeout(PATIENCE, self.engine).await;
-        let outcome = outcome.unwrap_or_else(|_| panic!("never ended: {}", outline(&self.state.borrow())));
+        let outcome =
+            outcome.unwrap_or_else(|_| panic!("never ended: {}", outline(&self.state.borrow())));
         self.listener.await.expect("the listener does not panic");
         let events = self.events.lock().expect("it is not held").clone();
         (outcome.expect("the engine does not panic"), events)
@@ -247,38 +290,83 @@ impl Run {
 /// A state in one line, for messages.
 pub fn outline(state: &State) -> String {
     let one = |service: &crate::engine::state::ServiceState| {
-        let why = service.failure.as_ref().map(|failure| format!(" ({})", failure.message));
-        format!("{} {}{}", service.info.name, service.phase, why.unwrap_or_default())
+        let why = service
+            .failure
+            .as_ref()
+            .map(|failure| format!(" ({})", failure.message));
+        format!(
+            "{} {}{}",
+            service.info.name,
+            service.phase,
+            why.unwrap_or_default()
+        )
     };
-    state.services.iter().map(one).collect::<Vec<_>>().join(", ")
+    state
+        .services
+        .iter()
+        .map(one)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The events in short, for asserting their order.
 pub fn story(events: &[Stamped]) -> Vec<String> {
-    events.iter().filter_map(|stamped| tell(&stamped.event)).collect()
+    events
+        .iter()
+        .filter_map(|stamped| tell(&stamped.event))
+        .collect()
 }
 
 fn tell(event: &Event) -> Option<String> {
     use crate::engine::event::Step;
     use crate::plan::observed::Status;
     Some(match event {
-        Event::Instance { service, found: Some(found), .. } => match found.status {
+        Event::Instance {
+            service,
+            found: Some(found),
+            ..
+        } => match found.status {
             Status::Running => format!("{service} runs"),
             Status::Exited { code, .. } => format!("{service} ended {code}"),
             _ => return None,
         },
-        Event::Instance { service, found: None, .. } => format!("{service} is gone"),
-        Event::Probe { service, passed: true, .. } => format!("{service} passes"),
-        Event::Probe { service, passed: false, .. } => format!("{service} fails"),
-        Event::Operation { subject, verb, step: Step::Done { .. }, .. } => format!("{verb:?} {subject}").to_lowercase(),
-        Event::Operation { subject, verb, step: Step::Failed { .. }, .. } => {
-            format!("{verb:?} {subject} failed").to_lowercase()
-        }
-        Event::Operation { subject, verb, step: Step::Cancelled, .. } => {
-            format!("{verb:?} {subject} cancelled").to_lowercase()
-        }
+        Event::Instance {
+            service,
+            found: None,
+            ..
+        } => format!("{service} is gone"),
+        Event::Probe {
+            service,
+            passed: true,
+            ..
+        } => format!("{service} passes"),
+        Event::Probe {
+            service,
+            passed: false,
+            ..
+        } => format!("{service} fails"),
+        Event::Operation {
+            subject,
+            verb,
+            step: Step::Done { .. },
+            ..
+        } => format!("{verb:?} {subject}").to_lowercase(),
+        Event::Operation {
+            subject,
+            verb,
+            step: Step::Failed { .. },
+            ..
+        } => format!("{verb:?} {subject} failed").to_lowercase(),
+        Event::Operation {
+            subject,
+            verb,
+            step: Step::Cancelled,
+            ..
+        } => format!("{verb:?} {subject} cancelled").to_lowercase(),
         Event::GaveUp { service, .. } => format!("{service} gave up"),
-        Event::Restarting { service, attempt, .. } => format!("{service} again {attempt}"),
+        Event::Restarting {
+            service, attempt, ..
+        } => format!("{service} again {attempt}"),
         Event::Retry { service } => format!("{service} retry"),
         Event::Job { service, current } => format!("{service} done {current}"),
         Event::NotAlive { service, .. } => format!("{service} is not alive"),

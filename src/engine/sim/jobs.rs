@@ -14,7 +14,10 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn with_inputs() -> Bench {
     let mut services = gold();
-    services[1].role = Role::Job(Job { inputs: Some(vec!["alembic/**".to_owned()]), schedule: None });
+    services[1].role = Role::Job(Job {
+        inputs: Some(vec!["alembic/**".to_owned()]),
+        schedule: None,
+    });
     let bench = Bench::new(services);
     write(&bench, "one");
     bench
@@ -43,10 +46,16 @@ async fn after_down_with_volumes_it_runs_again() {
     use crate::plan::reconcile::Removal;
     let bench = with_inputs();
     bench.up_until_ready().ended().await;
-    bench.run(Goal::Down(Removal { volumes: false }), Until::Told).ended().await;
+    bench
+        .run(Goal::Down(Removal { volumes: false }), Until::Told)
+        .ended()
+        .await;
     bench.up_until_ready().ended().await;
     assert_eq!(bench.world.count("start gold-migrate-1"), 1);
-    bench.run(Goal::Down(Removal { volumes: true }), Until::Told).ended().await;
+    bench
+        .run(Goal::Down(Removal { volumes: true }), Until::Told)
+        .ended()
+        .await;
     bench.up_until_ready().ended().await;
     assert_eq!(bench.world.count("start gold-migrate-1"), 2);
 }
@@ -54,14 +63,21 @@ async fn after_down_with_volumes_it_runs_again() {
 #[tokio::test(start_paused = true)]
 async fn inputs_that_change_while_it_runs_make_it_run_again() {
     let bench = with_inputs();
-    bench.world.behave("migrate", |migrate| migrate.then = Life::ends(10_000, 0));
+    bench
+        .world
+        .behave("migrate", |migrate| migrate.then = Life::ends(10_000, 0));
     let mut run = bench.up();
     run.until_phase("migrate", Phase::Running).await;
     write(&bench, "two");
     run.saved(&bench, "alembic/1.py").await;
     run.until_settled().await;
     run.pass(60 * SECOND).await;
-    assert_eq!(bench.world.count("start gold-migrate-1"), 2, "{:#?}", story(&run.events()));
+    assert_eq!(
+        bench.world.count("start gold-migrate-1"),
+        2,
+        "{:#?}",
+        story(&run.events())
+    );
     bench.check();
 }
 
@@ -81,7 +97,9 @@ async fn one_that_ends_well_while_nobody_looks_is_done() {
 #[tokio::test(start_paused = true)]
 async fn one_that_runs_when_an_engine_comes_is_not_disturbed() {
     let bench = with_inputs();
-    bench.world.behave("migrate", |migrate| migrate.then = Life::ends(10_000, 0));
+    bench
+        .world
+        .behave("migrate", |migrate| migrate.then = Life::ends(10_000, 0));
     let mut run = bench.up();
     run.until_phase("migrate", Phase::Running).await;
     run.pass(Duration::from_millis(100)).await;
@@ -94,7 +112,9 @@ async fn one_that_runs_when_an_engine_comes_is_not_disturbed() {
 #[tokio::test(start_paused = true)]
 async fn one_that_ran_with_older_inputs_is_not_done() {
     let bench = with_inputs();
-    bench.world.behave("migrate", |migrate| migrate.then = Life::ends(10_000, 0));
+    bench
+        .world
+        .behave("migrate", |migrate| migrate.then = Life::ends(10_000, 0));
     let mut run = bench.up();
     run.until_phase("migrate", Phase::Running).await;
     run.pass(Duration::from_millis(100)).await;
@@ -131,16 +151,25 @@ async fn done_is_done_even_if_it_cannot_be_noted() {
     fs_err::write(bench.dir.join(".dev"), "").unwrap();
     run.until_settled().await;
     run.pass(120 * SECOND).await;
-    assert_eq!(bench.world.count("start gold-migrate-1"), 1, "{:#?}", story(&run.events()));
+    assert_eq!(
+        bench.world.count("start gold-migrate-1"),
+        1,
+        "{:#?}",
+        story(&run.events())
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_one_runs_again_when_its_inputs_change() {
     let bench = with_inputs();
-    bench.world.behave("migrate", |migrate| migrate.then = Life::ends(300, 1));
+    bench
+        .world
+        .behave("migrate", |migrate| migrate.then = Life::ends(300, 1));
     let mut run = bench.up();
     run.until_phase("migrate", Phase::Failed).await;
-    bench.world.behave("migrate", |migrate| migrate.then = Life::ends(300, 0));
+    bench
+        .world
+        .behave("migrate", |migrate| migrate.then = Life::ends(300, 0));
     write(&bench, "two");
     run.saved(&bench, "alembic/1.py").await;
     run.until_settled().await;
@@ -149,10 +178,21 @@ async fn a_failed_one_runs_again_when_its_inputs_change() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_ends_before_anybody_looks_is_done() {
-    let bench = Bench::new([job("quick", &[]), runs("api", &["quick"]), probed("web", &["quick"])]);
-    bench.world.behave("quick", |quick| quick.then = Life::ends(0, 0));
+    let bench = Bench::new([
+        job("quick", &[]),
+        runs("api", &["quick"]),
+        probed("web", &["quick"]),
+    ]);
+    bench
+        .world
+        .behave("quick", |quick| quick.then = Life::ends(0, 0));
     let mut run = bench.up();
     run.until_settled().await;
-    assert_eq!(bench.world.count("start gold-quick-1"), 1, "{:#?}", story(&run.events()));
+    assert_eq!(
+        bench.world.count("start gold-quick-1"),
+        1,
+        "{:#?}",
+        story(&run.events())
+    );
     bench.check();
 }

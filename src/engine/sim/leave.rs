@@ -31,27 +31,51 @@ async fn a_crashed_one_whose_need_is_lost_ends_the_wait() {
     bench.up_until_ready().ended().await;
     // The database crashes for good, and the app with it.
     for service in ["db", "api"] {
-        bench.world.behave(service, |service| service.then = Life::ends(50, 1));
+        bench
+            .world
+            .behave(service, |service| service.then = Life::ends(50, 1));
     }
     bench.world.end("gold-db-1", 1, false);
     let run = bench.up_until_ready();
     run.pass(Duration::from_millis(100)).await;
     bench.world.end("gold-api-1", 1, false);
     let (outcome, events) = run.ended().await;
-    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?} {:#?}", story(&events));
+    assert!(
+        matches!(outcome, Outcome::Failed(_)),
+        "{outcome:?} {:#?}",
+        story(&events)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_leaves_hands_restarts_to_the_engine() {
-    let db = crate::stack::Service { restart: Restart::UnlessStopped, ..probed("db", &[]) };
+    let db = crate::stack::Service {
+        restart: Restart::UnlessStopped,
+        ..probed("db", &[])
+    };
     let bench = Bench::new([db, probed("api", &["db"])]);
     let (outcome, events) = bench.up_until_ready().ended().await;
     assert_eq!(outcome, Outcome::Done);
-    let policy = |name: &str| bench.world.model().by_name(name).unwrap().seen.restart_policy.clone();
-    assert_eq!(policy("gold-db-1"), "unless-stopped", "{:#?}", story(&events));
+    let policy = |name: &str| {
+        bench
+            .world
+            .model()
+            .by_name(name)
+            .unwrap()
+            .seen
+            .restart_policy
+            .clone()
+    };
+    assert_eq!(
+        policy("gold-db-1"),
+        "unless-stopped",
+        "{:#?}",
+        story(&events)
+    );
     assert_eq!(policy("gold-api-1"), "no");
     let mut run = bench.up();
-    run.until("taken back", |_| policy("gold-db-1") == "no").await;
+    run.until("taken back", |_| policy("gold-db-1") == "no")
+        .await;
     assert_eq!(bench.world.count("start gold-db-1"), 1);
 }
 
@@ -63,11 +87,25 @@ async fn stopping_keeps_the_containers_and_ends_dependents_first() {
     run.tell(Command::StopAndLeave).await;
     let (outcome, _) = run.ended().await;
     assert_eq!(outcome, Outcome::Done);
-    assert!(bench.world.containers().values().all(|status| matches!(status, Status::Exited { .. })));
+    assert!(
+        bench
+            .world
+            .containers()
+            .values()
+            .all(|status| matches!(status, Status::Exited { .. }))
+    );
     assert_eq!(bench.world.containers().len(), 4);
-    let stops: Vec<String> =
-        bench.world.journal().into_iter().map(|entry| entry.what).filter(|what| what.starts_with("stop")).collect();
-    assert_eq!(stops, ["stop gold-web-1", "stop gold-api-1", "stop gold-db-1"]);
+    let stops: Vec<String> = bench
+        .world
+        .journal()
+        .into_iter()
+        .map(|entry| entry.what)
+        .filter(|what| what.starts_with("stop"))
+        .collect();
+    assert_eq!(
+        stops,
+        ["stop gold-web-1", "stop gold-api-1", "stop gold-db-1"]
+    );
     bench.check();
 }
 
@@ -76,7 +114,10 @@ async fn down_leaves_nothing_but_volumes_unless_asked() {
     for volumes in [false, true] {
         let bench = Bench::new(gold());
         bench.up_until_ready().ended().await;
-        let (outcome, events) = bench.run(Goal::Down(Removal { volumes }), Until::Told).ended().await;
+        let (outcome, events) = bench
+            .run(Goal::Down(Removal { volumes }), Until::Told)
+            .ended()
+            .await;
         assert_eq!(outcome, Outcome::Done);
         assert_eq!(story(&events).last().unwrap(), "bye");
         let model = bench.world.model();
@@ -91,12 +132,23 @@ async fn down_in_the_middle_of_coming_up_leaves_nothing() {
         let bench = Bench::new(gold());
         let run = bench.up();
         run.pass(Duration::from_millis(after)).await;
-        run.tell(Command::Down { removal: Removal { volumes: true } }).await;
+        run.tell(Command::Down {
+            removal: Removal { volumes: true },
+        })
+        .await;
         let (outcome, events) = run.ended().await;
         assert_eq!(outcome, Outcome::Done, "{after}: {:#?}", story(&events));
         let model = bench.world.model();
-        assert!(model.containers.is_empty(), "{after}: {:#?}", story(&events));
-        assert!(model.networks.is_empty() && model.volumes.is_empty(), "{after}: {:#?}", story(&events));
+        assert!(
+            model.containers.is_empty(),
+            "{after}: {:#?}",
+            story(&events)
+        );
+        assert!(
+            model.networks.is_empty() && model.volumes.is_empty(),
+            "{after}: {:#?}",
+            story(&events)
+        );
         drop(model);
         bench.check();
     }
@@ -111,7 +163,11 @@ async fn stop_in_the_middle_of_coming_up_leaves_nothing_running() {
         run.tell(Command::StopAndLeave).await;
         let (outcome, events) = run.ended().await;
         assert_eq!(outcome, Outcome::Done, "{after}: {:#?}", story(&events));
-        let running = bench.world.containers().values().any(|status| *status == Status::Running);
+        let running = bench
+            .world
+            .containers()
+            .values()
+            .any(|status| *status == Status::Running);
         assert!(!running, "{after}: {:#?}", story(&events));
         bench.check();
     }
@@ -122,14 +178,33 @@ async fn a_down_that_cannot_be_ends_with_the_reason() {
     let bench = Bench::new([runs("api", &[])]);
     bench.up_until_ready().ended().await;
     // Somebody else's container is on the network, for good.
-    let refuse = How::Refuse(FailureClass::Other, "network gold_default has active endpoints".to_owned());
-    bench.world.fault(u32::MAX, Box::new(|action| matches!(action, crate::plan::Action::RemoveNetwork { .. })), refuse);
+    let refuse = How::Refuse(
+        FailureClass::Other,
+        "network gold_default has active endpoints".to_owned(),
+    );
+    bench.world.fault(
+        u32::MAX,
+        Box::new(|action| matches!(action, crate::plan::Action::RemoveNetwork { .. })),
+        refuse,
+    );
     let begun = tokio::time::Instant::now();
-    let (outcome, events) = bench.run(Goal::Down(Removal::default()), Until::Told).ended().await;
-    let Outcome::Failed(failures) = outcome else { panic!("{:#?}", story(&events)) };
-    assert!(failures[0].1.message.contains("active endpoints"), "{failures:?}");
+    let (outcome, events) = bench
+        .run(Goal::Down(Removal::default()), Until::Told)
+        .ended()
+        .await;
+    let Outcome::Failed(failures) = outcome else {
+        panic!("{:#?}", story(&events))
+    };
+    assert!(
+        failures[0].1.message.contains("active endpoints"),
+        "{failures:?}"
+    );
     assert!(begun.elapsed() < 30 * SECOND);
-    assert!(bench.world.journal().len() < 30, "{:#?}", bench.world.journal());
+    assert!(
+        bench.world.journal().len() < 30,
+        "{:#?}",
+        bench.world.journal()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,7 +215,10 @@ async fn a_down_that_fails_for_a_moment_is_done_after_all() {
         let refuse = How::Refuse(FailureClass::Engine, "busy".to_owned());
         bench.world.fault(2, super::fault::verb(verb), refuse);
     }
-    let (outcome, events) = bench.run(Goal::Down(Removal::default()), Until::Told).ended().await;
+    let (outcome, events) = bench
+        .run(Goal::Down(Removal::default()), Until::Told)
+        .ended()
+        .await;
     assert_eq!(outcome, Outcome::Done, "{:#?}", story(&events));
     assert!(bench.world.model().containers.is_empty());
 }
@@ -164,8 +242,16 @@ async fn looking_only_changes_nothing() {
     let calls = bench.world.journal().len();
     let run = bench.run(Goal::Observe, Until::Answered);
     let (outcome, _) = run.ended().await;
-    let Outcome::Failed(failures) = outcome else { panic!("{outcome:?}") };
-    assert_eq!(failures.iter().map(|(service, _)| service.as_str()).collect::<Vec<_>>(), ["web"]);
+    let Outcome::Failed(failures) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(
+        failures
+            .iter()
+            .map(|(service, _)| service.as_str())
+            .collect::<Vec<_>>(),
+        ["web"]
+    );
     assert_eq!(bench.world.journal().len(), calls);
 }
 
@@ -182,6 +268,11 @@ async fn a_second_checkout_of_the_name_is_refused() {
     }
     let calls = bench.world.journal().len();
     let (outcome, _) = bench.up().ended().await;
-    assert_eq!(outcome, Outcome::OtherCheckout { dir: "/elsewhere".to_owned() });
+    assert_eq!(
+        outcome,
+        Outcome::OtherCheckout {
+            dir: "/elsewhere".to_owned()
+        }
+    );
     assert_eq!(bench.world.journal().len(), calls);
 }

@@ -57,6 +57,10 @@ impl Default for Behaviour {
 
 impl Life {
     pub fn ends(after: u64, code: i64) -> Self {
-        Self::Ends { after: Duration::from_millis(after), code, out_of_memory: false }
+        Self::Ends {
+            after: Duration::from_millis(after),
+            code,
+            out_of_memory: false,
+        }
     }
 }

@@ -12,7 +12,9 @@ use super::life::{Behaviour, Life};
 use crate::engine::event::FailureClass;
 use crate::plan::Action;
 use crate::plan::desired::{ContainerSpec, LABEL_CHECKOUT, LABEL_DIR, LABEL_PROJECT};
-use crate::plan::observed::{Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status};
+use crate::plan::observed::{
+    Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status,
+};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Call, LogLine, Look, Output};
 use crate::stack::{Condition, Stack};
@@ -70,11 +72,18 @@ const LAG: std::time::Duration = std::time::Duration::from_millis(100);
 impl Model {
     pub fn learn(&mut self, stack: &Stack) {
         for service in stack.services.values() {
-            let needs = service.needs.iter().map(|(name, need)| (name.clone(), need.condition)).collect();
+            let needs = service
+                .needs
+                .iter()
+                .map(|(name, need)| (name.clone(), need.condition))
+                .collect();
             self.needs.insert(service.name.clone(), needs);
             if service.ready.is_none() {
                 // Nobody asks it: to run is to be ready.
-                let ready = Behaviour { ready_after: std::time::Duration::ZERO, ..Behaviour::default() };
+                let ready = Behaviour {
+                    ready_after: std::time::Duration::ZERO,
+                    ..Behaviour::default()
+                };
                 self.behaviours.entry(service.name.clone()).or_insert(ready);
             }
             self.behaviours.entry(service.name.clone()).or_default();
@@ -90,13 +99,17 @@ impl Model {
     }
 
     pub fn by_name(&self, name: &str) -> Option<&SimContainer> {
-        self.containers.values().find(|container| container.seen.name == name)
+        self.containers
+            .values()
+            .find(|container| container.seen.name == name)
     }
 
     /// Whether the probe of a container passes now.
     pub fn is_ready(&self, container: &SimContainer) -> bool {
         let behaviour = &self.behaviours[&container.seen.service];
-        let up = container.began.is_some_and(|began| began.elapsed() >= behaviour.ready_after);
+        let up = container
+            .began
+            .is_some_and(|began| began.elapsed() >= behaviour.ready_after);
         container.seen.status == Status::Running && up && !behaviour.sick
     }
 
@@ -104,12 +117,17 @@ impl Model {
     fn closed_gate(&self, service: &str) -> Option<String> {
         let needs = self.needs.get(service)?;
         let closed = needs.iter().find(|(need, condition)| {
-            let mut mine = self.containers.values().filter(|container| container.seen.service == *need);
+            let mut mine = self
+                .containers
+                .values()
+                .filter(|container| container.seen.service == *need);
             let open = |container: &SimContainer| {
                 let lately = container.ended.is_some_and(|ended| ended.elapsed() < LAG);
                 if self.jobs.contains(need) {
-                    let ended_well = matches!(container.seen.status, Status::Exited { code: 0, .. });
-                    return ended_well || (*condition == Condition::Started && container.began.is_some());
+                    let ended_well =
+                        matches!(container.seen.status, Status::Exited { code: 0, .. });
+                    return ended_well
+                        || (*condition == Condition::Started && container.began.is_some());
                 }
                 match condition {
                     Condition::Started => container.seen.status == Status::Running || lately,
@@ -130,10 +148,16 @@ impl Model {
         match &call.action {
             Action::PullImage { reference } => reference.clone(),
             Action::BuildImage(spec) => spec.tag.clone(),
-            Action::CreateNetwork { name, .. } | Action::RemoveNetwork { name } => format!("network {name}"),
-            Action::CreateVolume { name, .. } | Action::RemoveVolume { name } => format!("volume {name}"),
+            Action::CreateNetwork { name, .. } | Action::RemoveNetwork { name } => {
+                format!("network {name}")
+            }
+            Action::CreateVolume { name, .. } | Action::RemoveVolume { name } => {
+                format!("volume {name}")
+            }
             Action::CreateContainer { spec, .. } => spec.name.clone(),
-            Action::Seed { .. } | Action::StartContainer { .. } => named(call.input.as_deref().unwrap_or_default()),
+            Action::Seed { .. } | Action::StartContainer { .. } => {
+                named(call.input.as_deref().unwrap_or_default())
+            }
             Action::StopContainer { id, .. }
             | Action::RemoveContainer { id, .. }
             | Action::UnpauseContainer { id }
@@ -143,85 +167,153 @@ impl Model {
 
     /// The fault that hits a call, if any.
     pub fn strike(&mut self, action: &Action) -> Option<How> {
-        let place = self.faults.iter().position(|fault| fault.times > 0 && (fault.on)(action))?;
+        let place = self
+            .faults
+            .iter()
+            .position(|fault| fault.times > 0 && (fault.on)(action))?;
         self.faults[place].times -= 1;
         Some(self.faults[place].how.clone())
     }
 
     /// Whether the start of a container keeps its gates; asked when the call comes in.
     pub fn check_start(&mut self, id: &str, engine: u32) {
-        let Some(container) = self.containers.get(id) else { return };
+        let Some(container) = self.containers.get(id) else {
+            return;
+        };
         let name = container.seen.name.clone();
         // The last call of an engine that was killed may come between.
         if container.seen.is_running() && container.begun_by == engine {
             self.violations.push(format!("{name} was started twice"));
         }
         if let Some(need) = self.closed_gate(&container.seen.service.clone()) {
-            self.violations.push(format!("{name} was started before {need} was ready"));
+            self.violations
+                .push(format!("{name} was started before {need} was ready"));
         }
     }
 
     pub fn look(&mut self, ask: &Look) -> Observed {
         self.looks += 1;
-        let mine = self.containers.values().filter(|container| container.project == ask.project);
-        let images = self.images.iter().filter(|(reference, _)| ask.images.contains(*reference));
-        let networks = self.networks.iter().filter(|(name, network)| network.ours || ask.networks.contains(*name));
-        let volumes = self.volumes.iter().filter(|(name, volume)| volume.ours || ask.volumes.contains(*name));
+        let mine = self
+            .containers
+            .values()
+            .filter(|container| container.project == ask.project);
+        let images = self
+            .images
+            .iter()
+            .filter(|(reference, _)| ask.images.contains(*reference));
+        let networks = self
+            .networks
+            .iter()
+            .filter(|(name, network)| network.ours || ask.networks.contains(*name));
+        let volumes = self
+            .volumes
+            .iter()
+            .filter(|(name, volume)| volume.ours || ask.volumes.contains(*name));
         Observed {
             containers: mine.map(|container| container.seen.clone()).collect(),
-            networks: networks.map(|(name, network)| (name.clone(), network.clone())).collect(),
-            volumes: volumes.map(|(name, volume)| (name.clone(), volume.clone())).collect(),
-            images: images.map(|(name, image)| (name.clone(), image.clone())).collect(),
+            networks: networks
+                .map(|(name, network)| (name.clone(), network.clone()))
+                .collect(),
+            volumes: volumes
+                .map(|(name, volume)| (name.clone(), volume.clone()))
+                .collect(),
+            images: images
+                .map(|(name, image)| (name.clone(), image.clone()))
+                .collect(),
             ..Observed::default()
         }
     }
 
     /// Does what a call says.
     pub fn perform(&mut self, call: &Call) -> Result<Output, RuntimeError> {
-        let label = |name: &str| call.labels.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let label = |name: &str| {
+            call.labels
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.clone())
+        };
         match &call.action {
             Action::PullImage { reference } => {
                 let id = format!("sha256:{reference}");
-                self.images.insert(reference.clone(), ObservedImage { id: id.clone(), ..ObservedImage::default() });
+                self.images.insert(
+                    reference.clone(),
+                    ObservedImage {
+                        id: id.clone(),
+                        ..ObservedImage::default()
+                    },
+                );
                 Ok(Output::Image(id))
             }
             Action::BuildImage(spec) => {
                 let id = format!("sha256:{}", spec.hash);
                 let build = Some(spec.hash.clone());
-                self.images.insert(spec.tag.clone(), ObservedImage { id: id.clone(), build, ..ObservedImage::default() });
+                self.images.insert(
+                    spec.tag.clone(),
+                    ObservedImage {
+                        id: id.clone(),
+                        build,
+                        ..ObservedImage::default()
+                    },
+                );
                 Ok(Output::Image(id))
             }
             Action::CreateNetwork { name, .. } => {
                 if self.networks.contains_key(name) {
-                    return Err(refused(FailureClass::NameTaken, format!("network with name {name} already exists")));
+                    return Err(refused(
+                        FailureClass::NameTaken,
+                        format!("network with name {name} already exists"),
+                    ));
                 }
                 let id = format!("net-{}", self.tick());
-                self.networks.insert(name.clone(), ObservedNetwork { id, ours: true, dir: label(LABEL_DIR) });
+                self.networks.insert(
+                    name.clone(),
+                    ObservedNetwork {
+                        id,
+                        ours: true,
+                        dir: label(LABEL_DIR),
+                    },
+                );
                 Ok(Output::Nothing)
             }
             Action::RemoveNetwork { name } => {
                 let used = self.containers.values().find(|container| {
-                    container.seen.is_running() && container.spec.networks.iter().any(|on| on.network == *name)
+                    container.seen.is_running()
+                        && container.spec.networks.iter().any(|on| on.network == *name)
                 });
                 if used.is_some() {
-                    return Err(refused(FailureClass::Other, format!("network {name} has active endpoints")));
+                    return Err(refused(
+                        FailureClass::Other,
+                        format!("network {name} has active endpoints"),
+                    ));
                 }
                 self.networks.remove(name);
                 Ok(Output::Nothing)
             }
             Action::CreateVolume { name, .. } => {
                 let created = format!("made-{}", self.tick());
-                let made = ObservedVolume { ours: true, created, dir: label(LABEL_DIR), checkout: label(LABEL_CHECKOUT) };
+                let made = ObservedVolume {
+                    ours: true,
+                    created,
+                    dir: label(LABEL_DIR),
+                    checkout: label(LABEL_CHECKOUT),
+                };
                 // As engines do it: one that is there stays.
                 self.volumes.entry(name.clone()).or_insert(made);
                 Ok(Output::Nothing)
             }
             Action::RemoveVolume { name } => {
                 let mounted = self.containers.values().any(|container| {
-                    container.spec.mounts.iter().any(|mount| mount.volume.as_ref() == Some(name))
+                    container
+                        .spec
+                        .mounts
+                        .iter()
+                        .any(|mount| mount.volume.as_ref() == Some(name))
                 });
                 if mounted {
-                    return Err(refused(FailureClass::Other, format!("volume {name} is in use")));
+                    return Err(refused(
+                        FailureClass::Other,
+                        format!("volume {name} is in use"),
+                    ));
                 }
                 self.volumes.remove(name);
                 Ok(Output::Nothing)
@@ -230,8 +322,13 @@ impl Model {
             Action::Seed { .. } => Ok(Output::Nothing),
             Action::StartContainer { .. } => self.start(call.input.as_deref().unwrap_or_default()),
             Action::StopContainer { id, .. } => {
-                let service = self.containers.get(id).map(|container| container.seen.service.clone());
-                let code = service.and_then(|service| self.behaviours.get(&service)).map_or(143, |b| b.stop_code);
+                let service = self
+                    .containers
+                    .get(id)
+                    .map(|container| container.seen.service.clone());
+                let code = service
+                    .and_then(|service| self.behaviours.get(&service))
+                    .map_or(143, |b| b.stop_code);
                 self.end(id, code, false);
                 Ok(Output::Nothing)
             }
@@ -248,7 +345,9 @@ impl Model {
             },
             Action::SetRestartPolicy { id, policy } => {
                 if let Some(container) = self.containers.get_mut(id) {
-                    policy.engine_name().clone_into(&mut container.seen.restart_policy);
+                    policy
+                        .engine_name()
+                        .clone_into(&mut container.seen.restart_policy);
                 }
                 Ok(Output::Nothing)
             }
@@ -257,11 +356,17 @@ impl Model {
 
     fn create(&mut self, spec: &ContainerSpec, call: &Call) -> Result<Output, RuntimeError> {
         if self.by_name(&spec.name).is_some() {
-            return Err(refused(FailureClass::NameTaken, format!("the name {} is already in use", spec.name)));
+            return Err(refused(
+                FailureClass::NameTaken,
+                format!("the name {} is already in use", spec.name),
+            ));
         }
         let image = call.input.clone().unwrap_or_default();
         if !self.images.values().any(|known| known.id == image) {
-            return Err(refused(FailureClass::ImageMissing, format!("no such image: {image}")));
+            return Err(refused(
+                FailureClass::ImageMissing,
+                format!("no such image: {image}"),
+            ));
         }
         let label = |name: &str| {
             let found = spec.labels.iter().find(|(key, _)| key == name);
@@ -299,23 +404,49 @@ impl Model {
 
     fn start(&mut self, id: &str) -> Result<Output, RuntimeError> {
         let Some(container) = self.containers.get(id) else {
-            return Err(refused(FailureClass::Other, format!("no such container: {id}")));
+            return Err(refused(
+                FailureClass::Other,
+                format!("no such container: {id}"),
+            ));
         };
         if container.seen.is_running() {
             return Ok(Output::Started(Box::new(container.seen.clone())));
         }
-        let lost = container.spec.networks.iter().find(|on| !self.networks.contains_key(&on.network));
+        let lost = container
+            .spec
+            .networks
+            .iter()
+            .find(|on| !self.networks.contains_key(&on.network));
         if let Some(lost) = lost {
-            return Err(refused(FailureClass::Other, format!("network {} not found", lost.network)));
+            return Err(refused(
+                FailureClass::Other,
+                format!("network {} not found", lost.network),
+            ));
         }
-        let bound = self.containers.values().filter(|other| other.seen.is_running()).flat_map(|other| &other.seen.ports);
-        let bound: BTreeSet<u16> = bound.map(|port| port.3).chain(self.foreign_ports.iter().copied()).collect();
-        let wanted = container.spec.ports.iter().filter_map(|port| Some((port.container, port.protocol, port.host?)));
+        let bound = self
+            .containers
+            .values()
+            .filter(|other| other.seen.is_running())
+            .flat_map(|other| &other.seen.ports);
+        let bound: BTreeSet<u16> = bound
+            .map(|port| port.3)
+            .chain(self.foreign_ports.iter().copied())
+            .collect();
+        let wanted = container
+            .spec
+            .ports
+            .iter()
+            .filter_map(|port| Some((port.container, port.protocol, port.host?)));
         let ports: Vec<_> = wanted
-            .map(|(number, protocol, host)| (number, protocol, IpAddr::V4(Ipv4Addr::LOCALHOST), host))
+            .map(|(number, protocol, host)| {
+                (number, protocol, IpAddr::V4(Ipv4Addr::LOCALHOST), host)
+            })
             .collect();
         if let Some(taken) = ports.iter().find(|port| bound.contains(&port.3)) {
-            return Err(refused(FailureClass::PortTaken, format!("the host port 127.0.0.1:{} is taken", taken.3)));
+            return Err(refused(
+                FailureClass::PortTaken,
+                format!("the host port 127.0.0.1:{} is taken", taken.3),
+            ));
         }
         let service = container.seen.service.clone();
         let tie = self.tick();
@@ -347,11 +478,16 @@ impl Model {
 
     /// A run ends; says whether it did run.
     pub fn end(&mut self, id: &str, code: i64, out_of_memory: bool) -> bool {
-        let Some(container) = self.containers.get_mut(id) else { return false };
+        let Some(container) = self.containers.get_mut(id) else {
+            return false;
+        };
         if !container.seen.is_running() {
             return false;
         }
-        container.seen.status = Status::Exited { code, out_of_memory };
+        container.seen.status = Status::Exited {
+            code,
+            out_of_memory,
+        };
         container.seen.ports.clear();
         container.ended = Some(Instant::now());
         true

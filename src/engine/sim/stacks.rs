@@ -8,8 +8,16 @@ use crate::stack::{Mount, Probe, ProbeKind, Service, Stack, Volume};
 
 /// Asks the world whether the service is ready.
 pub fn probed(name: &str, needs: &[&str]) -> Service {
-    let kind = ProbeKind::Exec { command: vec!["ready".to_owned()] };
-    Service { ready: Some(Probe { within: Duration::from_secs(20), ..Probe::new(kind) }), ..runs(name, needs) }
+    let kind = ProbeKind::Exec {
+        command: vec!["ready".to_owned()],
+    };
+    Service {
+        ready: Some(Probe {
+            within: Duration::from_secs(20),
+            ..Probe::new(kind)
+        }),
+        ..runs(name, needs)
+    }
 }
 
 pub fn job(name: &str, needs: &[&str]) -> Service {

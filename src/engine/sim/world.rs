@@ -16,7 +16,9 @@ use super::model::{Entry, Model};
 use crate::engine::event::FailureClass;
 use crate::plan::Action;
 use crate::plan::observed::{Observed, Status};
-use crate::runtime::world::{Call, Change, ExecOutput, ExecSpec, FileChange, LogLine, Look, Output, World};
+use crate::runtime::world::{
+    Call, Change, ExecOutput, ExecSpec, FileChange, LogLine, Look, Output, World,
+};
 use crate::runtime::{Progress, ProgressSender, RuntimeError};
 
 /// How long calls take.
@@ -63,16 +65,25 @@ impl SimWorld {
             changes: broadcast::channel(4096).0,
             news: watch::channel(0).0,
         };
-        Self { shared: Arc::new(shared), engine: 0 }
+        Self {
+            shared: Arc::new(shared),
+            engine: 0,
+        }
     }
 
     /// As a further engine sees it.
     pub fn for_engine(&self, engine: u32) -> Self {
-        Self { shared: Arc::clone(&self.shared), engine }
+        Self {
+            shared: Arc::clone(&self.shared),
+            engine,
+        }
     }
 
     pub fn model(&self) -> MutexGuard<'_, Model> {
-        self.shared.model.lock().expect("no test fails while it holds the world")
+        self.shared
+            .model
+            .lock()
+            .expect("no test fails while it holds the world")
     }
 
     pub fn set_latency(&self, change: impl FnOnce(&mut Latency)) {
@@ -84,7 +95,12 @@ impl SimWorld {
     }
 
     pub fn behave(&self, service: &str, change: impl FnOnce(&mut Behaviour)) {
-        change(self.model().behaviours.entry(service.to_owned()).or_default());
+        change(
+            self.model()
+                .behaviours
+                .entry(service.to_owned())
+                .or_default(),
+        );
     }
 
     pub fn fault(&self, times: u32, on: Box<dyn Fn(&Action) -> bool + Send>, how: How) {
@@ -103,18 +119,31 @@ impl SimWorld {
 
     /// How often a call succeeded.
     pub fn count(&self, what: &str) -> usize {
-        self.model().journal.iter().filter(|entry| entry.ok && entry.what == what).count()
+        self.model()
+            .journal
+            .iter()
+            .filter(|entry| entry.ok && entry.what == what)
+            .count()
     }
 
     /// Containers by name, with their state.
     pub fn containers(&self) -> BTreeMap<String, Status> {
         let model = self.model();
-        model.containers.values().map(|container| (container.seen.name.clone(), container.seen.status)).collect()
+        model
+            .containers
+            .values()
+            .map(|container| (container.seen.name.clone(), container.seen.status))
+            .collect()
     }
 
     pub fn id(&self, name: &str) -> String {
         let model = self.model();
-        model.by_name(name).unwrap_or_else(|| panic!("no container {name}")).seen.id.clone()
+        model
+            .by_name(name)
+            .unwrap_or_else(|| panic!("no container {name}"))
+            .seen
+            .id
+            .clone()
     }
 
     fn tell(&self, change: Change) {
@@ -123,13 +152,21 @@ impl SimWorld {
     }
 
     fn tell_of(&self, id: &str, service: &str, began: bool) {
-        self.tell(Change::Container { id: id.to_owned(), service: Some(service.to_owned()), began });
+        self.tell(Change::Container {
+            id: id.to_owned(),
+            service: Some(service.to_owned()),
+            began,
+        });
     }
 
     fn tell_end(&self, id: String, code: i64) {
         let millis = i64::try_from(clock::now()).unwrap_or(i64::MAX);
         // Later than anything stamped within the same millisecond.
-        self.tell(Change::Ended { id, code, at: millis.saturating_mul(1_000_000) + 999_999 });
+        self.tell(Change::Ended {
+            id,
+            code,
+            at: millis.saturating_mul(1_000_000) + 999_999,
+        });
     }
 
     /// A container ends by itself, or by someone's hand.
@@ -164,8 +201,17 @@ impl SimWorld {
     pub fn say(&self, name: &str, line: &str) {
         let id = self.id(name);
         let at = i128::from(clock::now()) * 1_000_000;
-        let line = LogLine { at, error: false, line: line.to_owned() };
-        self.model().containers.get_mut(&id).expect("it was there").log.push(line);
+        let line = LogLine {
+            at,
+            error: false,
+            line: line.to_owned(),
+        };
+        self.model()
+            .containers
+            .get_mut(&id)
+            .expect("it was there")
+            .log
+            .push(line);
         self.shared.news.send_modify(|news| *news += 1);
     }
 
@@ -190,20 +236,29 @@ impl SimWorld {
         let subject = self.model().subject(&call);
         let _busy = Busy::begin(&self, subject.clone());
         if let Action::StartContainer { .. } = &call.action {
-            self.model().check_start(call.input.as_deref().unwrap_or_default(), self.engine);
+            self.model()
+                .check_start(call.input.as_deref().unwrap_or_default(), self.engine);
         }
         let how = self.model().strike(&call.action);
         if matches!(how, Some(How::Hang)) {
             std::future::pending::<()>().await;
         }
-        let _full = progress.try_send(Progress { text: format!("{verb} {subject}"), done: 1, total: 2 });
+        let _full = progress.try_send(Progress {
+            text: format!("{verb} {subject}"),
+            done: 1,
+            total: 2,
+        });
         tokio::time::sleep(self.time_of(&call.action)).await;
         let result = match &how {
             Some(How::Refuse(class, message)) => Err(RuntimeError::new(*class, message)),
             _ if self.model().down => Err(gone()),
             _ => self.effect(&call),
         };
-        let entry = Entry { at: clock::now(), what: format!("{verb} {subject}"), ok: result.is_ok() };
+        let entry = Entry {
+            at: clock::now(),
+            what: format!("{verb} {subject}"),
+            ok: result.is_ok(),
+        };
         self.model().journal.push(entry);
         match how {
             Some(How::Lose) => Err(gone()),
@@ -219,7 +274,8 @@ impl SimWorld {
             Action::StopContainer { id, grace, .. } => {
                 let model = self.model();
                 let container = model.containers.get(id);
-                let wanted = container.map(|container| model.behaviours[&container.seen.service].stops_after);
+                let wanted = container
+                    .map(|container| model.behaviours[&container.seen.service].stops_after);
                 wanted.unwrap_or(latency.call).min(*grace)
             }
             _ => latency.call,
@@ -228,14 +284,18 @@ impl SimWorld {
 
     fn effect(&self, call: &Call) -> Result<Output, RuntimeError> {
         let stopped = match &call.action {
-            Action::StopContainer { id, .. } | Action::RemoveContainer { id, .. } => {
-                self.model().containers.get(id).map(|container| (id.clone(), container.seen.service.clone()))
-            }
+            Action::StopContainer { id, .. } | Action::RemoveContainer { id, .. } => self
+                .model()
+                .containers
+                .get(id)
+                .map(|container| (id.clone(), container.seen.service.clone())),
             _ => None,
         };
         let output = self.model().perform(call)?;
         match (&call.action, &output) {
-            (Action::CreateContainer { spec, .. }, Output::Container(id)) => self.tell_of(id, &spec.service, true),
+            (Action::CreateContainer { spec, .. }, Output::Container(id)) => {
+                self.tell_of(id, &spec.service, true)
+            }
             (Action::StartContainer { .. }, Output::Started(container)) => {
                 self.tell_of(&container.id, &container.service, true);
                 if let Some(started) = self.model().containers.get_mut(&container.id) {
@@ -255,14 +315,24 @@ impl SimWorld {
 
     /// Lets a run that has begun go as it is meant to.
     fn live(&self, id: &str) {
-        let Some((run, Life::Ends { after, code, out_of_memory })) = self.model().next_life(id) else {
+        let Some((
+            run,
+            Life::Ends {
+                after,
+                code,
+                out_of_memory,
+            },
+        )) = self.model().next_life(id)
+        else {
             return;
         };
         let (world, id) = (self.clone(), id.to_owned());
         tokio::spawn(async move {
             tokio::time::sleep(after).await;
             let mut model = world.model();
-            let Some(container) = model.containers.get(&id) else { return };
+            let Some(container) = model.containers.get(&id) else {
+                return;
+            };
             let ended = container.run == run && model.end(&id, code, out_of_memory);
             drop(model);
             if ended {
@@ -280,22 +350,36 @@ impl SimWorld {
             return Err(RuntimeError::new(FailureClass::Other, "no such container"));
         };
         if found.seen.status != Status::Running {
-            return Err(RuntimeError::new(FailureClass::Other, "container is not running"));
+            return Err(RuntimeError::new(
+                FailureClass::Other,
+                "container is not running",
+            ));
         }
         let (service, ready) = (found.seen.service.clone(), model.is_ready(found));
         let Some(behaviour) = model.behaviours.get_mut(&service) else {
             return Err(RuntimeError::new(FailureClass::Other, "nothing runs in it"));
         };
-        let failed = |text: &str| Ok(ExecOutput { code: 1, output: text.to_owned() });
+        let failed = |text: &str| {
+            Ok(ExecOutput {
+                code: 1,
+                output: text.to_owned(),
+            })
+        };
         match spec.command.first().map(String::as_str) {
-            Some("ready") if ready => Ok(ExecOutput { code: 0, output: "ok".to_owned() }),
+            Some("ready") if ready => Ok(ExecOutput {
+                code: 0,
+                output: "ok".to_owned(),
+            }),
             Some("ready") => failed(&behaviour.complaint),
             Some("alive") if behaviour.dead_inside => failed("hung"),
             Some("provision") if behaviour.provision_failures > 0 => {
                 behaviour.provision_failures -= 1;
                 failed("not now")
             }
-            _ => Ok(ExecOutput { code: 0, output: "0\n0\n".to_owned() }),
+            _ => Ok(ExecOutput {
+                code: 0,
+                output: "0\n0\n".to_owned(),
+            }),
         }
     }
 }
@@ -310,16 +394,24 @@ impl Busy {
     fn begin(world: &SimWorld, subject: String) -> Self {
         let mut model = world.model();
         if !model.busy.insert((world.engine, subject.clone())) {
-            model.violations.push(format!("two operations on {subject} at once"));
+            model
+                .violations
+                .push(format!("two operations on {subject} at once"));
         }
         drop(model);
-        Self { world: world.clone(), subject }
+        Self {
+            world: world.clone(),
+            subject,
+        }
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.world.model().busy.remove(&(self.world.engine, self.subject.clone()));
+        self.world
+            .model()
+            .busy
+            .remove(&(self.world.engine, self.subject.clone()));
     }
 }
 
@@ -333,7 +425,11 @@ impl World for SimWorld {
             // What it finds is as old as it takes.
             let found = {
                 let mut model = self.model();
-                if model.down { Err(gone()) } else { Ok(model.look(ask)) }
+                if model.down {
+                    Err(gone())
+                } else {
+                    Ok(model.look(ask))
+                }
             };
             let hangs = std::mem::take(&mut self.model().hang_looks);
             if hangs > 0 {
@@ -351,7 +447,10 @@ impl World for SimWorld {
         progress: ProgressSender,
     ) -> BoxFuture<'a, Result<Output, RuntimeError>> {
         let work = self.clone().carry_out(call.clone(), progress);
-        if matches!(call.action, Action::PullImage { .. } | Action::BuildImage(_)) {
+        if matches!(
+            call.action,
+            Action::PullImage { .. } | Action::BuildImage(_)
+        ) {
             return Box::pin(work);
         }
         // Who drops the future does not undo the call.
@@ -388,7 +487,11 @@ impl World for SimWorld {
         })
     }
 
-    fn signal<'a>(&'a self, _container: &'a str, _signal: &'a str) -> BoxFuture<'a, Result<(), RuntimeError>> {
+    fn signal<'a>(
+        &'a self,
+        _container: &'a str,
+        _signal: &'a str,
+    ) -> BoxFuture<'a, Result<(), RuntimeError>> {
         Box::pin(async { Ok(()) })
     }
 
@@ -410,7 +513,10 @@ impl World for SimWorld {
                     let (line, running) = {
                         let model = world.model();
                         let container = model.containers.get(&id)?;
-                        (container.log.get(next).cloned(), container.seen.is_running())
+                        (
+                            container.log.get(next).cloned(),
+                            container.seen.is_running(),
+                        )
                     };
                     match line {
                         Some(line) if line.at >= since => return Some((line, (next + 1, news))),

@@ -2,9 +2,9 @@
 
 use super::hash::Digest;
 use super::{
-    ContainerSpec, Desire, checkout_of, LABEL_CHECKOUT, LABEL_CONFIG_FILES, LABEL_DIR, LABEL_NUMBER, LABEL_ONEOFF,
-    LABEL_PROJECT, LABEL_SERVICE, LABEL_VERSION, LABEL_WORKING_DIR, MountSpec, NetworkAttachment,
-    PortSpec, network_keys,
+    ContainerSpec, Desire, LABEL_CHECKOUT, LABEL_CONFIG_FILES, LABEL_DIR, LABEL_NUMBER,
+    LABEL_ONEOFF, LABEL_PROJECT, LABEL_SERVICE, LABEL_VERSION, LABEL_WORKING_DIR, MountSpec,
+    NetworkAttachment, PortSpec, checkout_of, network_keys,
 };
 use crate::plan::allocate::PortKey;
 use crate::stack::resolve::Value;

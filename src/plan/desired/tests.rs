@@ -67,7 +67,9 @@ fn facts() -> Facts {
 
 fn sources() -> SourceHashes {
     SourceHashes {
-        contexts: BTreeMap::from(["gold-api", "gold-migrate"].map(|tag| (tag.to_owned(), "tree-1".to_owned()))),
+        contexts: BTreeMap::from(
+            ["gold-api", "gold-migrate"].map(|tag| (tag.to_owned(), "tree-1".to_owned())),
+        ),
         inputs: BTreeMap::from([("migrate".to_owned(), "inputs-1".to_owned())]),
     }
 }

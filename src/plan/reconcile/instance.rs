@@ -13,7 +13,10 @@ impl Builder<'_> {
     pub(super) fn instance(&mut self, spec: &ContainerSpec) {
         let wanted = self.wanted;
         let asked = wanted.rerun.contains(&spec.service);
-        if spec.job && !asked && job_is_current(wanted.stack, wanted.desired, wanted.observed, &spec.service) {
+        if spec.job
+            && !asked
+            && job_is_current(wanted.stack, wanted.desired, wanted.observed, &spec.service)
+        {
             return;
         }
         let Some(image) = self.image(&spec.service) else {

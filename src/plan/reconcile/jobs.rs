@@ -7,7 +7,12 @@ use crate::plan::observed::Observed;
 use crate::stack::{Mount, Role, Stack};
 
 /// Whether the last success of `service` was from what it would run with now.
-pub fn job_is_current(stack: &Stack, desired: &Desired, observed: &Observed, service: &str) -> bool {
+pub fn job_is_current(
+    stack: &Stack,
+    desired: &Desired,
+    observed: &Observed,
+    service: &str,
+) -> bool {
     let hash = job_hash(stack, desired, observed, service);
     match (observed.jobs.get(service), hash) {
         (Some(record), Some(hash)) => record.hash == hash,

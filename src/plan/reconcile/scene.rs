@@ -147,7 +147,10 @@ impl Scene {
             seed: &self.seed,
             discard: &self.discard,
             restarts: self.restarts,
-            home: crate::plan::observed::Home { dir: self.stack.dir.as_str(), checkout: "here" },
+            home: crate::plan::observed::Home {
+                dir: self.stack.dir.as_str(),
+                checkout: "here",
+            },
         })
     }
 

@@ -10,8 +10,8 @@ use bollard::models::{
 
 use super::create::LABEL_NETWORKS;
 use crate::plan::desired::{
-    LABEL_BUILD, LABEL_CHECKOUT, LABEL_CONFIG, LABEL_CREATED, LABEL_DIR, LABEL_NUMBER, LABEL_PROJECT,
-    LABEL_SERVICE, LABEL_WORKING_DIR,
+    LABEL_BUILD, LABEL_CHECKOUT, LABEL_CONFIG, LABEL_CREATED, LABEL_DIR, LABEL_NUMBER,
+    LABEL_PROJECT, LABEL_SERVICE, LABEL_WORKING_DIR,
 };
 use crate::plan::observed::{
     ImageHealthcheck, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status,

@@ -244,7 +244,11 @@ fn translate(change: super::Change) -> Change {
             id,
             action: ContainerAction::Die { code },
             ..
-        } => Change::Ended { id, code, at: change.at },
+        } => Change::Ended {
+            id,
+            code,
+            at: change.at,
+        },
         ChangeKind::Container {
             id,
             service,

@@ -84,5 +84,8 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, LoadError> {
         find::env_text(path)
     };
     let loaded = parse(&dir, layers, request.name.as_deref(), &read_text)?;
-    Ok(Loaded { env_files: read.into_inner(), ..loaded })
+    Ok(Loaded {
+        env_files: read.into_inner(),
+        ..loaded
+    })
 }

@@ -164,16 +164,15 @@ fn strike(scene: &mut Scene, blow: &Blow) {
                 .insert(format!("gold-{}", picked(at)), "tree-2".to_owned());
         }
         Blow::NoRecord(at) => drop(scene.observed.jobs.remove(&picked(at))),
-        Blow::Pruned => {
-            // The engine keeps networks that a running container is on.
+        // The engine keeps networks that a running container is on.
+        Blow::Pruned
             if !scene
                 .observed
                 .containers
                 .iter()
-                .any(crate::plan::observed::ObservedContainer::is_running)
-            {
-                scene.observed.networks.clear();
-            }
+                .any(|container| container.is_running()) =>
+        {
+            scene.observed.networks.clear();
         }
         Blow::RenewedVolume(at) if !scene.observed.volumes.is_empty() => {
             let place = at.index(scene.observed.volumes.len());
