@@ -22,6 +22,8 @@ mod kill;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod ports;
 #[cfg(test)]
 mod presets;
