@@ -57,6 +57,8 @@ pub struct Model {
     /// Needs of each service, for the world's own check of gates.
     pub needs: BTreeMap<String, Vec<(String, Condition)>>,
     pub jobs: BTreeSet<String>,
+    /// Jobs whose container was removed by hand after it had ended well: they are done all the same.
+    pub done_jobs: BTreeSet<String>,
     /// Names at work, by engine.
     pub busy: BTreeSet<(u32, String)>,
     pub down: bool,
@@ -117,6 +119,9 @@ impl Model {
     fn closed_gate(&self, service: &str) -> Option<String> {
         let needs = self.needs.get(service)?;
         let closed = needs.iter().find(|(need, condition)| {
+            if self.jobs.contains(need) && self.done_jobs.contains(need) {
+                return false;
+            }
             let mut mine = self
                 .containers
                 .values()
@@ -449,6 +454,7 @@ impl Model {
             ));
         }
         let service = container.seen.service.clone();
+        self.done_jobs.remove(&service);
         let tie = self.tick();
         let says = self.behaviours[&service].says.clone();
         let container = self.containers.get_mut(id).expect("it was there");
