@@ -75,9 +75,12 @@ fn escape(rest: &mut std::str::Chars<'_>) -> Option<String> {
             rest.next();
             let sequence = control_sequence(rest)?;
             let parameters = sequence.strip_suffix('m')?;
+            // A sub-parameter belongs to a parameter: `38:5:1`, never `:1`.
+            let is_number =
+                |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
             let plain = parameters
-                .chars()
-                .all(|c| c.is_ascii_digit() || c == ';' || c == ':');
+                .split(';')
+                .all(|parameter| parameter.is_empty() || parameter.split(':').all(is_number));
             plain.then(|| format!("\x1b[{parameters}m"))
         }
         ']' | 'P' | 'X' | '^' | '_' => {
@@ -183,6 +186,17 @@ mod tests {
         assert_eq!(cell("10%\r  20%\t done \r\n"), "20% done");
         assert_eq!(cell("a\u{200d}b\u{fe0f}"), "ab");
         assert_eq!(cell("\r\n"), "");
+    }
+
+    #[test]
+    fn colours_with_sub_parameters_stay_and_broken_ones_go() {
+        assert_eq!(
+            line("\x1b[38:5:1mred", Keep::Colors),
+            "\x1b[38:5:1mred\x1b[0m"
+        );
+        assert_eq!(line("\x1b[:mplain", Keep::Colors), "plain");
+        let stripped = console::strip_ansi_codes("\x1b[38:5:1mred\x1b[0m").into_owned();
+        assert_eq!(stripped, "red");
     }
 
     proptest::proptest! {

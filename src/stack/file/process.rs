@@ -89,7 +89,7 @@ pub(super) fn restart(node: Option<&Node>, role: &Role) -> Restart {
         Some(Value::Boolean(false)) => Restart::No,
         Some(Value::Text(text)) => policy(text).unwrap_or(Restart::No),
         _ if matches!(role, Role::Job(_)) => Restart::No,
-        _ => Restart::OnFailure { max: None },
+        _ => Restart::Auto,
     }
 }
 

@@ -327,7 +327,7 @@ fn networks_are_those_that_are_used() {
 #[test]
 fn processes_end_and_come_back_as_said() {
     let a = |text: &str| service(&format!("[services.a]\nimage = \"x\"\n{text}\n"));
-    assert_eq!(a("").restart, Restart::OnFailure { max: None });
+    assert_eq!(a("").restart, Restart::Auto);
     assert_eq!(a("job = true").restart, Restart::No);
     assert_eq!(
         a("restart = \"on-failure:3\"").restart,
