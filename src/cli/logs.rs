@@ -10,7 +10,7 @@ use regex::Regex;
 use super::args::{GlobalArgs, LogsArgs, Tail};
 use super::error::CliError;
 use super::exit::ExitCode;
-use super::output::{look, to_stdout};
+use super::output::{look, write_line};
 use super::session::Session;
 use super::show::{Interrupts, now};
 use crate::engine::event::VERSION;
@@ -46,6 +46,7 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
             .map_or(0, |since| i128::from(since.from(now())) * NANOS),
         grep: arguments.grep.clone(),
         json: global.json,
+        unread: false,
     };
     let docker = match session.docker().await {
         Ok(docker) => docker,
@@ -99,6 +100,7 @@ pub async fn last_words(session: &Session, services: &[String], lines: usize, si
         since,
         grep: None,
         json: false,
+        unread: false,
     };
     let entries = match session.docker().await {
         Ok(docker) => {
@@ -235,7 +237,12 @@ async fn follow(
     }
     loop {
         tokio::select! {
-            Some(entry) = lines.next(), if !lines.is_empty() => printer.print(&entry),
+            Some(entry) = lines.next(), if !lines.is_empty() => {
+                printer.print(&entry);
+                if printer.unread {
+                    return;
+                }
+            }
             change = changes.next() => match change {
                 Some(Change::Container { began: true, .. }) => {
                     let Ok(observed) = docker.look(ask).await else { continue };
@@ -261,6 +268,8 @@ struct Printer {
     since: i128,
     grep: Option<Regex>,
     json: bool,
+    /// The reader has gone away.
+    unread: bool,
 }
 
 impl Printer {
@@ -301,7 +310,7 @@ impl Printer {
                 .is_none_or(|grep| grep.is_match(&entry.line))
     }
 
-    fn write(&self, entry: &Entry) {
+    fn write(&mut self, entry: &Entry) {
         let line = self.redactor.redact(&entry.line).into_owned();
         if self.json {
             let at = u64::try_from(entry.at / NANOS).unwrap_or(0);
@@ -315,10 +324,10 @@ impl Printer {
                 line,
             };
             if let Ok(text) = serde_json::to_string(&record) {
-                to_stdout(&text);
+                self.unread |= !write_line(&text);
             }
         } else {
-            to_stdout(&self.gutter.log(&entry.service, &line));
+            self.unread |= !write_line(&self.gutter.log(&entry.service, &line));
         }
     }
 }

@@ -125,7 +125,12 @@ pub fn columns() -> Option<usize> {
 
 /// One line; a reader that has gone away is no error.
 pub fn to_stdout(line: &str) {
-    let _gone = writeln!(std::io::stdout().lock(), "{line}");
+    let _gone = write_line(line);
+}
+
+/// One line; false when nobody reads any more.
+pub fn write_line(line: &str) -> bool {
+    writeln!(std::io::stdout().lock(), "{line}").is_ok()
 }
 
 /// One line; a reader that has gone away is no error.

@@ -55,8 +55,17 @@ impl State {
     pub fn is_open(&self, gate: &Gate) -> bool {
         self.service(&gate.service)
             .is_some_and(|service| match gate.condition {
-                Condition::Ready => service.is_ready(),
+                Condition::Ready => service.is_ready() && self.carries(service),
                 Condition::Started => service.has_started(),
+            })
+    }
+
+    /// A job that is done says nothing of the present: what it needed has to be ready now, as it was when it ran.
+    fn carries(&self, service: &ServiceState) -> bool {
+        !service.info.job
+            || service.info.needs.iter().all(|need| {
+                self.service(need)
+                    .is_none_or(|need| need.is_ready() && self.carries(need))
             })
     }
 

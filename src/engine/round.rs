@@ -369,12 +369,31 @@ impl Engine {
         if self.state.is_open(gate) {
             return None;
         }
+        let mut on = &gate.service;
+        // A job that is done holds only for what it needs itself.
+        while let Some(job) = self
+            .state
+            .service(on)
+            .filter(|service| service.info.job && service.done)
+        {
+            let unready = |need: &&String| {
+                let condition = crate::stack::Condition::Ready;
+                !self.state.is_open(&Gate {
+                    service: (*need).clone(),
+                    condition,
+                })
+            };
+            match job.info.needs.iter().find(unready) {
+                Some(need) => on = need,
+                None => break,
+            }
+        }
         let phase = self
             .state
-            .service(&gate.service)
+            .service(on)
             .map_or_else(String::new, |service| service.phase.to_string());
         Some(Hold::Needs {
-            on: gate.service.clone(),
+            on: on.clone(),
             condition: gate.condition,
             phase,
         })
