@@ -44,8 +44,8 @@ pub fn waiting() -> State {
     let mut state = State {
         name: "gold".to_owned(),
         layers: vec![
-            "/work/gold/dev.toml".to_owned(),
-            "/work/gold/dev.offline.toml".to_owned(),
+            "/src/gold/dev.toml".to_owned(),
+            "/src/gold/dev.offline.toml".to_owned(),
         ],
         services: vec![
             service("db", &[], "127.0.0.1:5432"),
