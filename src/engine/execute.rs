@@ -1,6 +1,9 @@
 //! Walks a plan: says which operations may run now, and takes in how they ended. Decides nothing else: a failure goes
 //! back as an event with its class, and planning goes on from there.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::hold::Gate;
@@ -62,6 +65,7 @@ impl Walk {
             let place = self.plan.operations.iter().position(|operation| {
                 operation.subject == flight.operation.subject
                     && operation.action.same_call(&flight.operation.action)
+                    && takes_the_same(&operation.action, flight.input.as_deref())
             });
             flight.place = place;
             match place {
@@ -102,14 +106,17 @@ impl Walk {
         launches
     }
 
-    /// An operation ended well.
-    pub fn done(&mut self, ticket: Ticket, output: Output) {
-        if let Some(Flight {
-            place: Some(id), ..
-        }) = self.flying.remove(&ticket)
-        {
-            self.progress[id] = Progress::Done(output);
+    /// An operation ended well. Says whether the plan knows what that means: if it was made without it, it is out of date
+    /// for this subject, and nothing more of it is begun there.
+    pub fn done(&mut self, ticket: Ticket, output: Output) -> bool {
+        let Some(flight) = self.flying.remove(&ticket) else {
+            return true;
+        };
+        match flight.place {
+            Some(id) => self.progress[id] = Progress::Done(output),
+            None => self.hold_back(|operation| operation.subject == flight.operation.subject),
         }
+        flight.place.is_some()
     }
 
     /// Operations that are not to be tried with this plan, and what comes after them.
@@ -151,6 +158,7 @@ impl Walk {
             .into_iter()
             .collect();
         let Some(place) = flight.place else {
+            self.hold_back(|operation| operation.subject == flight.operation.subject);
             return hit;
         };
         hit.extend(self.lose(place));
@@ -284,6 +292,15 @@ impl Walk {
     }
 }
 
+/// Whether an operation of a newer plan takes just what a call in flight was given.
+fn takes_the_same(action: &Action, given: Option<&str>) -> bool {
+    match action.input() {
+        None => true,
+        Some(Input::Known(value)) => given == Some(value),
+        Some(Input::From(_)) => false,
+    }
+}
+
 impl Action {
     /// What it takes from an earlier operation, or knows already.
     pub fn input(&self) -> Option<&Input<String>> {
@@ -307,7 +324,7 @@ impl Action {
         }
     }
 
-    /// Whether a call in flight is the one that a newer plan wants, whatever stands for its input.
+    /// Whether a call in flight is the one that a newer plan wants, if it takes the same.
     fn same_call(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::CreateContainer { spec: a, .. }, Self::CreateContainer { spec: b, .. }) => {

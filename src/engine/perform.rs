@@ -122,11 +122,11 @@ impl Engine {
         };
         match result {
             Ok(output) => {
-                self.walk.done(ticket, output.clone());
+                let as_planned = self.walk.done(ticket, output.clone());
                 self.refused.forget(&operation.subject);
                 self.report(&operation, Step::Done { millis });
                 self.changed_by(&operation, output);
-                self.look.wanted |= self.walk.is_idle();
+                self.look.wanted |= !as_planned || self.walk.is_idle();
             }
             Err(RuntimeError(failure)) => {
                 self.look.wanted = true;

@@ -1,6 +1,9 @@
 //! Supervision of one service: when a crashed one may start again, and when to give up. No I/O, no clock: `now` is
 //! milliseconds since 1970 throughout.
 
+#[cfg(test)]
+mod tests;
+
 use super::event::{Failure, FailureClass};
 use crate::plan::observed::Generation;
 use crate::plan::reconcile::Standing;
