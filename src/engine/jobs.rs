@@ -66,6 +66,10 @@ impl Engine {
         };
         self.jobs.runs.insert(service.to_owned(), run);
         self.keep_job_runs();
+        // What ran before says nothing once it has begun again: a run that is cut off is no success.
+        if self.jobs.records.remove(service).is_some() {
+            self.keep_job_records(service);
+        }
     }
 
     /// Takes in every run that has succeeded.
@@ -113,11 +117,14 @@ impl Engine {
         self.jobs
             .records
             .insert(service.to_owned(), JobRecord { hash });
+        self.keep_job_records(service);
+    }
+
+    fn keep_job_records(&mut self, service: &str) {
         self.observed.jobs.clone_from(&self.jobs.records);
         if let Err(error) = self.store.set_jobs(&self.jobs.records) {
-            let text = format!(
-                "cannot note that {service} is done, so it will run again next time: {error}"
-            );
+            let text =
+                format!("cannot note how far {service} is, so it may run again next time: {error}");
             self.notice(Level::Warning, text);
         }
     }

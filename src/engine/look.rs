@@ -323,6 +323,8 @@ impl Engine {
             }
             Change::Other => self.look.wanted |= self.walk.is_idle(),
             Change::Lost(text) => {
+                // What a look under way has found may be from before.
+                self.look.epoch += 1;
                 self.runtime_failed(text);
                 self.follow_changes();
             }

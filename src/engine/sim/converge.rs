@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::fault::How;
 use super::stacks::gold;
 use super::{Bench, Life};
+use crate::engine::event::FailureClass;
 use crate::engine::goal::Outcome;
 use crate::plan::observed::Status;
 use crate::stack::{Condition, Service};
@@ -19,6 +21,10 @@ enum Blow {
     Pause(u8),
     Away,
     Edit(u8),
+    Restart(u8),
+    /// The next call of a kind fails, or its answer is lost.
+    Fault(u8, bool),
+    SlowLooks(u64),
 }
 
 fn blow() -> impl Strategy<Value = Blow> {
@@ -29,6 +35,9 @@ fn blow() -> impl Strategy<Value = Blow> {
         1 => (0..4u8).prop_map(Blow::Pause),
         1 => Just(Blow::Away),
         1 => (0..4u8).prop_map(Blow::Edit),
+        1 => (0..4u8).prop_map(Blow::Restart),
+        1 => ((0..5u8), any::<bool>()).prop_map(|(verb, lost)| Blow::Fault(verb, lost)),
+        1 => (0..300u64).prop_map(Blow::SlowLooks),
     ]
 }
 
@@ -72,6 +81,24 @@ async fn through(blows: Vec<(u64, Blow)>) -> Result<(), TestCaseError> {
                 run.pass(Duration::from_millis(after / 2 + 1)).await;
                 bench.world.come_back();
             }
+            Blow::Restart(n) => run
+                .restart(&[NAMES[usize::from(n)]])
+                .await
+                .expect("it is there"),
+            Blow::Fault(n, lost) => {
+                let busy = How::Refuse(FailureClass::Engine, "busy".to_owned());
+                let verb = ["pull", "create", "start", "stop", "remove"][usize::from(n)];
+                bench.world.fault(
+                    1,
+                    super::fault::verb(verb),
+                    if lost { How::Lose } else { busy },
+                );
+            }
+            Blow::SlowLooks(millis) => {
+                bench
+                    .world
+                    .set_latency(|latency| latency.look = Duration::from_millis(millis));
+            }
             Blow::Edit(n) => {
                 bench.edit(|stack| {
                     let service = stack
@@ -93,6 +120,9 @@ async fn through(blows: Vec<(u64, Blow)>) -> Result<(), TestCaseError> {
         "{:#?}",
         super::harness::story(&events)
     );
+    // The last calls of the one that was killed may come late.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    bench.up_until_ready().ended().await;
     let calls = bench.world.journal().len();
     let (outcome, events) = bench.up_until_ready().ended().await;
     prop_assert_eq!(outcome, Outcome::Done);
@@ -137,7 +167,7 @@ fn in_a_world<T>(future: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn from_any_interruption(blows in prop::collection::vec((0..900u64, blow()), 0..8)) {

@@ -69,6 +69,26 @@ async fn an_engine_that_goes_away_while_things_come_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_from_before_the_engine_went_away_is_not_believed() {
+    let bench = Bench::new([probed("db", &[]), probed("api", &["db"])]);
+    let mut run = bench.up();
+    run.until_settled().await;
+    bench
+        .world
+        .set_latency(|latency| latency.look = Duration::from_millis(500));
+    bench.world.end("gold-api-1", 1, false);
+    run.until_phase("api", Phase::Crashed).await;
+    // Its pause is over, and the look that says so under way.
+    run.pass(Duration::from_millis(300)).await;
+    bench.world.go_away();
+    bench.world.behave("db", |db| db.ready_after = 5 * SECOND);
+    bench.world.come_back();
+    run.pass(SECOND).await;
+    run.until_settled().await;
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_engine_at_all_ends_with_the_reason() {
     let bench = Bench::new(gold());
     bench.world.go_away();

@@ -160,6 +160,23 @@ async fn done_is_done_even_if_it_cannot_be_noted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_was_begun_again_and_cut_off_is_not_done() {
+    let bench = with_inputs();
+    let mut run = bench.up();
+    run.until_settled().await;
+    bench
+        .world
+        .behave("migrate", |migrate| migrate.then = Life::ends(10_000, 0));
+    run.restart(&["migrate"]).await.unwrap();
+    run.until_phase("migrate", Phase::Running).await;
+    run.kill().await;
+    bench.world.end("gold-migrate-1", 137, false);
+    bench.up_until_ready().ended().await;
+    assert_eq!(bench.world.count("start gold-migrate-1"), 3);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_one_runs_again_when_its_inputs_change() {
     let bench = with_inputs();
     bench

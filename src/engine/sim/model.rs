@@ -57,8 +57,8 @@ pub struct Model {
     /// Needs of each service, for the world's own check of gates.
     pub needs: BTreeMap<String, Vec<(String, Condition)>>,
     pub jobs: BTreeSet<String>,
-    /// Jobs whose container was removed by hand after it had ended well: they are done all the same.
-    pub done_jobs: BTreeSet<String>,
+    /// Jobs whose last run ended well; its container may be gone.
+    done: BTreeSet<String>,
     /// Names at work, by engine.
     pub busy: BTreeSet<(u32, String)>,
     pub down: bool,
@@ -119,9 +119,6 @@ impl Model {
     fn closed_gate(&self, service: &str) -> Option<String> {
         let needs = self.needs.get(service)?;
         let closed = needs.iter().find(|(need, condition)| {
-            if self.jobs.contains(need) && self.done_jobs.contains(need) {
-                return false;
-            }
             let mut mine = self
                 .containers
                 .values()
@@ -129,17 +126,14 @@ impl Model {
             let open = |container: &SimContainer| {
                 let lately = container.ended.is_some_and(|ended| ended.elapsed() < LAG);
                 if self.jobs.contains(need) {
-                    let ended_well =
-                        matches!(container.seen.status, Status::Exited { code: 0, .. });
-                    return ended_well
-                        || (*condition == Condition::Started && container.began.is_some());
+                    return *condition == Condition::Started && container.began.is_some();
                 }
                 match condition {
                     Condition::Started => container.seen.status == Status::Running || lately,
                     Condition::Ready => self.is_ready(container) || lately,
                 }
             };
-            !mine.any(open)
+            !self.done.contains(need) && !mine.any(open)
         });
         closed.map(|(need, _)| need.clone())
     }
@@ -454,7 +448,7 @@ impl Model {
             ));
         }
         let service = container.seen.service.clone();
-        self.done_jobs.remove(&service);
+        self.done.remove(&service);
         let tie = self.tick();
         let says = self.behaviours[&service].says.clone();
         let container = self.containers.get_mut(id).expect("it was there");
@@ -489,6 +483,9 @@ impl Model {
         };
         if !container.seen.is_running() {
             return false;
+        }
+        if code == 0 && self.jobs.contains(&container.seen.service) {
+            self.done.insert(container.seen.service.clone());
         }
         container.seen.status = Status::Exited {
             code,

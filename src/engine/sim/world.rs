@@ -182,9 +182,6 @@ impl SimWorld {
         let id = self.id(name);
         let gone = self.model().containers.remove(&id);
         if let Some(gone) = gone {
-            if matches!(gone.seen.status, Status::Exited { code: 0, .. }) {
-                self.model().done_jobs.insert(gone.seen.service.clone());
-            }
             self.tell_of(&id, &gone.seen.service, false);
         }
     }
