@@ -133,6 +133,26 @@ pub(super) struct LookState {
     pub after_outage: bool,
     /// At least one look has succeeded.
     pub seen: bool,
+    /// Looks begun so far.
+    pub begun: u64,
+    /// Services of which something ended that no look has seen yet, with the looks begun by then: nothing starts on them.
+    doubtful: BTreeMap<String, u64>,
+}
+
+impl LookState {
+    pub fn doubt(&mut self, service: String) {
+        self.doubtful.insert(service, self.begun);
+    }
+
+    pub fn is_doubtful(&self, service: &str) -> bool {
+        self.doubtful.contains_key(service)
+    }
+
+    /// The look that has just ended is taken in; what happened after it began is for the next one.
+    pub fn believe(&mut self) {
+        let begun = self.begun;
+        self.doubtful.retain(|_, at| *at >= begun);
+    }
 }
 
 impl Engine {

@@ -20,6 +20,7 @@ impl Engine {
     pub(super) fn begin_look(&mut self) {
         self.look.wanted = false;
         self.look.under_way = true;
+        self.look.begun += 1;
         self.look.last = Some(Instant::now());
         let ask = self.ask();
         let (epoch, files_epoch) = (self.look.epoch, self.look.files_epoch);
@@ -93,6 +94,7 @@ impl Engine {
             return;
         }
         self.look.failures = 0;
+        self.look.believe();
         self.look.after_outage = !self.state.runtime_up;
         if self.look.after_outage {
             self.resumed();
@@ -314,9 +316,19 @@ impl Engine {
                 service: Some(service),
                 ..
             } if self.walk.is_flying(&service) => {}
-            Change::Container { .. } => self.look.wanted = true,
+            Change::Container { began, service, .. } => {
+                self.look.wanted = true;
+                if let Some(service) = service.filter(|service| !began && !self.is_job(service)) {
+                    self.look.doubt(service);
+                }
+            }
             Change::Ended { id, code, at } => {
                 self.look.wanted = true;
+                let container = self.observed.containers.iter().find(|c| c.id == id);
+                let service = container.map(|container| container.service.clone());
+                if let Some(service) = service.filter(|service| !self.is_job(service)) {
+                    self.look.doubt(service);
+                }
                 if code == 0 {
                     self.job_ended(&id, at);
                 }

@@ -10,6 +10,7 @@ use super::input::Input;
 use super::round::is_unsupervised;
 use super::supervise::Verdict;
 use crate::plan::desired::ImageSource;
+use crate::plan::hold::Gate;
 use crate::plan::observed::{ObservedContainer, Status};
 use crate::plan::{Action, Operation, Subject};
 use crate::runtime::RuntimeError;
@@ -21,8 +22,12 @@ const PROGRESS: usize = 64;
 impl Engine {
     /// Begins every operation that may run now.
     pub(super) fn launch(&mut self) {
-        let state = &self.state;
-        for launch in self.walk.launch(|gate| state.is_open(gate)) {
+        if !self.state.runtime_up {
+            return;
+        }
+        let (state, look) = (&self.state, &self.look);
+        let is_open = |gate: &Gate| state.is_open(gate) && !look.is_doubtful(&gate.service);
+        for launch in self.walk.launch(is_open) {
             self.report(&launch.operation, Step::Started);
             self.begin(launch);
         }

@@ -167,7 +167,7 @@ fn in_a_world<T>(future: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn from_any_interruption(blows in prop::collection::vec((0..900u64, blow()), 0..8)) {

@@ -68,8 +68,8 @@ pub struct Model {
     counter: u64,
 }
 
-/// An engine knows of an end a moment later than it happens.
-const LAG: std::time::Duration = std::time::Duration::from_millis(100);
+/// An engine is told of an end a moment later than it happens.
+const LAG: std::time::Duration = std::time::Duration::from_millis(2);
 
 impl Model {
     pub fn learn(&mut self, stack: &Stack) {
