@@ -11,7 +11,7 @@ use super::event::{Event, Level, WatchOutcome};
 use super::input::Input;
 use crate::plan::desired::{SourceHashes, image_tags};
 use crate::plan::react::{Facts, Reaction, react};
-use crate::stack::{Build, Role, Source};
+use crate::stack::{Build, Role, Service, Source};
 use crate::watch::context::{IgnoreRules, Index, hash_context, hash_globs, read_ignore_rules};
 use crate::watch::{Batch, Exclude, WatchSet, Watcher};
 
@@ -66,6 +66,18 @@ impl Engine {
             });
             read.await.unwrap_or(before)
         }
+    }
+
+    /// Whether anything in scope is made from files.
+    fn depends_on_files(&self) -> bool {
+        let scope = self.scope();
+        let has_inputs =
+            |service: &Service| matches!(&service.role, Role::Job(job) if job.inputs.is_some());
+        !image_tags(&self.stack, &scope).is_empty()
+            || scope
+                .iter()
+                .filter_map(|name| self.stack.services.get(name))
+                .any(has_inputs)
     }
 
     /// Forgets the hashes of everything that no rule of its own watches: the next look reads what changed.
@@ -133,7 +145,7 @@ impl Engine {
         for notice in &batch.notices {
             self.notice(Level::Warning, notice.to_string());
         }
-        if batch.begun || batch.overflow {
+        if (batch.begun && self.depends_on_files()) || batch.overflow {
             // What changed before, or was lost, is found by comparing.
             self.rehash();
         }
