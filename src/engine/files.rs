@@ -8,6 +8,7 @@ use camino::Utf8Path;
 
 use super::core::Engine;
 use super::event::{Event, Level, WatchOutcome};
+use super::goal::Until;
 use super::input::Input;
 use crate::plan::desired::{SourceHashes, image_tags};
 use crate::plan::react::{Facts, Reaction, react};
@@ -101,9 +102,10 @@ impl Engine {
         self.look.wanted = true;
     }
 
-    /// Watches what the stack reacts to, from now on.
+    /// Watches what the stack reacts to, from now on. Who leaves once all is ready has nothing to react to: the next `up`
+    /// compares, and an end of watching takes the system 10 ms.
     pub(super) fn watch_files(&mut self) {
-        if !self.watching {
+        if !self.watching || self.until == Until::Ready {
             return;
         }
         let everything: BTreeSet<String> = self.stack.services.keys().cloned().collect();
