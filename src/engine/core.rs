@@ -75,6 +75,8 @@ pub struct Engine {
     pub(super) goal: Goal,
     pub(super) until: Until,
     pub(super) watching: bool,
+    /// Milliseconds since 1970.
+    pub(super) begun: u64,
 
     pub(super) state: State,
     pub(super) bus: Bus,
@@ -175,6 +177,7 @@ impl Engine {
             goal: setup.goal,
             until: setup.until,
             watching: setup.watch,
+            begun: now(),
             state: State::default(),
             bus: Bus::default(),
             supervisors: BTreeMap::new(),

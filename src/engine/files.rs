@@ -8,10 +8,11 @@ use camino::Utf8Path;
 
 use super::core::Engine;
 use super::event::{Event, Level, WatchOutcome};
+use super::goal::Until;
 use super::input::Input;
 use crate::plan::desired::{SourceHashes, image_tags};
 use crate::plan::react::{Facts, Reaction, react};
-use crate::stack::{Build, Role, Source};
+use crate::stack::{Build, Role, Service, Source};
 use crate::watch::context::{IgnoreRules, Index, hash_context, hash_globs, read_ignore_rules};
 use crate::watch::{Batch, Exclude, WatchSet, Watcher};
 
@@ -68,6 +69,18 @@ impl Engine {
         }
     }
 
+    /// Whether anything in scope is made from files.
+    fn depends_on_files(&self) -> bool {
+        let scope = self.scope();
+        let has_inputs =
+            |service: &Service| matches!(&service.role, Role::Job(job) if job.inputs.is_some());
+        !image_tags(&self.stack, &scope).is_empty()
+            || scope
+                .iter()
+                .filter_map(|name| self.stack.services.get(name))
+                .any(has_inputs)
+    }
+
     /// Forgets the hashes of everything that no rule of its own watches: the next look reads what changed.
     pub(super) fn rehash(&mut self) {
         let watched: BTreeSet<String> = self
@@ -89,9 +102,10 @@ impl Engine {
         self.look.wanted = true;
     }
 
-    /// Watches what the stack reacts to, from now on.
+    /// Watches what the stack reacts to, from now on. Who leaves once all is ready has nothing to react to: the next `up`
+    /// compares, and an end of watching takes the system 10 ms.
     pub(super) fn watch_files(&mut self) {
-        if !self.watching {
+        if !self.watching || self.until == Until::Ready {
             return;
         }
         let everything: BTreeSet<String> = self.stack.services.keys().cloned().collect();
@@ -133,7 +147,7 @@ impl Engine {
         for notice in &batch.notices {
             self.notice(Level::Warning, notice.to_string());
         }
-        if batch.begun || batch.overflow {
+        if (batch.begun && self.depends_on_files()) || batch.overflow {
             // What changed before, or was lost, is found by comparing.
             self.rehash();
         }

@@ -1,5 +1,6 @@
 //! Follows the log of a container: into the ring on disk, to the views, and to a probe that waits for a line.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bus::{Bus, LogEntry};
 use super::core::Engine;
+use super::goal::Until;
 use super::input::Input;
 use super::instances::instance_name;
 use super::logs::{DEFAULT_LIMIT, Ring};
@@ -20,6 +22,8 @@ use crate::secret::Redactor;
 pub const HEAD_START: i128 = 100_000_000;
 /// A line of a log is shown in the table this often at most.
 const LAST_LINE: Duration = Duration::from_millis(250);
+/// Until the log of what ran before is followed.
+const AFTERTHOUGHT: Duration = Duration::from_millis(500);
 
 impl Engine {
     /// Reads a container's log into the ring on disk, to the views, and to a probe that waits for a line.
@@ -36,30 +40,42 @@ impl Engine {
             .and_then(|service| service.limits.log);
         let name = instance_name(&service, index);
         let limit = limit.map_or(DEFAULT_LIMIT, |limit| limit / 2);
-        // Without a file, as on a full disk, the log is only shown.
-        let ring = Ring::open(&self.store.logs(), &name, limit).ok();
-        let newest = ring.as_ref().map_or(0, Ring::newest);
         let started = began(container);
-        // A probe has to see this life's lines from the first one on; the ring takes only what is new to it.
-        let since = if probe.is_some() {
-            started
-        } else {
-            newest.max(started)
-        };
-        let mut lines = self.world.logs(&container.id, since, true);
-        let mut follower = Follower {
-            service,
-            index,
-            ring,
-            newest,
-            probe,
-            redactor: self.redactor.subscribe(),
-            bus: self.bus.clone(),
-            inputs: self.inputs.clone(),
-            last: None,
-        };
+        let pause = self.before_following(started, probe.is_some());
+        let (folder, world, id) = (
+            self.store.logs(),
+            Arc::clone(&self.world),
+            container.id.clone(),
+        );
+        let (redactor, bus, inputs) = (
+            self.redactor.subscribe(),
+            self.bus.clone(),
+            self.inputs.clone(),
+        );
         let stop = self.stop.clone();
         let follow = async move {
+            tokio::time::sleep(pause).await;
+            // Without a file, as on a full disk, the log is only shown.
+            let ring = Ring::open(&folder, &name, limit).ok();
+            let newest = ring.as_ref().map_or(0, Ring::newest);
+            // A probe has to see this life's lines from the first one on; the ring takes only what is new to it.
+            let since = if probe.is_some() {
+                started
+            } else {
+                newest.max(started)
+            };
+            let mut lines = world.logs(&id, since, true);
+            let mut follower = Follower {
+                service,
+                index,
+                ring,
+                newest,
+                probe,
+                redactor,
+                bus,
+                inputs,
+                last: None,
+            };
             let mut samples = tokio::time::interval(LAST_LINE);
             samples.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
@@ -96,6 +112,17 @@ impl Engine {
         self.tasks.spawn(async move {
             tokio::select! { () = read => {}, () = cancel.cancelled() => {} }
         });
+    }
+
+    /// What runs already has said what it had to say: where `dev` leaves once all is ready, it mostly leaves before there
+    /// is anything to follow, and the log of one that does not get ready is read from where it was left.
+    fn before_following(&self, started: i128, probe: bool) -> Duration {
+        let begun = i128::from(self.begun) * 1_000_000;
+        if self.until == Until::Ready && !probe && started < begun {
+            AFTERTHOUGHT
+        } else {
+            Duration::ZERO
+        }
     }
 }
 

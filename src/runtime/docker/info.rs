@@ -1,4 +1,5 @@
 use std::net::{IpAddr, UdpSocket};
+use std::os::unix::fs::MetadataExt;
 
 use super::address::Address;
 use super::call::{QUICK, call};
@@ -44,6 +45,30 @@ impl Docker {
             routable: !elsewhere && self.is_here() && self.bridge_is_here().await,
             operating_system,
         })
+    }
+
+    /// Whether the addresses of containers on bridge networks can be reached from this process; as [`Info::routable`], but
+    /// most engines need not be asked about themselves for it: while one answers that, which takes it several programs, it
+    /// keeps everybody else waiting.
+    ///
+    /// # Errors
+    /// `Engine` when it does not answer.
+    pub async fn routable(&self) -> Result<bool, RuntimeError> {
+        if !self.is_here() {
+            return Ok(false);
+        }
+        if !self.is_of_root() {
+            return Ok(self.info().await?.routable);
+        }
+        Ok(self.bridge_is_here().await)
+    }
+
+    /// A rootless engine's socket, and Docker Desktop's on Linux, belong to a person.
+    fn is_of_root(&self) -> bool {
+        let Address::Unix(path) = self.address() else {
+            return false;
+        };
+        fs_err::metadata(path).is_ok_and(|socket| socket.uid() == 0)
     }
 
     fn is_here(&self) -> bool {

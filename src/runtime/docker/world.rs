@@ -39,12 +39,12 @@ impl DockerWorld {
         }
     }
 
-    /// Asking an engine about itself takes longer than a look, so it goes beside the first one.
+    /// Beside the first look.
     async fn ask_once(&self) {
         self.asked
             .get_or_init(|| async {
-                if let Ok(info) = self.docker.info().await {
-                    self.routable.store(info.routable, Ordering::Relaxed);
+                if let Ok(routable) = self.docker.routable().await {
+                    self.routable.store(routable, Ordering::Relaxed);
                 }
             })
             .await;

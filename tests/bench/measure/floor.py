@@ -83,7 +83,7 @@ class Gold(Floor):
         super().__init__(bench, project)
         self._api, self._migrate = api, migrate
 
-    def up(self):
+    def up(self, migrated=False):
         begun = time.perf_counter()
         self.network()
         volume = f"{self.project}_db"
@@ -91,18 +91,26 @@ class Gold(Floor):
         create = lambda service, config: self.engine.create(f"{self.project}-{service}-1", config)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             cache = pool.submit(self._cache)
-            migrate = pool.submit(create, "migrate", self._migrate_config())
+            migrate = None if migrated else pool.submit(create, "migrate", self._migrate_config())
             api = pool.submit(create, "api", self._api_config())
             database = self.run("db", self._db_config(volume))
             probe.until(probe.postgres, self.address(database), "dev", "gold_platform")
-            self.engine.start(migrate.result())
-            ended = self.engine.call("POST", f"/containers/{migrate.result()}/wait")
-            if ended["StatusCode"] != 0:
-                raise RuntimeError(f"the migrations failed: {ended}")
+            if migrate:
+                self._run_to_its_end(migrate.result())
             cache.result()
             self.engine.start(api.result())
             probe.until(probe.http, self.address(api.result()), 8000, "/health")
         return time.perf_counter() - begun
+
+    def up_kept(self):
+        """On the volume of an earlier run, which has had its migrations."""
+        return self.up(migrated=True)
+
+    def _run_to_its_end(self, container):
+        self.engine.start(container)
+        ended = self.engine.call("POST", f"/containers/{container}/wait")
+        if ended["StatusCode"] != 0:
+            raise RuntimeError(f"the migrations failed: {ended}")
 
     def down(self):
         """Volumes stay; the database ends in order, or its next start would be a recovery."""
