@@ -127,6 +127,8 @@ pub(super) struct LookState {
     pub under_way: bool,
     /// Counts operations that ended: a look that began before one of them is stale.
     pub epoch: u64,
+    /// Services that began from an image which no look has seen: it may have a HEALTHCHECK of its own.
+    pub unseen: BTreeSet<String>,
     /// Counts changes of files: hashes that were read before one of them are stale.
     pub files_epoch: u64,
     pub last: Option<tokio::time::Instant>,
@@ -301,7 +303,8 @@ impl Engine {
                 source: service.source_text(),
                 needs: service.needs.keys().cloned().collect(),
                 addresses: self.addresses(service),
-                probed: self.readiness_probe(&service.name).is_some(),
+                probed: self.readiness_probe(&service.name).is_some()
+                    || self.look.unseen.contains(&service.name),
                 provisions: !service.provision.is_empty(),
                 replicas: service.replicas,
             })

@@ -108,6 +108,9 @@ impl Engine {
 
     pub(super) fn attend_one(&mut self, container: &ObservedContainer) {
         let key = (container.service.clone(), container.index);
+        if self.look.unseen.contains(&container.service) {
+            return;
+        }
         let generation = container.generation();
         let probe = self.readiness_probe(&container.service);
         let known = self.instances.attended.get(&key);

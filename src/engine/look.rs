@@ -111,6 +111,7 @@ impl Engine {
             return;
         }
         self.observed = observed;
+        self.look.unseen.clear();
         self.supervise_scope();
         // Before its end is told, so that it is done from one moment to the next.
         self.settle_jobs();
@@ -226,8 +227,10 @@ impl Engine {
         let was_running = known.as_ref().is_some_and(|known| {
             known.status == Status::Running && known.generation == found.generation
         });
+        // Begun and ended between two looks.
+        let is_new = known.as_ref().is_some_and(|known| known.generation != found.generation);
         // What ended while the container engine was away, ended with it.
-        let ended = was_running && !self.look.after_outage && !self.walk.is_ending(&service, index);
+        let ended = (was_running || is_new) && !self.look.after_outage && !self.walk.is_ending(&service, index);
         self.emit(Event::Instance {
             service: service.clone(),
             index,
@@ -307,6 +310,21 @@ impl Engine {
             self.desired.images.get(service)?;
         let healthcheck = self.observed.images.get(reference)?.healthcheck.as_ref()?;
         crate::probe::from_healthcheck(healthcheck)
+    }
+
+    /// Whether what says that it is ready may lie in an image that was built or pulled after the last look.
+    pub(super) fn is_from_unseen_image(&self, container: &ObservedContainer) -> bool {
+        let Some(spec) = self.stack.services.get(&container.service) else {
+            return false;
+        };
+        if spec.ready.is_some() || spec.is_job() {
+            return false;
+        }
+        let source = self.desired.images.get(&container.service);
+        source.is_some_and(|source| {
+            let seen = self.observed.images.get(source.reference());
+            seen.is_none_or(|image| image.id != container.image_id)
+        })
     }
 
     pub(super) fn changed(&mut self, change: Change) {

@@ -226,6 +226,11 @@ impl Engine {
         self.observed
             .containers
             .retain(|other| other.id != container.id);
+        if self.is_from_unseen_image(&container) {
+            self.look.unseen.insert(service.clone());
+            self.look.wanted = true;
+            self.announce();
+        }
         self.observed.containers.push(container);
         self.emit(Event::Instance {
             service: service.clone(),

@@ -1,6 +1,7 @@
 //! One task for each instance that is asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use regex::Regex;
 use tokio::sync::{Semaphore, mpsc};
@@ -22,6 +23,9 @@ pub struct Subject {
     pub index: u32,
     pub generation: Generation,
 }
+
+/// How long reading what a log holds already may take, before it is said that nothing in it matches.
+const WHAT_IS_THERE: Duration = Duration::from_millis(200);
 
 /// Asks one instance until it is told to stop.
 pub struct Prober {
@@ -101,11 +105,18 @@ impl Prober {
             (Err(_), _) => Answer::Failed(format!("log: `{pattern}` is no regular expression")),
             (_, None) => Answer::Failed("log: it cannot be read".to_owned()),
             (Ok(regex), Some(mut lines)) => {
-                let waiting = Answer::Failed(format!("log: no line matches `{pattern}` yet"));
-                if reports.send(self.report(false, waiting)).await.is_err() {
-                    return;
-                }
-                let found = log::first_match(&regex, &mut lines).await;
+                let already = log::first_match(&regex, &mut lines);
+                let found = match tokio::time::timeout(WHAT_IS_THERE, already).await {
+                    Ok(found) => found,
+                    Err(_) => {
+                        let waiting =
+                            Answer::Failed(format!("log: no line matches `{pattern}` yet"));
+                        if reports.send(self.report(false, waiting)).await.is_err() {
+                            return;
+                        }
+                        log::first_match(&regex, &mut lines).await
+                    }
+                };
                 found.unwrap_or_else(|| {
                     Answer::Failed(format!("log: ended, and no line matched `{pattern}`"))
                 })
