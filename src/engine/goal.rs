@@ -75,13 +75,15 @@ impl State {
             .map(|service| service.info.name.as_str())
             .collect();
         // Services stand in the order of the graph, so one pass carries a loss to everything above it.
-        for service in &open {
+        for service in &self.services {
             // A crashed one, too, starts no sooner than what it needs is there.
             let waits = matches!(
                 service.phase,
                 Phase::Waiting | Phase::Stopped | Phase::Creating | Phase::Crashed
             );
-            if waits
+            // Through a job that is done, what it needs is waited for.
+            let passes_on = service.info.job && service.done;
+            if (waits || passes_on)
                 && service
                     .info
                     .needs

@@ -228,9 +228,13 @@ impl Engine {
             known.status == Status::Running && known.generation == found.generation
         });
         // Begun and ended between two looks.
-        let is_new = known.as_ref().is_some_and(|known| known.generation != found.generation);
+        let is_new = known
+            .as_ref()
+            .is_some_and(|known| known.generation != found.generation);
         // What ended while the container engine was away, ended with it.
-        let ended = (was_running || is_new) && !self.look.after_outage && !self.walk.is_ending(&service, index);
+        let ended = (was_running || is_new)
+            && !self.look.after_outage
+            && !self.walk.is_ending(&service, index);
         self.emit(Event::Instance {
             service: service.clone(),
             index,

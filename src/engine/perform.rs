@@ -3,7 +3,7 @@
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::core::{Engine, now};
+use super::core::{Engine, LookState, now};
 use super::event::{Event, Failure, FailureClass, Found, Level, Step, Verb};
 use super::execute::{Launch, Ticket};
 use super::input::Input;
@@ -15,9 +15,20 @@ use crate::plan::observed::{ObservedContainer, Status};
 use crate::plan::{Action, Operation, Subject};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Call, Output};
+use crate::stack::Stack;
 
 /// Lines of progress that may wait for the loop; further ones are dropped.
 const PROGRESS: usize = 64;
+
+/// Whether something of a service ended, or of what the job needs that it is, that no look has seen yet.
+fn is_doubtful(look: &LookState, stack: &Stack, service: &str) -> bool {
+    let job = stack
+        .services
+        .get(service)
+        .filter(|service| service.is_job());
+    look.is_doubtful(service)
+        || job.is_some_and(|job| job.needs.keys().any(|need| is_doubtful(look, stack, need)))
+}
 
 impl Engine {
     /// Begins every operation that may run now.
@@ -25,8 +36,8 @@ impl Engine {
         if !self.state.runtime_up {
             return;
         }
-        let (state, look) = (&self.state, &self.look);
-        let is_open = |gate: &Gate| state.is_open(gate) && !look.is_doubtful(&gate.service);
+        let (state, look, stack) = (&self.state, &self.look, &self.stack);
+        let is_open = |gate: &Gate| state.is_open(gate) && !is_doubtful(look, stack, &gate.service);
         for launch in self.walk.launch(is_open) {
             self.report(&launch.operation, Step::Started);
             self.begin(launch);

@@ -240,7 +240,7 @@ fn a_start_of_the_old_container_is_not_the_start_of_the_new_one() {
     play.replan();
     for what in ["stop", "remove", "create", "start"] {
         let what = format!("{what} gold-api-1");
-        assert_eq!(names(&play.launch()), [what.clone()]);
+        assert_eq!(names(&play.launch()), std::slice::from_ref(&what));
         play.finish(play.ticket(&what));
     }
     assert!(play.scene.plan().is_empty());

@@ -48,6 +48,22 @@ async fn a_crashed_one_whose_need_is_lost_ends_the_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_need_that_is_lost_behind_a_job_that_is_done_ends_the_wait() {
+    let bench = Bench::new(gold());
+    bench.up_until_ready().ended().await;
+    bench.world.behave("db", |db| db.then = Life::ends(50, 1));
+    for name in ["gold-web-1", "gold-api-1", "gold-db-1"] {
+        bench.world.end(name, 1, false);
+    }
+    let (outcome, events) = bench.up_until_ready().ended().await;
+    let Outcome::Failed(failures) = outcome else {
+        panic!("{:#?}", story(&events))
+    };
+    assert_eq!(failures.len(), 1);
+    assert_eq!(failures[0].0, "db");
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_leaves_hands_restarts_to_the_engine() {
     let db = crate::stack::Service {
         restart: Restart::UnlessStopped,
