@@ -304,6 +304,7 @@ impl Engine {
                 needs: service.needs.keys().cloned().collect(),
                 addresses: self.addresses(service),
                 probed: self.readiness_probe(&service.name).is_some()
+                    || self.proof(&service.name).is_some()
                     || self.look.unseen.contains(&service.name),
                 provisions: !service.provision.is_empty(),
                 replicas: service.replicas,

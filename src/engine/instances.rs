@@ -149,8 +149,50 @@ impl Engine {
         };
         self.instances.attended.insert(key.clone(), attended);
         if probe.is_none() {
-            self.became_ready(&key.0, key.1, &generation);
+            match self.proof(&key.0) {
+                Some(proof) => self.await_proof(container, proof),
+                None => self.became_ready(&key.0, key.1, &generation),
+            }
         }
+    }
+
+    /// For how long a service that crashed has to run before it counts as ready, where no probe says so.
+    pub(super) fn proof(&self, service: &str) -> Option<Duration> {
+        let supervisor = self.supervisors.get(service)?;
+        supervisor.proof().map(Duration::from_millis)
+    }
+
+    fn await_proof(&self, container: &ObservedContainer, proof: Duration) {
+        let report = |passed, answer: String| {
+            Input::Probed(ProbeReport {
+                service: container.service.clone(),
+                index: container.index,
+                generation: container.generation(),
+                passed,
+                answer,
+            })
+        };
+        let seconds = proof.as_secs_f64();
+        let not_yet = report(
+            false,
+            format!("it crashed, and has no probe: ready once it has run for {seconds:.1} s"),
+        );
+        let passed = report(true, format!("has run for {seconds:.1} s"));
+        let inputs = self.inputs.clone();
+        let key = (container.service.clone(), container.index);
+        let Some(cancel) = self.instances.attended.get(&key).map(|a| a.cancel.clone()) else {
+            return;
+        };
+        self.tasks.spawn(async move {
+            let run = async {
+                if inputs.send(not_yet).await.is_ok() {
+                    tokio::time::sleep(proof).await;
+                    // The loop has ended when nobody receives; then there is nothing to tell.
+                    let _ended = inputs.send(passed).await;
+                }
+            };
+            cancel.run_until_cancelled(run).await;
+        });
     }
 
     fn begin_probe(

@@ -157,7 +157,9 @@ impl Engine {
                 self.report(&operation, step);
                 let mut hit = self.walk.failed(ticket);
                 if is_unsupervised(&operation) {
-                    if self.refused.note(&operation.subject, &failure, now()) {
+                    let first = self.refused.note(&operation.subject, &failure, now());
+                    // One that ended meanwhile has no policy to change: the next look knows.
+                    if first && !matches!(operation.action, Action::SetRestartPolicy { .. }) {
                         self.notice(Level::Error, failure.message);
                     }
                     return;

@@ -400,11 +400,12 @@ impl Engine {
     }
 }
 
-/// Whether nobody counts its failures: it is about something that is not to be there, or not to run.
+/// Whether nobody counts its failures: it is about something that is not to be there, or not to run, or only about who
+/// restarts it.
 pub(super) fn is_unsupervised(operation: &Operation) -> bool {
     matches!(
         operation.cause,
-        Cause::Orphan | Cause::Surplus | Cause::Down
+        Cause::Orphan | Cause::Surplus | Cause::Down | Cause::Attach | Cause::Detach
     )
 }
 

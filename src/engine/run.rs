@@ -209,6 +209,7 @@ impl Engine {
         match &self.goal {
             Goal::Up { .. } => {
                 let Some(verdict) = self.state.verdict() else {
+                    self.take_back();
                     return;
                 };
                 // What still waits in the plan waits for what will not come.
@@ -221,7 +222,8 @@ impl Engine {
                 }
                 if self.until == Until::Ready {
                     self.hand_over();
-                    if self.walk.is_idle() {
+                    let tried = self.refused.is_empty() || self.refused.is_spent();
+                    if self.walk.is_idle() && tried {
                         self.outcome = Some(verdict);
                     }
                 }
@@ -248,6 +250,14 @@ impl Engine {
     fn hand_over(&mut self) {
         if !self.handed_over {
             self.handed_over = true;
+            self.plan();
+            self.launch();
+        }
+    }
+
+    /// It does not leave yet after all.
+    fn take_back(&mut self) {
+        if std::mem::take(&mut self.handed_over) {
             self.plan();
             self.launch();
         }

@@ -17,6 +17,10 @@ const LONGEST_PAUSE: u64 = 10_000;
 const RESTARTS: u32 = 5;
 /// A service that was ready for this long, in milliseconds, has its restarts back.
 const STEADY: u64 = 10_000;
+/// How much longer than the life that crashed the next one has to run before it counts as ready without a probe, in
+/// milliseconds, and the most that is asked of it altogether.
+const OUTLIVES_BY: u64 = 1_000;
+const PROOF: u64 = 10_000;
 /// Tries of an operation that failed for the engine's own reasons.
 const ENGINE_TRIES: u32 = 6;
 /// Tries of one for which the name was taken: a container that is still being made for an engine that was killed comes
@@ -37,7 +41,11 @@ pub struct Supervisor {
     gave_up: Option<Failure>,
     /// The newest life, until it ends.
     life: Option<Generation>,
-    /// Until when that has to be ready.
+    /// When that began.
+    life_since: u64,
+    /// How long the last life was that crashed, in milliseconds; `None` once another was ready for long enough.
+    crashed_after: Option<u64>,
+    /// Until when that has to be ready. A crash does not move it.
     awaited: Option<u64>,
     ready_since: Option<u64>,
     /// Ends that were counted already.
@@ -68,6 +76,8 @@ impl Supervisor {
             not_before: None,
             gave_up: None,
             life: None,
+            life_since: 0,
+            crashed_after: None,
             awaited: None,
             ready_since: None,
             counted: None,
@@ -86,9 +96,18 @@ impl Supervisor {
             return;
         }
         self.life = Some(generation.clone());
+        self.life_since = started;
         self.engine_failures = 0;
         self.ready_since = None;
-        self.await_readiness(started);
+        if self.awaited.is_none() {
+            self.await_readiness(started);
+        }
+    }
+
+    /// For how many milliseconds it has to run before it counts as ready, where no probe says so: it has to outlive the
+    /// life that crashed. `None`: running is enough.
+    pub fn proof(&self) -> Option<u64> {
+        Some(self.crashed_after?.saturating_add(OUTLIVES_BY).min(PROOF))
     }
 
     fn await_readiness(&mut self, from: u64) {
@@ -133,14 +152,21 @@ impl Supervisor {
         failure: Failure,
         now: u64,
     ) -> Verdict {
-        let ready_since = self.ready_since;
+        let ready_since = self.ready_since.take();
+        let awaited = self.awaited.filter(|_| ready_since.is_none());
         self.on_stopped(generation);
-        if self.counted.as_ref() == Some(generation) || self.gave_up.is_some() {
+        if self.counted.as_ref() == Some(generation) {
             return Verdict::Steady;
         }
         self.counted = Some(generation.clone());
-        self.ready_since = None;
-        if ready_since.is_some_and(|since| now.saturating_sub(since) >= STEADY) {
+        if self.gave_up.is_some() {
+            // It had run on, and does so no more.
+            return self.give_up(failure);
+        }
+        self.awaited = awaited;
+        let was_steady = ready_since.is_some_and(|since| now.saturating_sub(since) >= STEADY);
+        self.crashed_after = (!was_steady).then(|| now.saturating_sub(self.life_since));
+        if was_steady {
             self.restarts = 0;
         }
         let allowed = match self.policy {
@@ -198,7 +224,7 @@ impl Supervisor {
                 self.awaited = None;
                 self.ready_since = None;
                 let seconds = self.within as f64 / 1000.0;
-                self.give_up(Failure {
+                let failure = Failure {
                     class: FailureClass::NotReady,
                     message: format!("not ready within {seconds} s"),
                     detail: if answer.is_empty() {
@@ -207,7 +233,15 @@ impl Supervisor {
                         vec![answer.to_owned()]
                     },
                     help: Some("`ready.within` in the stack file sets the deadline".to_owned()),
-                })
+                };
+                let restarts_for_ever =
+                    matches!(self.policy, Restart::Always | Restart::UnlessStopped);
+                if restarts_for_ever || self.restarts > 0 {
+                    // Nobody waits for it any longer; how often it is started again, its policy says.
+                    Verdict::GaveUp(failure)
+                } else {
+                    self.give_up(failure)
+                }
             }
             _ => Verdict::Steady,
         }
@@ -227,6 +261,10 @@ impl Supervisor {
         self.engine_failures = 0;
         self.not_before = None;
         self.gave_up = None;
+        self.crashed_after = None;
+        if self.life.is_none() {
+            self.awaited = None;
+        }
         if self.life.is_some() && (self.ready_since.is_none() || self.awaited.is_some()) {
             self.await_readiness(now);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fault::How;
+use super::fault::{How, verb};
 use super::harness::story;
 use super::stacks::{gold, probed};
 use super::{Bench, Life};
@@ -61,6 +61,89 @@ async fn a_need_that_is_lost_behind_a_job_that_is_done_ends_the_wait() {
     };
     assert_eq!(failures.len(), 1);
     assert_eq!(failures[0].0, "db");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_crashes_over_and_over_without_a_probe_is_never_ready_for_a_moment() {
+    let crash = crate::stack::Service {
+        restart: Restart::OnFailure { max: Some(3) },
+        ..runs("crash", &[])
+    };
+    let bench = Bench::new([crash, probed("slow", &[])]);
+    bench
+        .world
+        .behave("crash", |crash| crash.then = Life::ends(400, 3));
+    bench
+        .world
+        .behave("slow", |slow| slow.ready_after = Duration::from_millis(700));
+    let (outcome, events) = bench.up_until_ready().ended().await;
+    assert!(
+        matches!(&outcome, Outcome::Failed(all) if all[0].0 == "crash"),
+        "{outcome:?} {:#?}",
+        story(&events)
+    );
+    assert!(!events.iter().any(|stamped| matches!(
+        stamped.event,
+        crate::engine::event::Event::Settled { ready: true, .. }
+    )));
+    assert_eq!(bench.world.count("start gold-crash-1"), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_crashed_once_and_then_runs_is_ready_without_a_probe() {
+    let bench = Bench::new([runs("api", &[]), probed("slow", &[])]);
+    bench
+        .world
+        .behave("api", |api| api.lives = [Life::ends(100, 1)].into());
+    let (outcome, events) = bench.up_until_ready().ended().await;
+    assert_eq!(outcome, Outcome::Done, "{:#?}", story(&events));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_always_restarted_and_never_gets_ready_is_late() {
+    let crash = crate::stack::Service {
+        restart: Restart::Always,
+        ..probed("crash", &[])
+    };
+    let bench = Bench::new([crash]);
+    bench
+        .world
+        .behave("crash", |crash| crash.then = Life::ends(20, 3));
+    let (outcome, _) = bench.up_until_ready().ended().await;
+    assert!(outcome.is_late(), "{outcome:?}");
+    // It is started again all the same, for as long as somebody is there.
+    let mut run = bench.up();
+    run.until_phase("crash", Phase::Failed).await;
+    let starts = bench.world.count("start gold-crash-1");
+    run.until("started again", |_| {
+        bench.world.count("start gold-crash-1") > starts
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_at_the_moment_of_leaving_is_seen() {
+    let db = crate::stack::Service {
+        restart: Restart::OnFailure { max: Some(2) },
+        ..runs("db", &[])
+    };
+    let bench = Bench::new([db]);
+    // It ends while the engine is told who restarts it.
+    bench.world.behave("db", |db| db.then = Life::ends(30, 3));
+    bench.world.fault(
+        1,
+        verb("update"),
+        How::Refuse(
+            FailureClass::Other,
+            "cannot update a stopped container".to_owned(),
+        ),
+    );
+    let (outcome, events) = bench.up_until_ready().ended().await;
+    assert!(
+        matches!(&outcome, Outcome::Failed(all) if all[0].1.class == FailureClass::Exited),
+        "{outcome:?} {:#?}",
+        story(&events)
+    );
 }
 
 #[tokio::test(start_paused = true)]

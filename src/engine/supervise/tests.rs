@@ -47,7 +47,8 @@ fn pauses(mut supervisor: Supervisor, code: i64) -> Vec<u64> {
                 assert_eq!(supervisor.paused_until(now), Some(at));
                 pauses.push(at - now);
                 now = at;
-                assert_eq!(supervisor.on_time(now, ""), Verdict::Steady);
+                // That it is late ends nobody's restarts.
+                supervisor.on_time(now, "");
                 assert_eq!(supervisor.standing(now), None);
             }
             Verdict::GaveUp(_) => {
@@ -69,6 +70,41 @@ fn pauses_double_up_to_a_bound() {
     let for_ever = pauses(service(Restart::Always), 1);
     assert_eq!(for_ever.len(), 100);
     assert_eq!(for_ever.last(), Some(&LONGEST_PAUSE));
+}
+
+#[test]
+fn whoever_waits_for_what_crashes_over_and_over_is_told_once_that_it_is_late() {
+    let mut supervisor = service(Restart::Always);
+    let mut told = 0;
+    for n in 0..100 {
+        let now = n * WITHIN / 50;
+        if matches!(supervisor.on_time(now, ""), Verdict::GaveUp(why) if why.class == FailureClass::NotReady)
+        {
+            told += 1;
+        }
+        supervisor.on_started(&life(n), now);
+        supervisor.on_exit(&life(n), 1, exit(), now + 1);
+    }
+    // Deadlines lie one after the other, and each restart belongs to one.
+    assert_eq!(told, 1);
+    assert_eq!(supervisor.standing(u64::MAX), None);
+}
+
+#[test]
+fn what_crashed_has_to_outlive_the_life_before() {
+    let mut supervisor = service(Restart::Auto);
+    supervisor.on_started(&life(1), 0);
+    assert_eq!(supervisor.proof(), None);
+    supervisor.on_exit(&life(1), 1, exit(), 300);
+    assert_eq!(supervisor.proof(), Some(1_300));
+    supervisor.on_started(&life(2), 1_000);
+    supervisor.on_exit(&life(2), 1, exit(), 9_000 + WITHIN);
+    assert_eq!(supervisor.proof(), Some(10_000));
+    // One that ran well before it crashed starts as new.
+    supervisor.on_started(&life(3), 50_000);
+    supervisor.on_ready(50_000);
+    supervisor.on_exit(&life(3), 1, exit(), 50_000 + STEADY);
+    assert_eq!(supervisor.proof(), None);
 }
 
 #[test]
