@@ -201,5 +201,5 @@ fn name(kind: &ProbeKind) -> String {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "tests/mod.rs"]
 mod tests;
