@@ -32,6 +32,7 @@ pub async fn down(global: &GlobalArgs, arguments: &DownArgs) -> Result<ExitCode,
     }
     let removal = Removal {
         volumes: arguments.volumes,
+        images: false,
     };
     let code = end(
         &session,

@@ -16,17 +16,10 @@ use crate::stack::{Service, Template};
 pub async fn run(global: &GlobalArgs, arguments: &EnvArgs) -> Result<ExitCode, CliError> {
     let session = Session::open(global)?;
     session.check_names(&arguments.services)?;
-    let loaded = session.facts().await?;
-    let facts = Facts {
-        host_ports: host_ports(&session.store.ports()),
-        ..loaded.facts
-    };
-    let mut settings = BTreeMap::new();
-    for service in session.stack.services.values() {
-        if arguments.services.is_empty() || arguments.services.contains(&service.name) {
-            settings.extend(of_service(&session, service, &facts));
-        }
-    }
+    let settings = settings(&session, |service| {
+        arguments.services.is_empty() || arguments.services.contains(&service.name)
+    })
+    .await?;
     match arguments.format(global.json) {
         EnvFormat::Json => {
             let text = serde_json::to_string_pretty(&settings);
@@ -44,6 +37,26 @@ pub async fn run(global: &GlobalArgs, arguments: &EnvArgs) -> Result<ExitCode, C
         }
     }
     Ok(ExitCode::Done)
+}
+
+/// The settings of those services that `wanted` names, by variable.
+///
+/// # Errors
+/// A secret cannot be had.
+pub(super) async fn settings(
+    session: &Session,
+    wanted: impl Fn(&Service) -> bool,
+) -> Result<BTreeMap<String, String>, CliError> {
+    let loaded = session.facts().await?;
+    let facts = Facts {
+        host_ports: host_ports(&session.store.ports()),
+        ..loaded.facts
+    };
+    let services = session.stack.services.values();
+    let services = services.filter(|service| wanted(service));
+    Ok(services
+        .flat_map(|service| of_service(session, service, &facts))
+        .collect())
 }
 
 /// `DB_URL`, `DB_AUTH_DB_URL`, `API_HTTP_PORT`: everything that can be reached from here; what is not published cannot.

@@ -10,7 +10,7 @@ use regex::Regex;
 use super::args::{GlobalArgs, LogsArgs, Tail};
 use super::error::CliError;
 use super::exit::ExitCode;
-use super::output::{look, write_line};
+use super::output::{look, to_stderr, write_line};
 use super::session::Session;
 use super::show::{Interrupts, now};
 use crate::engine::event::VERSION;
@@ -46,6 +46,7 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
             .map_or(0, |since| i128::from(since.from(now())) * NANOS),
         grep: arguments.grep.clone(),
         json: global.json,
+        aside: false,
         unread: false,
     };
     let docker = match session.docker().await {
@@ -91,6 +92,21 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
 /// The last lines that services said since `since` (nanoseconds since 1970): before they failed, for those who did not see
 /// them come.
 pub async fn last_words(session: &Session, services: &[String], lines: usize, since: i128) {
+    say_last_words(session, services, lines, since, false).await;
+}
+
+/// The same on standard error.
+pub async fn last_words_aside(session: &Session, services: &[String], lines: usize, since: i128) {
+    say_last_words(session, services, lines, since, true).await;
+}
+
+async fn say_last_words(
+    session: &Session,
+    services: &[String],
+    lines: usize,
+    since: i128,
+    aside: bool,
+) {
     let Ok(loaded) = session.facts().await else {
         return;
     };
@@ -100,6 +116,7 @@ pub async fn last_words(session: &Session, services: &[String], lines: usize, si
         since,
         grep: None,
         json: false,
+        aside,
         unread: false,
     };
     let entries = match session.docker().await {
@@ -268,6 +285,8 @@ struct Printer {
     since: i128,
     grep: Option<Regex>,
     json: bool,
+    /// On standard error.
+    aside: bool,
     /// The reader has gone away.
     unread: bool,
 }
@@ -327,7 +346,12 @@ impl Printer {
                 self.unread |= !write_line(&text);
             }
         } else {
-            self.unread |= !write_line(&self.gutter.log(&entry.service, &line));
+            let line = self.gutter.log(&entry.service, &line);
+            if self.aside {
+                to_stderr(&line);
+            } else {
+                self.unread |= !write_line(&line);
+            }
         }
     }
 }

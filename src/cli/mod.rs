@@ -3,6 +3,7 @@
 pub mod args;
 pub mod exit;
 
+mod ci;
 mod completions;
 mod config;
 mod down;

@@ -7,7 +7,7 @@ use super::show::now;
 use crate::engine::bus::LogEntry;
 use crate::engine::event::{Event, Stamped, VERSION};
 use crate::engine::state::State;
-use crate::view::{Look, Mode, View, on_stdout, summary};
+use crate::view::{Look, Mode, View, on_stderr, on_stdout, summary};
 
 /// A view on standard output. A reader that has gone away ends nothing: the work goes on, unseen.
 pub struct Output {
@@ -17,6 +17,7 @@ pub struct Output {
     /// Whether log lines of services are shown as they come.
     logs: bool,
     broken: bool,
+    aside: bool,
 }
 
 impl Output {
@@ -30,6 +31,22 @@ impl Output {
             look,
             logs,
             broken: false,
+            aside: false,
+        }
+    }
+
+    /// On standard error, because standard output is another command's.
+    pub fn aside(json: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let mode = Mode::choose(json, terminal, variable);
+        let look = Look::detect(terminal, variable);
+        Self {
+            view: on_stderr(mode, look, ""),
+            mode,
+            look,
+            logs: false,
+            broken: false,
+            aside: true,
         }
     }
 
@@ -103,7 +120,12 @@ impl Output {
     pub fn closing(&self, state: &State, elapsed: Duration) {
         if self.mode != Mode::Json {
             let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-            to_stdout(&summary::closing(state, millis, self.look).render(self.look));
+            let line = summary::closing(state, millis, self.look).render(self.look);
+            if self.aside {
+                to_stderr(&line);
+            } else {
+                to_stdout(&line);
+            }
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::ServiceFailed;
         }
     };
-    let beside = matches!(cli.command, Command::Exec(_));
+    let beside = matches!(cli.command, Command::Exec(_) | Command::Ci(_));
     let code = match runtime.block_on(dispatch(&cli)) {
         Ok(code) => code,
         Err(error) => {
@@ -66,6 +66,7 @@ async fn dispatch(cli: &Cli) -> Result<ExitCode, CliError> {
         Command::Wait(arguments) => super::wait::run(global, arguments).await,
         Command::Plan(arguments) => super::plan::run(global, arguments).await,
         Command::Exec(arguments) => super::exec::run(global, arguments).await,
+        Command::Ci(arguments) => super::ci::run(global, arguments).await,
         Command::Env(arguments) => super::env::run(global, arguments).await,
         Command::Open(arguments) => super::open::run(global, arguments).await,
         Command::Config(arguments) => super::config::run(global, arguments),

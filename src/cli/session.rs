@@ -72,6 +72,26 @@ impl Session {
         })
     }
 
+    /// The same stack under another name, with nothing of the host fixed, for what runs beside it.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn apart(&self, name: String) -> Result<Self, CliError> {
+        let request = LoadRequest {
+            name: Some(name),
+            ..self.request.clone()
+        };
+        let mut loaded = load(&request)?;
+        loaded.stack.free_ports();
+        Ok(Self {
+            environment: self.environment.clone(),
+            store: open_store(&loaded.stack)?,
+            stack: loaded.stack,
+            request,
+            env_files: loaded.env_files,
+        })
+    }
+
     /// # Errors
     /// No engine answers.
     pub async fn docker(&self) -> Result<Docker, CliError> {

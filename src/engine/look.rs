@@ -9,6 +9,7 @@ use super::input::Input;
 use super::supervise::{Supervisor, Verdict};
 use crate::plan::desired::{ImageSource, SourceHashes};
 use crate::plan::observed::{Home, Observed, ObservedContainer, Status};
+use crate::plan::reconcile::own_images;
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Change, Look};
 use crate::stack::{Probe, Restart};
@@ -49,7 +50,10 @@ impl Engine {
     /// What this look has to cover.
     pub(super) fn ask(&self) -> Look {
         let scope = self.scope();
-        let images = crate::plan::desired::image_references(&self.stack, &scope);
+        let images = match &self.goal {
+            Goal::Down(removal) if removal.images => own_images(&self.stack),
+            _ => crate::plan::desired::image_references(&self.stack, &scope),
+        };
         let networks = self
             .stack
             .networks

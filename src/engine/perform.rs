@@ -366,6 +366,7 @@ impl Engine {
             | Action::CreateContainer { .. } => Verb::Create,
             Action::RemoveNetwork { .. }
             | Action::RemoveVolume { .. }
+            | Action::RemoveImage { .. }
             | Action::RemoveContainer { .. } => Verb::Remove,
             Action::Seed { .. } | Action::SetRestartPolicy { .. } => Verb::Update,
             Action::StartContainer { .. } | Action::UnpauseContainer { .. } => Verb::Start,

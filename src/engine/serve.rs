@@ -100,7 +100,10 @@ async fn pass_on(request: Request, inputs: &mpsc::Sender<Input>) -> Tell {
         Request::Grace { millis } => Command::Grace(Duration::from_millis(millis)),
         Request::StopAndLeave => Command::StopAndLeave,
         Request::Down { volumes } => Command::Down {
-            removal: Removal { volumes },
+            removal: Removal {
+                volumes,
+                images: false,
+            },
         },
         Request::Attach => {
             return Tell::Refused {

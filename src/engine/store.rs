@@ -64,6 +64,23 @@ impl Store {
         Ok(Self { root, dir, key })
     }
 
+    /// Takes away what this stack remembers; that of others under the same stack file stays.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn discard(&self) -> io::Result<()> {
+        fs::remove_dir_all(&self.dir)
+    }
+
+    /// The names under which stacks keep something here.
+    pub fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let folders = entries.filter(|entry| entry.path().join("lock").exists());
+        folders
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()
+    }
+
     /// Keys the hashes of secrets; never leaves the machine.
     pub fn key(&self) -> &[u8; 32] {
         &self.key
@@ -209,8 +226,22 @@ fn random_file(path: &Utf8Path) -> io::Result<[u8; 32]> {
     }
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    write_whole(path, &bytes, 0o600)?;
-    Ok(bytes)
+    let beside = Utf8PathBuf::from(format!("{path}.{}", std::process::id()));
+    write_whole(&beside, &bytes, 0o600)?;
+    // Another `dev` may be as far: what is there first, is it.
+    let linked = fs::hard_link(&beside, path);
+    fs::remove_file(&beside)?;
+    match linked {
+        Ok(()) => Ok(bytes),
+        Err(error) => match fs::read(path).map(<[u8; 32]>::try_from) {
+            Ok(Ok(bytes)) => Ok(bytes),
+            // It was cut short, or there are no links here.
+            _ if error.kind() == io::ErrorKind::AlreadyExists => {
+                write_whole(path, &bytes, 0o600).map(|()| bytes)
+            }
+            _ => Err(error),
+        },
+    }
 }
 
 /// Writes beside, then renames: a killed `dev` leaves the old content or the new one.

@@ -56,6 +56,7 @@ impl Action {
             | Self::CreateContainer { .. } => "create",
             Self::RemoveNetwork { .. }
             | Self::RemoveVolume { .. }
+            | Self::RemoveImage { .. }
             | Self::RemoveContainer { .. } => "remove",
             Self::Seed { .. } => "sync",
             Self::StartContainer { .. } => "start",

@@ -66,6 +66,10 @@ pub enum Action {
     RemoveVolume {
         name: String,
     },
+    /// Takes away a tag, and the image with its last one.
+    RemoveImage {
+        reference: String,
+    },
     CreateContainer {
         spec: Box<ContainerSpec>,
         image: Input<String>,

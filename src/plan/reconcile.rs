@@ -15,7 +15,7 @@ use super::observed::{Generation, Home, Observed};
 use super::operation::{Action, Cause, Input, OpId, Operation, Plan, Subject};
 use crate::stack::Stack;
 
-pub use down::{Removal, remove, stop};
+pub use down::{Removal, own_images, remove, stop};
 pub use jobs::{job_hash, job_is_current};
 
 /// What planning an `up` compares.

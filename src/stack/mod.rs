@@ -99,6 +99,15 @@ impl Stack {
         }
     }
 
+    /// Leaves no port of the host to the stack file, so that several of this stack run beside each other.
+    pub fn free_ports(&mut self) {
+        for service in self.services.values_mut() {
+            for port in service.ports.values_mut() {
+                port.host = HostPort::Auto;
+            }
+        }
+    }
+
     /// `wanted` and everything that they need, transitively. Names that are no service are left out.
     pub fn closure<'a>(
         &'a self,

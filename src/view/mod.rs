@@ -82,3 +82,12 @@ pub fn on_stdout(mode: Mode, look: Look, footer: &str) -> Box<dyn View> {
         Mode::Json => Box::new(Json::new(io::stdout())),
     }
 }
+
+/// The same on standard error, for where standard output belongs to another command.
+pub fn on_stderr(mode: Mode, look: Look, footer: &str) -> Box<dyn View> {
+    match mode {
+        Mode::Terminal => Box::new(Terminal::new(console::Term::stderr(), look, footer)),
+        Mode::Plain => Box::new(Plain::new(io::stderr(), look)),
+        Mode::Json => Box::new(Json::new(io::stderr())),
+    }
+}

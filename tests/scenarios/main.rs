@@ -10,6 +10,8 @@ mod support;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod ci;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod faults;

@@ -17,7 +17,7 @@ pub(super) const STYLES: Styles = Styles::styled()
 pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Run the stack", &["up", "down", "start", "stop", "restart"]),
     ("See what it does", &["status", "logs", "why", "wait"]),
-    ("Work with it", &["exec", "env", "open"]),
+    ("Work with it", &["exec", "env", "open", "ci"]),
     ("Look before", &["plan", "config"]),
     ("Set up", &["schema", "completions"]),
 ];

@@ -1,5 +1,6 @@
 //! The shapes of the command line. Only shapes: nothing here opens a file or calls anything.
 
+mod ci;
 mod completions;
 mod config;
 mod down;
@@ -27,6 +28,7 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use ci::CiArgs;
 pub use completions::CompletionsArgs;
 pub use config::{ConfigArgs, ConfigFormat};
 pub use down::DownArgs;
@@ -83,6 +85,7 @@ pub enum Command {
     Wait(WaitArgs),
     Plan(PlanArgs),
     Exec(ExecArgs),
+    Ci(CiArgs),
     Env(EnvArgs),
     Open(OpenArgs),
     Config(ConfigArgs),

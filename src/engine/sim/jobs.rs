@@ -47,13 +47,25 @@ async fn after_down_with_volumes_it_runs_again() {
     let bench = with_inputs();
     bench.up_until_ready().ended().await;
     bench
-        .run(Goal::Down(Removal { volumes: false }), Until::Told)
+        .run(
+            Goal::Down(Removal {
+                volumes: false,
+                images: false,
+            }),
+            Until::Told,
+        )
         .ended()
         .await;
     bench.up_until_ready().ended().await;
     assert_eq!(bench.world.count("start gold-migrate-1"), 1);
     bench
-        .run(Goal::Down(Removal { volumes: true }), Until::Told)
+        .run(
+            Goal::Down(Removal {
+                volumes: true,
+                images: false,
+            }),
+            Until::Told,
+        )
         .ended()
         .await;
     bench.up_until_ready().ended().await;

@@ -214,7 +214,13 @@ async fn down_leaves_nothing_but_volumes_unless_asked() {
         let bench = Bench::new(gold());
         bench.up_until_ready().ended().await;
         let (outcome, events) = bench
-            .run(Goal::Down(Removal { volumes }), Until::Told)
+            .run(
+                Goal::Down(Removal {
+                    volumes,
+                    images: false,
+                }),
+                Until::Told,
+            )
             .ended()
             .await;
         assert_eq!(outcome, Outcome::Done);
@@ -232,7 +238,10 @@ async fn down_in_the_middle_of_coming_up_leaves_nothing() {
         let run = bench.up();
         run.pass(Duration::from_millis(after)).await;
         run.tell(Command::Down {
-            removal: Removal { volumes: true },
+            removal: Removal {
+                volumes: true,
+                images: false,
+            },
         })
         .await;
         let (outcome, events) = run.ended().await;

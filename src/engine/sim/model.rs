@@ -153,6 +153,7 @@ impl Model {
             Action::CreateVolume { name, .. } | Action::RemoveVolume { name } => {
                 format!("volume {name}")
             }
+            Action::RemoveImage { reference } => reference.clone(),
             Action::CreateContainer { spec, .. } => spec.name.clone(),
             Action::Seed { .. } | Action::StartContainer { .. } => {
                 named(call.input.as_deref().unwrap_or_default())
@@ -298,6 +299,10 @@ impl Model {
                 };
                 // As engines do it: one that is there stays.
                 self.volumes.entry(name.clone()).or_insert(made);
+                Ok(Output::Nothing)
+            }
+            Action::RemoveImage { reference } => {
+                self.images.remove(reference);
                 Ok(Output::Nothing)
             }
             Action::RemoveVolume { name } => {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::instance::observed_subject;
+use crate::plan::desired::image_tags;
 use crate::plan::observed::{Observed, Status};
 use crate::plan::operation::{Action, Cause, OpId, Operation, Plan, Subject};
 use crate::stack::Stack;
@@ -13,6 +14,8 @@ use crate::stack::Stack;
 pub struct Removal {
     /// Named volumes too: only ever because a person named that.
     pub volumes: bool,
+    /// The images that were built for it, but for those that the stack file names itself.
+    pub images: bool,
 }
 
 /// The grace for a container whose service the stack file no longer has: compose's default.
@@ -68,7 +71,25 @@ pub fn remove(stack: &Stack, observed: &Observed, removal: Removal) -> Plan {
             );
         }
     }
+    if removal.images {
+        let there = own_images(stack)
+            .into_iter()
+            .filter(|tag| observed.images.contains_key(tag));
+        for reference in there {
+            let subject = Subject::Image(reference.clone());
+            let action = Action::RemoveImage { reference };
+            push(&mut plan, subject, action, removed.clone());
+        }
+    }
     plan
+}
+
+/// The images that are named after the stack, whatever they are built from.
+pub fn own_images(stack: &Stack) -> BTreeSet<String> {
+    let everything = stack.services.keys().cloned().collect();
+    let builds = image_tags(stack, &everything).into_iter();
+    let own = builds.filter(|(_, build)| build.image.is_none());
+    own.map(|(tag, _)| tag).collect()
 }
 
 /// Returns the stopping operation of each container, by its id.

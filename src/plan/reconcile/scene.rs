@@ -265,6 +265,12 @@ impl Scene {
             Action::RemoveVolume { name } => {
                 world.volumes.remove(name).expect("a volume that is there");
             }
+            Action::RemoveImage { reference } => {
+                world
+                    .images
+                    .remove(reference)
+                    .expect("an image that is there");
+            }
             Action::CreateContainer { spec, .. } => {
                 self.created += 1;
                 let id = format!("id-{}", self.created);

@@ -82,6 +82,7 @@ impl DockerWorld {
                     .await,
             ),
             Action::RemoveVolume { name } => nothing(docker.remove_volume(name).await),
+            Action::RemoveImage { reference } => nothing(docker.remove_image(reference).await),
             Action::CreateContainer { spec, .. } => Ok(Output::Container(
                 docker.create_container(spec, &input()).await?,
             )),

@@ -34,7 +34,14 @@ fn all(scene: &Scene) -> BTreeSet<String> {
 #[test]
 fn down_keeps_volumes() {
     let scene = Scene::running(gold());
-    let plan = remove(&scene.stack, &scene.observed, Removal { volumes: false });
+    let plan = remove(
+        &scene.stack,
+        &scene.observed,
+        Removal {
+            volumes: false,
+            images: false,
+        },
+    );
     check_order(&plan);
     assert_snapshot!(plan.to_string());
 }
@@ -42,13 +49,30 @@ fn down_keeps_volumes() {
 #[test]
 fn down_removes_volumes_when_asked() {
     let mut scene = Scene::running(gold());
-    let plan = remove(&scene.stack, &scene.observed, Removal { volumes: true });
+    let plan = remove(
+        &scene.stack,
+        &scene.observed,
+        Removal {
+            volumes: true,
+            images: false,
+        },
+    );
     assert_snapshot!(plan.to_string());
     scene.execute(&plan);
     assert!(scene.observed.containers.is_empty());
     assert!(scene.observed.networks.is_empty());
     assert!(scene.observed.volumes.is_empty());
-    assert!(remove(&scene.stack, &scene.observed, Removal { volumes: true }).is_empty());
+    assert!(
+        remove(
+            &scene.stack,
+            &scene.observed,
+            Removal {
+                volumes: true,
+                images: false
+            }
+        )
+        .is_empty()
+    );
 }
 
 #[test]
@@ -67,7 +91,14 @@ fn what_others_made_stays() {
         checkout: None,
     };
     scene.observed.volumes.insert("pool".to_owned(), volume);
-    let plan = remove(&scene.stack, &scene.observed, Removal { volumes: true });
+    let plan = remove(
+        &scene.stack,
+        &scene.observed,
+        Removal {
+            volumes: true,
+            images: false,
+        },
+    );
     scene.execute(&plan);
     assert!(scene.observed.networks.contains_key("shared"));
     assert!(scene.observed.volumes.contains_key("pool"));

@@ -272,7 +272,7 @@ proptest! {
     fn down_leaves_nothing_of_ours_and_volumes_unless_asked(scene in scene(), volumes in any::<bool>()) {
         let mut scene = scene;
         let before = scene.observed.volumes.clone();
-        let plan = remove(&scene.stack, &scene.observed, Removal { volumes });
+        let plan = remove(&scene.stack, &scene.observed, Removal { volumes, images: false });
         super::super::scene::check_order(&plan);
         scene.execute(&plan);
         prop_assert!(scene.observed.containers.is_empty());
@@ -282,7 +282,7 @@ proptest! {
         } else {
             prop_assert_eq!(&scene.observed.volumes, &before);
         }
-        let again = remove(&scene.stack, &scene.observed, Removal { volumes });
+        let again = remove(&scene.stack, &scene.observed, Removal { volumes, images: false });
         prop_assert!(again.is_empty());
     }
 

@@ -43,7 +43,14 @@ fn a_thousand_services() {
     );
 
     let begun = Instant::now();
-    let plan = remove(&scene.stack, &scene.observed, Removal { volumes: true });
+    let plan = remove(
+        &scene.stack,
+        &scene.observed,
+        Removal {
+            volumes: true,
+            images: false,
+        },
+    );
     println!(
         "removal of 1000 services: {} operations planned in {:?}",
         plan.operations.len(),

@@ -1,0 +1,351 @@
+//! `dev ci`: a stack of its own for one command, taken down whatever comes of it.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::time::Instant;
+
+use super::args::{CiArgs, GlobalArgs};
+use super::env::settings;
+use super::error::CliError;
+use super::exit::ExitCode;
+use super::logs::last_words_aside;
+use super::output::{Output, to_stderr};
+use super::session::Session;
+use super::show::{Ended, Follow, Interrupts, now};
+use crate::engine::core::Engine;
+use crate::engine::default_services;
+use crate::engine::feed::Feed;
+use crate::engine::goal::{Goal, Outcome, Until};
+use crate::engine::input::{Command, Input};
+use crate::engine::store::{Lock, Store};
+use crate::plan::allocate::{Allocations, PortKey};
+use crate::plan::observed::Status;
+use crate::plan::reconcile::Removal;
+use crate::runtime::docker::Look;
+use crate::stack::Stack;
+
+/// Lines of log shown of each service that failed.
+const LAST_WORDS: usize = 30;
+/// How long an interrupted command may take to end.
+const GRACE: Duration = Duration::from_secs(10);
+/// Everything that it made goes again.
+const EVERYTHING: Removal = Removal {
+    volumes: true,
+    images: true,
+};
+
+/// # Errors
+/// The stack cannot be read, did not come up, or could not be removed. The command's own exit code is none.
+pub async fn run(global: &GlobalArgs, arguments: &CiArgs) -> Result<ExitCode, CliError> {
+    let plain = Session::open(global)?;
+    plain.check_names(&arguments.services)?;
+    check_command(&arguments.command)?;
+    let base = plain.stack.name.clone();
+    remove_leftovers(&plain, &base).await;
+    let (session, _lock) = open_apart(&plain, &base)?;
+    let mut interrupts = Interrupts::listen()?;
+    let result = bring_up_and_run(&session, global, arguments, &mut interrupts).await;
+    let removed = remove(&session, &mut interrupts).await;
+    match (result, removed) {
+        (Err(error), Err(also)) => {
+            to_stderr(&also.to_string());
+            Err(error)
+        }
+        (Ok(_), Err(error)) => Err(error),
+        (result, Ok(())) => result,
+    }
+}
+
+/// Before anything is started for a command that is not there.
+fn check_command(command: &[OsString]) -> Result<(), CliError> {
+    let program = &command[0];
+    which::which(program).map(|_| ()).map_err(|_| {
+        let program = program.to_string_lossy();
+        CliError::Usage {
+            message: format!("there is no command `{program}`"),
+            help: Some("what stands after `--` is run as it is, without a shell".to_owned()),
+        }
+    })
+}
+
+/// A name that nothing else has, held by its lock.
+fn open_apart(plain: &Session, base: &str) -> Result<(Session, Lock), CliError> {
+    loop {
+        let mut bytes = [0; 3];
+        getrandom::fill(&mut bytes).map_err(|error| CliError::state(error.into()))?;
+        let number = u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]]);
+        let session = plain.apart(format!("{}{number:06x}", prefix(base)))?;
+        if let Some(lock) = session.store.lock().map_err(CliError::state)? {
+            let ports = free_ports(&session.stack);
+            session.store.set_ports(&ports).map_err(CliError::state)?;
+            return Ok((session, lock));
+        }
+    }
+}
+
+fn prefix(base: &str) -> String {
+    format!("{base}-ci-")
+}
+
+/// Numbers to begin with. Others choose at the same time: those that everybody tries first would only be fought over.
+fn free_ports(stack: &Stack) -> Allocations {
+    let mut ports = Allocations::new();
+    let mut given = BTreeSet::new();
+    for service in stack.services.values() {
+        for (name, _) in service.ports.iter().filter(|(_, port)| port.publish) {
+            for index in 1..=service.replicas {
+                let key = PortKey {
+                    service: service.name.clone(),
+                    port: name.clone(),
+                    index,
+                };
+                let free = std::iter::from_fn(portpicker::pick_unused_port);
+                // Where none is free, planning says so.
+                if let Some(port) = free.take(100).find(|port| given.insert(*port)) {
+                    ports.insert(key, port);
+                }
+            }
+        }
+    }
+    ports
+}
+
+async fn bring_up_and_run(
+    session: &Session,
+    global: &GlobalArgs,
+    arguments: &CiArgs,
+    interrupts: &mut Interrupts,
+) -> Result<ExitCode, CliError> {
+    let begun = now();
+    let services = if arguments.services.is_empty() {
+        default_services(&session.stack)
+    } else {
+        arguments.services.iter().cloned().collect()
+    };
+    let code = bring_up(session, global, arguments, services.clone(), interrupts).await?;
+    if code != ExitCode::Done {
+        return Ok(code.beside_a_command());
+    }
+    let wanted = session.stack.closure(services.iter().map(String::as_str));
+    let variables = settings(session, |service| wanted.contains(&service.name)).await?;
+    let mut command = tokio::process::Command::new(&arguments.command[0]);
+    command
+        .args(&arguments.command[1..])
+        .envs(variables)
+        .env("DEV_STACK", &session.stack.name)
+        .kill_on_drop(true);
+    let status = run_command(command, interrupts).await?;
+    let Some(status) = status else {
+        return Ok(ExitCode::Interrupted);
+    };
+    if !status.success() {
+        tell_failed(session, begun).await;
+    }
+    let code = status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    Ok(ExitCode::Command(u8::try_from(code).unwrap_or(1)))
+}
+
+async fn bring_up(
+    session: &Session,
+    global: &GlobalArgs,
+    arguments: &CiArgs,
+    services: BTreeSet<String>,
+    interrupts: &mut Interrupts,
+) -> Result<ExitCode, CliError> {
+    let begun = std::time::Instant::now();
+    let since = i128::from(now()) * 1_000_000;
+    let goal = Goal::Up {
+        services,
+        stopped: BTreeSet::new(),
+    };
+    let mut screen = Output::aside(global.json);
+    let engine = Engine::new(session.setup(goal, Until::Ready, true).await?);
+    let inputs = engine.inputs();
+    let mut feed = Feed::inside(engine.subscribe(), inputs.clone());
+    let running = tokio::spawn(engine.run());
+    let ended = Follow {
+        feed: &mut feed,
+        screen: &mut screen,
+        interrupts,
+        deadline: Some(Instant::now() + arguments.wait_timeout),
+    }
+    .until(|_| None)
+    .await;
+    let state = feed.state.clone();
+    if matches!(ended, Ended::Interrupted | Ended::Deadline) {
+        // One that has ended needs no telling.
+        let _ended = inputs.send(Input::Command(Command::Leave)).await;
+    }
+    let outcome = running.await.unwrap_or(Outcome::Left);
+    screen.close(&state);
+    let failed: Vec<String> = match &outcome {
+        Outcome::Failed(failures) => {
+            if let Some((_, failure)) = failures.iter().find(|(service, _)| service.is_empty()) {
+                return Err(CliError::Runtime(failure.clone()));
+            }
+            failures.iter().map(|(name, _)| name.clone()).collect()
+        }
+        Outcome::OtherCheckout { dir } => {
+            return Err(CliError::OtherCheckout {
+                dir: dir.clone(),
+                name: session.stack.name.clone(),
+            });
+        }
+        Outcome::Done => Vec::new(),
+        Outcome::Left => {
+            let open = state.services.iter();
+            let open = open.filter(|s| s.info.wanted && !s.is_ready() && s.has_started());
+            open.map(|s| s.info.name.clone()).collect()
+        }
+    };
+    if ended == Ended::Interrupted {
+        return Ok(ExitCode::Interrupted);
+    }
+    last_words_aside(session, &failed, LAST_WORDS, since).await;
+    screen.closing(&state, begun.elapsed());
+    Ok(match outcome {
+        Outcome::Done => ExitCode::Done,
+        _ if ended == Ended::Deadline => ExitCode::NotReady,
+        _ => ExitCode::ServiceFailed,
+    })
+}
+
+/// Runs it to its end; `None`: a person did not want to wait for that.
+async fn run_command(
+    mut command: tokio::process::Command,
+    interrupts: &mut Interrupts,
+) -> Result<Option<ExitStatus>, CliError> {
+    // On a terminal the command has to stay in the group that reads from it; Ctrl-C reaches all of that.
+    let own_group = !std::io::stdin().is_terminal();
+    if own_group {
+        command.process_group(0);
+    }
+    let mut child = command.spawn().map_err(|error| CliError::Own {
+        message: format!("the command cannot be started: {error}"),
+        help: None,
+    })?;
+    tokio::select! {
+        status = child.wait() => return status.map(Some).map_err(CliError::state),
+        () = interrupts.next() => {}
+    }
+    let id = child.id().and_then(|id| i32::try_from(id).ok());
+    let send = |signal| {
+        let Some(pid) = id.and_then(Pid::from_raw) else {
+            return;
+        };
+        // What has ended hears no more.
+        let _ended = if own_group {
+            kill_process_group(pid, signal)
+        } else {
+            kill_process(pid, signal)
+        };
+    };
+    send(Signal::TERM);
+    tokio::select! {
+        _ended = tokio::time::timeout(GRACE, child.wait()) => {}
+        () = interrupts.next() => {}
+    }
+    if own_group {
+        // The rest of the group, too.
+        send(Signal::KILL);
+    }
+    // One that has ended cannot be killed.
+    let _ended = child.kill().await;
+    Ok(None)
+}
+
+/// What ended in the stack while the command ran: a test that failed may have failed for that.
+async fn tell_failed(session: &Session, begun: u64) {
+    let Ok(docker) = session.docker().await else {
+        return;
+    };
+    let look = Look {
+        project: session.stack.name.clone(),
+        ..Look::default()
+    };
+    let Ok(observed) = docker.look(&look).await else {
+        return;
+    };
+    let ended = observed
+        .containers
+        .iter()
+        .filter(|container| match container.status {
+            Status::Exited { code, .. } => code != 0,
+            Status::Restarting | Status::Dead => true,
+            Status::Created | Status::Running | Status::Paused => false,
+        });
+    let names: BTreeSet<String> = ended.map(|container| container.service.clone()).collect();
+    if names.is_empty() {
+        return;
+    }
+    let names: Vec<String> = names.into_iter().collect();
+    to_stderr(&format!("ended while it ran: {}", names.join(", ")));
+    last_words_aside(session, &names, LAST_WORDS, i128::from(begun) * 1_000_000).await;
+}
+
+/// Removes everything, and what is remembered of it.
+async fn remove(session: &Session, interrupts: &mut Interrupts) -> Result<(), CliError> {
+    let setup = session.setup(Goal::Down(EVERYTHING), Until::Told, false);
+    let engine = Engine::new(setup.await?);
+    let mut running = tokio::spawn(engine.run());
+    let mut warned = false;
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut running => break outcome.unwrap_or(Outcome::Left),
+            () = interrupts.next() => {
+                if warned {
+                    running.abort();
+                    break Outcome::Left;
+                }
+                warned = true;
+                to_stderr("removing the stack; once more leaves the rest of it to the next `dev ci`");
+            }
+        }
+    };
+    match outcome {
+        Outcome::Done => session.store.discard().map_err(CliError::state),
+        Outcome::Failed(failures) => match failures.into_iter().next() {
+            Some((_, failure)) => Err(CliError::Runtime(failure)),
+            None => Ok(()),
+        },
+        Outcome::OtherCheckout { .. } | Outcome::Left => Ok(()),
+    }
+}
+
+/// What runs that were killed left behind: nobody holds its lock.
+async fn remove_leftovers(plain: &Session, base: &str) {
+    let names = plain.store.names().into_iter();
+    for name in names.filter(|name| is_ours(name, base)) {
+        let Ok(session) = plain.apart(name) else {
+            continue;
+        };
+        let Ok(Some(_lock)) = Store::lock(&session.store) else {
+            continue;
+        };
+        let Ok(mut interrupts) = Interrupts::listen() else {
+            return;
+        };
+        let name = &session.stack.name;
+        match remove(&session, &mut interrupts).await {
+            Ok(()) => to_stderr(&format!(
+                "removed what a `dev ci` that was killed left: {name}"
+            )),
+            Err(error) => to_stderr(&format!(
+                "{name}, which was left, cannot be removed: {error}"
+            )),
+        }
+    }
+}
+
+fn is_ours(name: &str, base: &str) -> bool {
+    name.strip_prefix(&prefix(base))
+        .is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}

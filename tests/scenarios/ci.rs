@@ -1,0 +1,203 @@
+//! `dev ci`: a command gets a stack of its own, and nothing of it is left, whatever happens.
+
+use std::fs;
+use std::net::TcpListener;
+
+use rustix::process::Signal;
+
+use super::support::{
+    BUSYBOX, Background, SOON, Stack, docker, eventually, free_port, networks_of, sleeps,
+    volumes_of,
+};
+
+/// Serves `text` on port 80.
+fn web(text: &str, port: &str) -> String {
+    format!(
+        "[services.web]\nimage = \"{BUSYBOX}\"\n\
+         command = [\"sh\", \"-c\", \"mkdir /www; echo {text} > /www/index.html; exec httpd -f -h /www -p 80\"]\n\
+         ports = {{ http = {port} }}\nready = {{ http = \"/\" }}\nstop = {{ signal = \"KILL\" }}\n"
+    )
+}
+
+/// The names of stacks of `dev ci` here, as far as anything is kept of them.
+fn kept(stack: &Stack) -> Vec<String> {
+    let folders = fs::read_dir(stack.path(".dev")).into_iter().flatten();
+    let names = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let prefix = format!("{}-ci-", stack.name());
+    names.filter(|name| name.starts_with(&prefix)).collect()
+}
+
+/// Nothing on the engine has a name of one, and nothing is remembered of it.
+fn leaves_nothing(stack: &Stack) {
+    let name = format!("{}-ci-", stack.name());
+    let mut left = kept(stack);
+    let filter = format!("name={name}");
+    for list in [["ps", "--all"], ["network", "ls"], ["volume", "ls"]] {
+        left.extend(
+            docker([list[0], list[1], "--quiet", "--filter", &filter])
+                .lines()
+                .map(str::to_owned),
+        );
+    }
+    let images = docker(["image", "ls", "--format", "{{.Repository}}"]);
+    left.extend(
+        images
+            .lines()
+            .filter(|image| image.contains(&name))
+            .map(str::to_owned),
+    );
+    assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+#[test]
+fn a_command_gets_the_settings_of_a_stack_of_its_own_and_its_code_comes_back() {
+    let stack = Stack::new("ci", web("hello", "80"));
+    let ci = stack
+        .dev([
+            "ci",
+            "--",
+            "sh",
+            "-c",
+            "echo $DEV_STACK; wget -qO- $WEB_URL; exit 7",
+        ])
+        .exits(7)
+        .says_on_stderr("web");
+    let lines: Vec<&str> = ci.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", ci.story());
+    assert!(
+        lines[0].starts_with(&format!("{}-ci-", stack.name())),
+        "{}",
+        ci.story()
+    );
+    assert_eq!(lines[1], "hello");
+    leaves_nothing(&stack);
+    assert!(stack.containers().is_empty());
+}
+
+#[test]
+fn what_runs_already_and_its_ports_are_left_alone() {
+    let port = free_port();
+    let stack = Stack::new("ci-beside", web("mine", &format!("\"{port}:80\"")));
+    let up = stack.up();
+    let life = stack.container("web").life();
+    let ci = stack
+        .dev(["ci", "--", "sh", "-c", "echo $WEB_PORT"])
+        .succeeds();
+    assert_ne!(ci.stdout.trim(), port.to_string());
+    assert_eq!(stack.container("web").life(), life);
+    stack.serves("web", "mine");
+    leaves_nothing(&stack);
+    drop(up);
+}
+
+#[test]
+fn ten_at_once_have_their_own_data_and_leave_nothing() {
+    let app = "[services.app]\nbuild = \".\"\nneeds = [\"web\"]\ncommand = [\"sleep\", \"1000000\"]\n\
+               volumes = [\"data:/data\"]\nstop = { signal = \"KILL\" }\n[volumes.data]\n";
+    let stack = Stack::new("ci-ten", format!("{app}{}", web("ten", "80")));
+    stack.write(
+        "Dockerfile",
+        format!("FROM {BUSYBOX}\nRUN echo built > /built\n"),
+    );
+    // Each finds its volume empty, and the others' marks nowhere.
+    let script = "id=$(docker ps --quiet --filter label=com.docker.compose.project=$DEV_STACK \
+                  --filter label=com.docker.compose.service=app); \
+                  test -z \"$(docker exec $id ls /data)\" && docker exec $id touch /data/$DEV_STACK && \
+                  docker exec $id ls /data /built && wget -qO- $WEB_URL";
+    let mut all: Vec<Background> = (0..10)
+        .map(|_| stack.start(["ci", "--", "sh", "-c", script]))
+        .collect();
+    for one in &mut all {
+        let ended = one.ends_within(SOON * 3).succeeds();
+        let marks = ended
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with(stack.name()));
+        assert_eq!(marks.count(), 1, "{}", ended.story());
+        assert!(ended.stdout.ends_with("ten\n"), "{}", ended.story());
+    }
+    leaves_nothing(&stack);
+}
+
+#[test]
+fn a_stack_that_does_not_come_up_is_told_and_removed() {
+    let crash = format!(
+        "[services.crash]\nimage = \"{BUSYBOX}\"\ncommand = \"echo no config file; exit 3\"\nrestart = \"no\"\n"
+    );
+    let stack = Stack::new("ci-crash", format!("{crash}{}", sleeps("fine", "")));
+    stack
+        .dev(["ci", "--", "sh", "-c", "echo ran"])
+        .exits(125)
+        .says_on_stderr("exit code 3")
+        .says_on_stderr("no config file")
+        .does_not_say("ran\n");
+    leaves_nothing(&stack);
+    stack
+        .dev(["ci", "--", "no-such-command"])
+        .exits(125)
+        .says("no-such-command");
+}
+
+#[test]
+fn what_fails_beside_the_command_is_shown_with_it() {
+    let stack = Stack::new("ci-beside-fails", sleeps("fine", ""));
+    let script = "id=$(docker ps --quiet --filter label=com.docker.compose.project=$DEV_STACK); \
+                  docker exec $id sh -c 'echo going away > /proc/1/fd/1'; docker kill $id > /dev/null; exit 1";
+    stack
+        .dev(["ci", "--", "sh", "-c", script])
+        .exits(1)
+        .says_on_stderr("ended while it ran: fine")
+        .says_on_stderr("going away");
+    leaves_nothing(&stack);
+}
+
+#[test]
+fn an_interrupted_one_ends_its_command_and_removes_its_stack() {
+    let stack = Stack::new("ci-int", sleeps("fine", ""));
+    let mut ci = stack.start(["ci", "--", "sh", "-c", "echo begun; sleep 1000000 & wait"]);
+    ci.says("begun");
+    ci.signal(Signal::TERM);
+    ci.ends().exits(130);
+    leaves_nothing(&stack);
+}
+
+#[test]
+fn what_a_killed_one_left_goes_with_the_next() {
+    let stack = Stack::new("ci-kill", sleeps("fine", "volumes = [\"data:/data\"]\n"));
+    let volume = |name: &str| volumes_of(name).len() + networks_of(name).len();
+    let mut ci = stack.start([
+        "ci",
+        "--",
+        "sh",
+        "-c",
+        "echo begun; while test -d .dev/$DEV_STACK; do sleep 0.1; done",
+    ]);
+    ci.says("begun");
+    let left = kept(&stack);
+    assert_eq!((left.len(), volume(&left[0])), (1, 2));
+    ci.signal(Signal::KILL);
+    eventually(SOON, "it is dead", || {
+        if ci.has_ended() {
+            Ok(())
+        } else {
+            Err("it lives".to_owned())
+        }
+    });
+    stack
+        .dev(["ci", "--", "true"])
+        .succeeds()
+        .says_on_stderr(&left[0]);
+    leaves_nothing(&stack);
+}
+
+#[test]
+fn fixed_ports_that_are_taken_do_not_matter() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let stack = Stack::new("ci-port", web("free", &format!("\"{port}:80\"")));
+    let ci = stack
+        .dev(["ci", "--", "sh", "-c", "wget -qO- $WEB_URL"])
+        .succeeds();
+    assert_eq!(ci.stdout, "free\n");
+    leaves_nothing(&stack);
+}
