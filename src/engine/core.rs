@@ -26,6 +26,7 @@ use super::supervise::Supervisor;
 use super::sync::Syncing;
 use crate::plan::allocate::{Allocations, PortKey};
 use crate::plan::desired::{Desired, SourceHashes};
+use crate::plan::hold::Gate;
 use crate::plan::observed::{Generation, Observed};
 use crate::runtime::world::World;
 use crate::secret::Redactor;
@@ -301,7 +302,7 @@ impl Engine {
                 wanted: scope.contains(&service.name),
                 job: service.is_job(),
                 source: service.source_text(),
-                needs: service.needs.keys().cloned().collect(),
+                needs: gates(service),
                 addresses: self.addresses(service),
                 probed: self.readiness_probe(&service.name).is_some()
                     || self.proof(&service.name).is_some()
@@ -356,6 +357,15 @@ impl Engine {
             }
         });
     }
+}
+
+/// What a service needs, as views are told.
+fn gates(service: &crate::stack::Service) -> Vec<Gate> {
+    let needs = service.needs.iter().map(|(name, need)| Gate {
+        service: name.clone(),
+        condition: need.condition,
+    });
+    needs.collect()
 }
 
 /// Milliseconds since 1970.
