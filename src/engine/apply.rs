@@ -189,6 +189,7 @@ impl ServiceState {
                 generation,
                 passed,
                 answer,
+                failures,
                 ..
             } => {
                 let Some(instance) = self.instances.get_mut(index) else {
@@ -199,7 +200,7 @@ impl ServiceState {
                     .as_ref()
                     .is_some_and(|found| found.generation == *generation)
                 {
-                    instance.probed(*passed, answer, at);
+                    instance.probed(*passed, answer, *failures, at);
                 }
             }
             Event::Provisioned {
@@ -282,8 +283,8 @@ impl ServiceState {
     }
 
     fn derived_phase(&self) -> Phase {
-        if !self.info.wanted {
-            return Phase::Idle;
+        if self.info.leaving {
+            return Phase::Stopping;
         }
         if let Some(work) = &self.work {
             match work.verb {
@@ -293,6 +294,9 @@ impl ServiceState {
                 Verb::Stop | Verb::Remove => return Phase::Stopping,
                 Verb::Start | Verb::Update | Verb::Provision | Verb::Run => {}
             }
+        }
+        if !self.info.wanted {
+            return Phase::Idle;
         }
         if self.gave_up {
             return Phase::Failed;
@@ -367,14 +371,9 @@ impl InstanceState {
             && (!info.provisions || self.provisioned)
     }
 
-    fn probed(&mut self, passed: bool, answer: &str, at: u64) {
+    fn probed(&mut self, passed: bool, answer: &str, failures: u32, at: u64) {
         let old = self.probe.take();
         let ever = passed || old.as_ref().is_some_and(|probe| probe.ever);
-        let failures = if passed {
-            0
-        } else {
-            old.map_or(0, |probe| probe.failures) + 1
-        };
         self.probe = Some(ProbeState {
             passed,
             answer: answer.to_owned(),

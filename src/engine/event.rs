@@ -52,6 +52,9 @@ pub enum Event {
         generation: Generation,
         passed: bool,
         answer: String,
+        /// How often it failed in a row; 0 where it passed, or where nobody asks. The same failure is told again at
+        /// most once a second.
+        failures: u32,
     },
     /// Liveness failed; a restart follows.
     NotAlive {
@@ -104,6 +107,8 @@ pub struct ServiceInfo {
     pub name: String,
     /// In the scope of this `up`.
     pub wanted: bool,
+    /// The stack file no longer has it: what there is of it is being stopped and removed.
+    pub leaving: bool,
     pub job: bool,
     /// `postgres:14`, an image, `build`, or the command of a host process.
     pub source: String,

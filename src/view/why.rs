@@ -178,7 +178,8 @@ impl Teller<'_> {
         if let Some(probe) = probes().find(failing) {
             let ago = took(self.now.saturating_sub(probe.at));
             let times = match probe.failures {
-                0 | 1 => "asked once".to_owned(),
+                0 => return format!("{text}: {}", cell(&probe.answer)),
+                1 => "asked once".to_owned(),
                 n => format!("asked {n} times"),
             };
             return format!("{text}: {} ({times}, last {ago} ago)", cell(&probe.answer));

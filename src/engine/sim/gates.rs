@@ -236,3 +236,24 @@ async fn forty_services_come_up_together() {
     );
     bench.check();
 }
+
+#[tokio::test(start_paused = true)]
+async fn how_often_a_probe_failed_and_when_last_is_known_without_a_flood() {
+    let bench = Bench::new([probed("db", &[])]);
+    bench.world.behave("db", |db| db.ready_after = 12 * SECOND);
+    let mut run = bench.up();
+    run.until_phase("db", Phase::Starting).await;
+    run.pass(10 * SECOND).await;
+    let state = run.state();
+    let service = state.service("db").unwrap();
+    let probe = service.instances[&1].probe.clone().unwrap();
+    // From 100 ms on, each pause half as long again, until 2 s.
+    assert!((9..=13).contains(&probe.failures), "{probe:?}");
+    let ago = super::clock::now() - probe.at;
+    assert!(ago <= 2_100, "{ago} ms ago");
+    run.until_settled().await;
+    let told = story(&run.leave().await);
+    let told = told.iter().filter(|entry| *entry == "db fails").count();
+    assert!((2..=12).contains(&told), "{told} events");
+    bench.check();
+}

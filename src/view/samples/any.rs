@@ -173,6 +173,7 @@ fn info() -> BoxedStrategy<ServiceInfo> {
                 ServiceInfo {
                     name,
                     wanted,
+                    leaving: !wanted && provisions,
                     job,
                     source,
                     needs,
@@ -209,6 +210,7 @@ fn about_services() -> BoxedStrategy<Event> {
         (name(), vec(hold(), 0..4)).prop_map(|(service, holds)| Event::Held { service, holds }),
         (name(), 0..3_u32, generation(), any::<bool>(), text()).prop_map(
             |(service, index, generation, passed, answer)| Event::Probe {
+                failures: u32::from(!passed),
                 service,
                 index,
                 generation,
