@@ -323,10 +323,7 @@ async fn detach(
     begun: std::time::Instant,
 ) -> Result<ExitCode, CliError> {
     let program = std::env::current_exe().map_err(CliError::state)?;
-    let log = fs_err::File::create(session.store.engine_log())
-        .map_err(CliError::state)?
-        .into_parts()
-        .0;
+    let log = session.store.open_engine_log().map_err(CliError::state)?;
     let errors = log.try_clone().map_err(CliError::state)?;
     let mut command = tokio::process::Command::new(program);
     if let Some(directory) = &global.directory {

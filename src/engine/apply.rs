@@ -63,10 +63,11 @@ impl State {
     /// A job that is done says nothing of the present: what it needed has to be ready now, as it was when it ran.
     fn carries(&self, service: &ServiceState) -> bool {
         !service.info.job
-            || service.info.needs.iter().all(|need| {
-                self.service(need)
-                    .is_none_or(|need| need.is_ready() && self.carries(need))
-            })
+            || service
+                .info
+                .needs
+                .iter()
+                .all(|need| self.service(&need.service).is_none() || self.is_open(need))
     }
 
     fn stack(&mut self, name: &str, layers: &[String], services: &[ServiceInfo], at: u64) {
@@ -132,6 +133,16 @@ impl State {
             .filter(|service| !service.is_ready() && !service.is_unasked())
             .map(|service| service.info.name.clone())
             .collect();
+        let begun: std::collections::BTreeSet<String> = self
+            .services
+            .iter()
+            .filter(|service| service.has_started())
+            .map(|service| service.info.name.clone())
+            .collect();
+        let is_missing = |need: &&Gate| match need.condition {
+            Condition::Ready => unready.contains(&need.service),
+            Condition::Started => !begun.contains(&need.service),
+        };
         for service in &mut self.services {
             let phase = service.derived_phase();
             if phase != service.phase {
@@ -139,12 +150,9 @@ impl State {
                 service.since = at;
             }
             let runs = !service.info.job && service.has_started();
-            let missing = service
-                .info
-                .needs
-                .iter()
-                .filter(|need| runs && unready.contains(*need));
-            service.degraded_by = missing.cloned().collect();
+            let missing = service.info.needs.iter().filter(|_| runs);
+            let missing = missing.filter(is_missing);
+            service.degraded_by = missing.map(|need| need.service.clone()).collect();
         }
     }
 }
@@ -181,6 +189,7 @@ impl ServiceState {
                 generation,
                 passed,
                 answer,
+                failures,
                 ..
             } => {
                 let Some(instance) = self.instances.get_mut(index) else {
@@ -191,7 +200,7 @@ impl ServiceState {
                     .as_ref()
                     .is_some_and(|found| found.generation == *generation)
                 {
-                    instance.probed(*passed, answer, at);
+                    instance.probed(*passed, answer, *failures, at);
                 }
             }
             Event::Provisioned {
@@ -274,8 +283,8 @@ impl ServiceState {
     }
 
     fn derived_phase(&self) -> Phase {
-        if !self.info.wanted {
-            return Phase::Idle;
+        if self.info.leaving {
+            return Phase::Stopping;
         }
         if let Some(work) = &self.work {
             match work.verb {
@@ -285,6 +294,9 @@ impl ServiceState {
                 Verb::Stop | Verb::Remove => return Phase::Stopping,
                 Verb::Start | Verb::Update | Verb::Provision | Verb::Run => {}
             }
+        }
+        if !self.info.wanted {
+            return Phase::Idle;
         }
         if self.gave_up {
             return Phase::Failed;
@@ -359,14 +371,9 @@ impl InstanceState {
             && (!info.provisions || self.provisioned)
     }
 
-    fn probed(&mut self, passed: bool, answer: &str, at: u64) {
+    fn probed(&mut self, passed: bool, answer: &str, failures: u32, at: u64) {
         let old = self.probe.take();
         let ever = passed || old.as_ref().is_some_and(|probe| probe.ever);
-        let failures = if passed {
-            0
-        } else {
-            old.map_or(0, |probe| probe.failures) + 1
-        };
         self.probe = Some(ProbeState {
             passed,
             answer: answer.to_owned(),

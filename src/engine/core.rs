@@ -26,7 +26,8 @@ use super::supervise::Supervisor;
 use super::sync::Syncing;
 use crate::plan::allocate::{Allocations, PortKey};
 use crate::plan::desired::{Desired, SourceHashes};
-use crate::plan::observed::{Generation, Observed};
+use crate::plan::hold::Gate;
+use crate::plan::observed::{Generation, Home, Observed};
 use crate::runtime::world::World;
 use crate::secret::Redactor;
 use crate::stack::Stack;
@@ -293,15 +294,16 @@ impl Engine {
         let scope = self.scope();
         let order = self.stack.in_order();
         let service = |name: &String| self.stack.services.get(name);
-        order
+        let mut infos: Vec<ServiceInfo> = order
             .iter()
             .filter_map(service)
             .map(|service| ServiceInfo {
                 name: service.name.clone(),
                 wanted: scope.contains(&service.name),
+                leaving: false,
                 job: service.is_job(),
                 source: service.source_text(),
-                needs: service.needs.keys().cloned().collect(),
+                needs: gates(service),
                 addresses: self.addresses(service),
                 probed: self.readiness_probe(&service.name).is_some()
                     || self.proof(&service.name).is_some()
@@ -309,7 +311,42 @@ impl Engine {
                 provisions: !service.provision.is_empty(),
                 replicas: service.replicas,
             })
-            .collect()
+            .collect();
+        infos.extend(self.leaving());
+        infos
+    }
+
+    /// Containers of ours whose service the stack file no longer has, where they are on their way out.
+    fn leaving(&self) -> Vec<ServiceInfo> {
+        if !matches!(self.goal, Goal::Up { .. } | Goal::Down(_)) {
+            return Vec::new();
+        }
+        let checkout = self.store.checkout();
+        let home = Home {
+            dir: self.stack.dir.as_str(),
+            checkout: &checkout,
+        };
+        let ours = self.observed.containers.iter().filter(|container| {
+            home.made(container.dir.as_deref(), container.checkout.as_deref())
+                && !self.stack.services.contains_key(&container.service)
+        });
+        let mut replicas: BTreeMap<&str, u32> = BTreeMap::new();
+        for container in ours {
+            *replicas.entry(&container.service).or_default() += 1;
+        }
+        let info = |(name, replicas): (&str, u32)| ServiceInfo {
+            name: name.to_owned(),
+            wanted: false,
+            leaving: true,
+            job: false,
+            source: String::new(),
+            needs: Vec::new(),
+            addresses: Vec::new(),
+            probed: false,
+            provisions: false,
+            replicas,
+        };
+        replicas.into_iter().map(info).collect()
     }
 
     fn addresses(&self, service: &crate::stack::Service) -> Vec<String> {
@@ -356,6 +393,15 @@ impl Engine {
             }
         });
     }
+}
+
+/// What a service needs, as views are told.
+fn gates(service: &crate::stack::Service) -> Vec<Gate> {
+    let needs = service.needs.iter().map(|(name, need)| Gate {
+        service: name.clone(),
+        condition: need.condition,
+    });
+    needs.collect()
 }
 
 /// Milliseconds since 1970.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::hold::Hold;
+use crate::plan::hold::{Gate, Hold};
 use crate::plan::observed::{Generation, Status};
 
 /// Version of the event format, first field of every line of `--json`.
@@ -52,6 +52,9 @@ pub enum Event {
         generation: Generation,
         passed: bool,
         answer: String,
+        /// How often it failed in a row; 0 where it passed, or where nobody asks. The same failure is told again at
+        /// most once a second.
+        failures: u32,
     },
     /// Liveness failed; a restart follows.
     NotAlive {
@@ -104,10 +107,13 @@ pub struct ServiceInfo {
     pub name: String,
     /// In the scope of this `up`.
     pub wanted: bool,
+    /// The stack file no longer has it: what there is of it is being stopped and removed.
+    pub leaving: bool,
     pub job: bool,
     /// `postgres:14`, an image, `build`, or the command of a host process.
     pub source: String,
-    pub needs: Vec<String>,
+    /// What has to be so before it starts, and all the while that it runs.
+    pub needs: Vec<Gate>,
     /// `http://127.0.0.1:8000` or `127.0.0.1:5432`, as far as ports are chosen: of the main port first, each replica's.
     pub addresses: Vec<String>,
     /// Whether anything tells that it is ready; without, running is ready.

@@ -88,7 +88,7 @@ impl State {
                     .info
                     .needs
                     .iter()
-                    .any(|need| lost.contains(need.as_str()))
+                    .any(|need| lost.contains(need.service.as_str()) && !self.is_open(need))
             {
                 lost.insert(&service.info.name);
             }

@@ -170,6 +170,7 @@ impl Engine {
                 generation: container.generation(),
                 passed,
                 answer,
+                failures: 0,
             })
         };
         let seconds = proof.as_secs_f64();
@@ -294,6 +295,7 @@ impl Engine {
             generation,
             passed,
             answer,
+            failures,
         } = report;
         let known = self.instances.attended.get(&(service.clone(), index));
         if known.is_none_or(|known| known.generation != generation) {
@@ -309,6 +311,7 @@ impl Engine {
             generation: generation.clone(),
             passed,
             answer,
+            failures,
         });
         if passed {
             self.provision_or_ready(&service, index, &generation);
@@ -383,6 +386,7 @@ impl Engine {
             generation,
             passed,
             answer,
+            ..
         } = report;
         if passed || self.bounce.contains_key(&generation) {
             return;

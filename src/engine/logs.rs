@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -41,7 +42,7 @@ impl Ring {
     pub fn open(folder: &Utf8Path, service: &str, limit: u64) -> io::Result<Self> {
         let path = folder.join(format!("{service}.log"));
         let newest = newest(&path).or_else(|| newest(&older(&path))).unwrap_or(0);
-        let file = File::options().create(true).append(true).open(&path)?;
+        let file = append_to(&path)?;
         let size = file.metadata()?.len();
         Ok(Self {
             path,
@@ -64,7 +65,7 @@ impl Ring {
         let text = format!("{} {index} {stream} {}\n", line.at, line.line);
         if self.size + text.len() as u64 > self.limit {
             fs::rename(&self.path, older(&self.path))?;
-            self.file = File::options().create(true).append(true).open(&self.path)?;
+            self.file = append_to(&self.path)?;
             self.size = 0;
         }
         self.file.write_all(text.as_bytes())?;
@@ -72,6 +73,19 @@ impl Ring {
         self.newest = self.newest.max(line.at);
         Ok(())
     }
+}
+
+/// What services print is for their owner alone.
+fn append_to(path: &Utf8Path) -> io::Result<File> {
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
 }
 
 /// All that is kept of a service, oldest first. A line cut short by a crash is left out.
@@ -114,4 +128,38 @@ fn parse(line: &str) -> Option<Kept> {
         error,
         line: parts.next()?.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Utf8Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn logs_are_for_their_owner_alone_those_of_older_versions_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(folder.path()).unwrap();
+        let store = super::super::store::Store::open(dir, "gold").unwrap();
+        assert_eq!(mode(&store.logs()), 0o700);
+        fs::set_permissions(store.logs(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = store.logs().join("api-1.log");
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let store = super::super::store::Store::open(dir, "gold").unwrap();
+        assert_eq!(mode(&store.logs()), 0o700);
+        let mut ring = Ring::open(&store.logs(), "api-1", 64).unwrap();
+        assert_eq!(mode(&path), 0o600);
+        let line = LogLine {
+            at: 1,
+            error: false,
+            line: "a line that fills half of it, and some".to_owned(),
+        };
+        ring.append(1, &line).unwrap();
+        ring.append(1, &line).unwrap();
+        assert_eq!(mode(&path), 0o600, "the one that took turns");
+        assert_eq!(mode(&older(&path)), 0o600);
+    }
 }

@@ -211,11 +211,15 @@ impl Engine {
                     .containers
                     .retain(|container| container.id != *id);
                 self.life_is_over(&service, index);
+                let is_known = self.stack.services.contains_key(&service);
                 self.emit(Event::Instance {
                     service,
                     index,
                     found: None,
                 });
+                if !is_known {
+                    self.announce();
+                }
             }
             _ => {}
         }

@@ -376,15 +376,9 @@ impl Engine {
             .service(on)
             .filter(|service| service.info.job && service.done)
         {
-            let unready = |need: &&String| {
-                let condition = crate::stack::Condition::Ready;
-                !self.state.is_open(&Gate {
-                    service: (*need).clone(),
-                    condition,
-                })
-            };
-            match job.info.needs.iter().find(unready) {
-                Some(need) => on = need,
+            let missing = |need: &&Gate| !self.state.is_open(need);
+            match job.info.needs.iter().find(missing) {
+                Some(need) => on = &need.service,
                 None => break,
             }
         }

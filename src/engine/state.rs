@@ -62,6 +62,7 @@ pub struct ProbeState {
     pub at: u64,
     /// It has passed once in this generation.
     pub ever: bool,
+    /// In a row; 0 where nobody asks.
     pub failures: u32,
 }
 

@@ -55,7 +55,8 @@ impl Store {
     pub fn open(stack_dir: &Utf8Path, name: &str) -> io::Result<Self> {
         let root = stack_dir.join(".dev");
         let dir = root.join(name);
-        fs::create_dir_all(dir.join("logs"))?;
+        fs::create_dir_all(&dir)?;
+        own_folder(&dir.join("logs"))?;
         let ignore = root.join(".gitignore");
         if !ignore.exists() {
             write_whole(&ignore, b"*\n", 0o644)?;
@@ -111,6 +112,16 @@ impl Store {
 
     pub fn engine_log(&self) -> Utf8PathBuf {
         self.dir.join("engine.log")
+    }
+
+    /// Empties the log of an engine in the background.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn open_engine_log(&self) -> io::Result<File> {
+        let mut options = File::options();
+        options.create(true).truncate(true).write(true).mode(0o600);
+        options.open(self.engine_log())
     }
 
     pub fn ports(&self) -> Allocations {
@@ -215,6 +226,20 @@ impl Store {
     fn write<T: Serialize>(&self, name: &str, value: &T) -> io::Result<()> {
         write_whole(&self.dir.join(name), &serde_json::to_vec(value)?, 0o600)
     }
+}
+
+/// A folder that nobody else can look into.
+fn own_folder(path: &Utf8Path) -> io::Result<()> {
+    if !path.is_dir() {
+        fs::create_dir_all(path)?;
+    }
+    let metadata = fs::metadata(path)?;
+    let is_ours =
+        std::os::unix::fs::MetadataExt::uid(&metadata) == rustix::process::getuid().as_raw();
+    if is_ours && metadata.permissions().mode() & 0o077 != 0 {
+        fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
 }
 
 /// Reads 32 random bytes that are made once.

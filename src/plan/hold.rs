@@ -7,9 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::stack::Condition;
 
 /// What a start waits for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Gate {
+    /// Whom it waits for.
     pub service: String,
+    /// How far that has to be.
     pub condition: Condition,
 }
 

@@ -44,8 +44,12 @@ pub struct ObservedContainer {
     pub ports: Vec<(u16, Protocol, IpAddr, u16)>,
     /// Its address on each network.
     pub addresses: BTreeMap<String, IpAddr>,
+    /// As the engine writes it; empty where it has not ended.
+    pub finished_at: String,
     /// Name of the engine's restart policy: `no`, `always`, …
     pub restart_policy: String,
+    /// How long a stop waits before it kills, as it was made. Its signal the engine knows itself.
+    pub stop_grace: Option<std::time::Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

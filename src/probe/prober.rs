@@ -85,7 +85,10 @@ impl Prober {
             let was_passing = picker.is_passing();
             let answer = self.attempt().await;
             if let Some(passed) = picker.pick(&answer, Instant::now())
-                && reports.send(self.report(passed, answer)).await.is_err()
+                && reports
+                    .send(self.report(passed, answer, picker.failures()))
+                    .await
+                    .is_err()
             {
                 return;
             }
@@ -111,7 +114,7 @@ impl Prober {
                     Err(_) => {
                         let waiting =
                             Answer::Failed(format!("log: no line matches `{pattern}` yet"));
-                        if reports.send(self.report(false, waiting)).await.is_err() {
+                        if reports.send(self.report(false, waiting, 0)).await.is_err() {
                             return;
                         }
                         log::first_match(&regex, &mut lines).await
@@ -122,7 +125,7 @@ impl Prober {
                 })
             }
         };
-        let _gone = reports.send(self.report(answer.passed(), answer)).await;
+        let _gone = reports.send(self.report(answer.passed(), answer, 0)).await;
     }
 
     /// One question; never longer than the probe's timeout, but for the wait for a slot to run a command in.
@@ -161,7 +164,7 @@ impl Prober {
         }
     }
 
-    fn report(&self, passed: bool, answer: Answer) -> ProbeReport {
+    fn report(&self, passed: bool, answer: Answer, failures: u32) -> ProbeReport {
         let Subject {
             service,
             index,
@@ -173,6 +176,7 @@ impl Prober {
             generation,
             passed,
             answer: answer.into_text(),
+            failures,
         }
     }
 }

@@ -15,7 +15,12 @@ pub struct ProbeReport {
     pub generation: Generation,
     pub passed: bool,
     pub answer: String,
+    /// How often it failed in a row; 0 where it passed, or where nobody asks but waits for it to be said.
+    pub failures: u32,
 }
+
+/// The same failure is told again this often at most, so that who asks knows how often it was asked, and when last.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Other words for the same verdict are told this often at most, so that the state is not flooded.
 const SAMPLE: Duration = Duration::from_millis(250);
@@ -57,6 +62,11 @@ impl Picker {
         self.verdict == Some(true)
     }
 
+    /// In a row, until now.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// The verdict, if this answer is to be told.
     pub fn pick(&mut self, answer: &Answer, now: Instant) -> Option<bool> {
         let passed = answer.passed();
@@ -70,10 +80,10 @@ impl Picker {
             }
         }
         let changed = self.verdict != Some(passed);
-        let sampled = self
-            .told
-            .as_ref()
-            .is_none_or(|(at, text)| text != answer.text() && now.duration_since(*at) >= SAMPLE);
+        let sampled = self.told.as_ref().is_none_or(|(at, text)| {
+            let since = now.duration_since(*at);
+            (text != answer.text() && since >= SAMPLE) || (!passed && since >= AGAIN)
+        });
         if !changed && !sampled {
             return None;
         }
@@ -110,11 +120,30 @@ mod tests {
         picker.pick(&failed("refused"), now);
         assert_eq!(picker.pick(&failed("reset"), now + SAMPLE / 2), None);
         assert_eq!(picker.pick(&failed("reset"), now + SAMPLE), Some(false));
+        let told = now + SAMPLE;
         assert_eq!(
-            picker.pick(&failed("reset"), now + SAMPLE * 9),
+            picker.pick(&failed("reset"), told + SAMPLE * 3),
             None,
             "nothing new"
         );
+    }
+
+    #[test]
+    fn the_same_failure_is_counted_and_told_again_after_a_second() {
+        let (mut picker, now) = (Picker::readiness(3), Instant::now());
+        let told = |picker: &mut Picker, millis: u64| {
+            picker.pick(&failed("no"), now + Duration::from_millis(millis))
+        };
+        let times: Vec<u64> = (0..=25)
+            .map(|n| n * 100)
+            .filter(|millis| told(&mut picker, *millis).is_some())
+            .collect();
+        assert_eq!(times, [0, 1_000, 2_000]);
+        assert_eq!(picker.failures(), 26);
+        picker.pick(&passed(), now);
+        assert_eq!(picker.failures(), 0);
+        let later = now + Duration::from_secs(60);
+        assert_eq!(picker.pick(&passed(), later), None, "a pass is told once");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::event::{Failure, FailureClass, Found, ServiceInfo, Step, Verb};
 use crate::engine::state::{InstanceState, Phase, ProbeState, ServiceState, State, Work};
-use crate::plan::hold::Hold;
+use crate::plan::hold::{Gate, Hold};
 use crate::plan::observed::{Generation, Status};
 use crate::stack::Condition;
 
@@ -24,9 +24,16 @@ pub fn service(name: &str, needs: &[&str], address: &str) -> ServiceState {
     let info = ServiceInfo {
         name: name.to_owned(),
         wanted: true,
+        leaving: false,
         job: name == "migrate",
         source: "build".to_owned(),
-        needs: needs.iter().map(|need| (*need).to_owned()).collect(),
+        needs: needs
+            .iter()
+            .map(|need| Gate {
+                service: (*need).to_owned(),
+                condition: Condition::Ready,
+            })
+            .collect(),
         addresses: if address.is_empty() {
             Vec::new()
         } else {

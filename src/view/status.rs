@@ -8,7 +8,7 @@ use super::table::{Canvas, Kind, frame};
 use super::words;
 use crate::engine::event::Failure;
 use crate::engine::state::{Phase, State};
-use crate::plan::hold::Hold;
+use crate::plan::hold::{Gate, Hold};
 
 /// Version of the `--json` form.
 const VERSION: u32 = 1;
@@ -74,7 +74,7 @@ pub struct ServiceReport<'a> {
     pub job: bool,
     pub wanted: bool,
     pub source: &'a str,
-    pub needs: &'a [String],
+    pub needs: &'a [Gate],
     pub replicas: u32,
     pub addresses: &'a [String],
     pub last_line: &'a str,

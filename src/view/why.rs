@@ -178,7 +178,8 @@ impl Teller<'_> {
         if let Some(probe) = probes().find(failing) {
             let ago = took(self.now.saturating_sub(probe.at));
             let times = match probe.failures {
-                0 | 1 => "asked once".to_owned(),
+                0 => return format!("{text}: {}", cell(&probe.answer)),
+                1 => "asked once".to_owned(),
                 n => format!("asked {n} times"),
             };
             return format!("{text}: {} ({times}, last {ago} ago)", cell(&probe.answer));
@@ -228,12 +229,10 @@ fn blockers(state: &State, service: &ServiceState) -> Vec<String> {
             if !held.is_empty() || !service.holds.is_empty() {
                 return held;
             }
-            let unready = |need: &&String| {
-                state
-                    .service(need)
-                    .is_some_and(|other| !words::is_settled(other))
-            };
-            service.info.needs.iter().filter(unready).cloned().collect()
+            let needs = service.info.needs.iter();
+            let missing =
+                needs.filter(|need| state.service(&need.service).is_some() && !state.is_open(need));
+            missing.map(|need| need.service.clone()).collect()
         }
         Phase::Ready | Phase::Unready | Phase::Starting | Phase::Crashed => {
             service.degraded_by.clone()

@@ -220,7 +220,9 @@ fn there(desired: &Desired, stack: &Stack, mut observed: Observed) -> Observed {
                 .filter_map(|port| Some((port.container, port.protocol, port.bind, port.host?)))
                 .collect(),
             addresses: BTreeMap::new(),
+            finished_at: String::new(),
             restart_policy: "no".to_owned(),
+            stop_grace: Some(spec.stop_grace),
         });
     }
     observed

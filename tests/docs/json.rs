@@ -110,6 +110,7 @@ fn the_fields_of_the_status_report() {
     let info = ServiceInfo {
         name: "api".to_owned(),
         wanted: true,
+        leaving: false,
         job: false,
         source: "build".to_owned(),
         needs: Vec::new(),

@@ -113,6 +113,49 @@ async fn started_is_enough_for_who_says_so() {
     let mut run = bench.up();
     run.until_phase("api", Phase::Ready).await;
     assert_eq!(run.phase("db"), Phase::Starting);
+    let degraded = |run: &Run| run.state().service("api").unwrap().degraded_by.clone();
+    run.pass(SECOND).await;
+    assert_eq!(run.phase("db"), Phase::Starting);
+    assert!(
+        degraded(&run).is_empty(),
+        "it asks no more than that it runs"
+    );
+    run.until_phase("db", Phase::Ready).await;
+    bench.world.behave("db", |db| db.sick = true);
+    run.until_phase("db", Phase::Unready).await;
+    assert!(degraded(&run).is_empty());
+    bench.world.end("gold-db-1", 1, false);
+    run.until("degraded", |state| {
+        state.service("api").unwrap().degraded_by == ["db"]
+    })
+    .await;
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_had_to_start_loses_nobody_when_it_is_late() {
+    let bench = Bench::new([
+        probed("db", &[]),
+        probed("api", &[])
+            .with_need_as("db", Condition::Started, false)
+            .built(),
+    ]);
+    bench.world.behave("db", |db| db.sick = true);
+    bench
+        .world
+        .set_latency(|latency| latency.build = 30 * SECOND);
+    bench
+        .world
+        .behave("api", |api| api.lives.push_back(Life::ends(100, 1)));
+    let run = bench.up_until_ready();
+    let (outcome, events) = run.ended().await;
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    let story = story(&events);
+    assert!(
+        place(&story, "db gave up") < place(&story, "api again 1"),
+        "{story:#?}"
+    );
+    place(&story, "api passes");
     bench.check();
 }
 
@@ -191,5 +234,26 @@ async fn forty_services_come_up_together() {
         "{:?}",
         begun.elapsed()
     );
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_often_a_probe_failed_and_when_last_is_known_without_a_flood() {
+    let bench = Bench::new([probed("db", &[])]);
+    bench.world.behave("db", |db| db.ready_after = 12 * SECOND);
+    let mut run = bench.up();
+    run.until_phase("db", Phase::Starting).await;
+    run.pass(10 * SECOND).await;
+    let state = run.state();
+    let service = state.service("db").unwrap();
+    let probe = service.instances[&1].probe.clone().unwrap();
+    // From 100 ms on, each pause half as long again, until 2 s.
+    assert!((9..=13).contains(&probe.failures), "{probe:?}");
+    let ago = super::clock::now() - probe.at;
+    assert!(ago <= 2_100, "{ago} ms ago");
+    run.until_settled().await;
+    let told = story(&run.leave().await);
+    let told = told.iter().filter(|entry| *entry == "db fails").count();
+    assert!((2..=12).contains(&told), "{told} events");
     bench.check();
 }

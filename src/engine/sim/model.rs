@@ -390,7 +390,9 @@ impl Model {
             started_at: "0001-01-01T00:00:00Z".to_owned(),
             ports: Vec::new(),
             addresses: BTreeMap::new(),
+            finished_at: String::new(),
             restart_policy: "no".to_owned(),
+            stop_grace: Some(spec.stop_grace),
         };
         let container = SimContainer {
             seen,

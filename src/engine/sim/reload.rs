@@ -206,3 +206,26 @@ async fn a_change_during_the_first_start_is_taken_along() {
         run.kill().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_the_file_no_longer_has_is_shown_until_it_is_gone() {
+    let mut bench = Bench::new([probed("db", &[]), runs("old", &[])]);
+    bench
+        .world
+        .behave("old", |old| old.stops_after = 8 * SECOND);
+    let mut run = bench.up();
+    run.until_settled().await;
+    bench.edit(|stack| {
+        stack.services.remove("old");
+    });
+    reload_with(&run, bench.reloaded()).await;
+    run.pass(4 * SECOND).await;
+    assert_eq!(run.phase("old"), Phase::Stopping);
+    let state = run
+        .until("gone", |state| state.service("old").is_none())
+        .await;
+    assert!(!bench.world.containers().contains_key("gold-old-1"));
+    assert_eq!(state.services.len(), 1);
+    run.until_settled().await;
+    bench.check();
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::instance::observed_subject;
 use crate::plan::desired::image_tags;
-use crate::plan::observed::{Observed, Status};
+use crate::plan::observed::{Observed, ObservedContainer, Status};
 use crate::plan::operation::{Action, Cause, OpId, Operation, Plan, Subject};
 use crate::stack::Stack;
 
@@ -18,14 +18,15 @@ pub struct Removal {
     pub images: bool,
 }
 
-/// The grace for a container whose service the stack file no longer has: compose's default.
+/// The grace of a container that was made without one: compose's default.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Signal and grace of a service, as far as the stack file knows it.
-pub(super) fn manner(stack: &Stack, service: &str) -> (Option<String>, Duration) {
-    match stack.services.get(service) {
+/// Signal and grace of a container: what the stack file says of its service, else what it was made with. The engine
+/// knows that signal itself.
+pub(super) fn manner(stack: &Stack, container: &ObservedContainer) -> (Option<String>, Duration) {
+    match stack.services.get(&container.service) {
         Some(service) => (service.stop.signal.clone(), service.stop.grace),
-        None => (None, GRACE),
+        None => (None, container.stop_grace.unwrap_or(GRACE)),
     }
 }
 
@@ -117,7 +118,7 @@ fn stop_into(
     for container in running {
         // Through what does not run, too: between an app and its database stands a job that is done.
         let after = dependents(&needed_by, &by_service, &container.service);
-        let (signal, grace) = manner(stack, &container.service);
+        let (signal, grace) = manner(stack, container);
         let action = Action::StopContainer {
             id: container.id.clone(),
             signal,

@@ -250,7 +250,7 @@ impl Builder<'_> {
         cause: &Cause,
         after: Vec<OpId>,
     ) -> OpId {
-        let (signal, grace) = super::down::manner(self.wanted.stack, &container.service);
+        let (signal, grace) = super::down::manner(self.wanted.stack, container);
         let action = Action::StopContainer {
             id: container.id.clone(),
             signal,

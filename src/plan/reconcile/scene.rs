@@ -299,7 +299,9 @@ impl Scene {
                     started_at: String::new(),
                     ports: Vec::new(),
                     addresses: BTreeMap::new(),
+                    finished_at: String::new(),
                     restart_policy: "no".to_owned(),
+                    stop_grace: Some(spec.stop_grace),
                 });
                 return Some(id);
             }

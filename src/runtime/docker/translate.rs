@@ -20,10 +20,12 @@ use crate::stack::Protocol;
 
 /// `None` for a container without an id, which no engine sends.
 pub(super) fn container(found: ContainerInspectResponse) -> Option<ObservedContainer> {
-    let labels = found
-        .config
-        .and_then(|config| config.labels)
-        .unwrap_or_default();
+    let config = found.config.unwrap_or_default();
+    let stop_grace = config
+        .stop_timeout
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .map(std::time::Duration::from_secs);
+    let labels = config.labels.unwrap_or_default();
     let label = |name: &str| labels.get(name).cloned();
     let state = found.state.unwrap_or_default();
     let network_settings = found.network_settings.unwrap_or_default();
@@ -50,9 +52,14 @@ pub(super) fn container(found: ContainerInspectResponse) -> Option<ObservedConta
         image_id: found.image.unwrap_or_default(),
         status: status(&state),
         started_at: state.started_at.unwrap_or_default(),
+        finished_at: state
+            .finished_at
+            .filter(|at| !at.starts_with("0001-"))
+            .unwrap_or_default(),
         ports: ports(&network_settings),
         addresses: addresses(network_settings),
         restart_policy: restart_policy.map_or_else(|| "no".to_owned(), |name| name.to_string()),
+        stop_grace,
     })
 }
 

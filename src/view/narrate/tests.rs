@@ -102,6 +102,7 @@ impl Story {
                 generation: generation(),
                 passed,
                 answer,
+                failures: u32::from(!passed),
             },
         )
     }

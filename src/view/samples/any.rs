@@ -10,7 +10,7 @@ use crate::engine::event::{
     WatchOutcome,
 };
 use crate::engine::state::{InstanceState, Phase, ProbeState, ServiceState, State, Work};
-use crate::plan::hold::Hold;
+use crate::plan::hold::{Gate, Hold};
 use crate::plan::observed::{Generation, Status};
 use crate::stack::Condition;
 
@@ -151,13 +151,20 @@ fn hold() -> BoxedStrategy<Hold> {
     .boxed()
 }
 
+fn gate() -> BoxedStrategy<Gate> {
+    let condition = prop_oneof![Just(Condition::Ready), Just(Condition::Started)];
+    (name(), condition)
+        .prop_map(|(service, condition)| Gate { service, condition })
+        .boxed()
+}
+
 fn info() -> BoxedStrategy<ServiceInfo> {
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (
         name(),
         flags,
         text(),
-        vec(name(), 0..4),
+        vec(gate(), 0..4),
         vec(text(), 0..3),
         0..4_u32,
     )
@@ -166,6 +173,7 @@ fn info() -> BoxedStrategy<ServiceInfo> {
                 ServiceInfo {
                     name,
                     wanted,
+                    leaving: !wanted && provisions,
                     job,
                     source,
                     needs,
@@ -202,6 +210,7 @@ fn about_services() -> BoxedStrategy<Event> {
         (name(), vec(hold(), 0..4)).prop_map(|(service, holds)| Event::Held { service, holds }),
         (name(), 0..3_u32, generation(), any::<bool>(), text()).prop_map(
             |(service, index, generation, passed, answer)| Event::Probe {
+                failures: u32::from(!passed),
                 service,
                 index,
                 generation,

@@ -1,6 +1,7 @@
 //! The way back.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 
@@ -143,4 +144,24 @@ fn a_service_that_the_file_no_longer_has_goes_too() {
         .iter()
         .filter(|o| matches!(o.action, Action::RemoveContainer { .. }));
     assert_eq!(removed.count(), 2);
+}
+
+#[test]
+fn a_service_that_the_file_no_longer_has_keeps_its_time_to_stop() {
+    let mut db = runs("db", &[]);
+    db.stop.grace = Duration::from_secs(60);
+    let mut scene = Scene::running([db]);
+    scene.stack.services.clear();
+    scene.scope.clear();
+    let down = remove(&scene.stack, &scene.observed, Removal::default());
+    for plan in [down, scene.plan()] {
+        let grace = plan
+            .operations
+            .iter()
+            .find_map(|operation| match operation.action {
+                Action::StopContainer { grace, .. } => Some(grace),
+                _ => None,
+            });
+        assert_eq!(grace, Some(Duration::from_secs(60)), "{plan}");
+    }
 }

@@ -11,7 +11,7 @@ const RUNNING: &str = r#"{
             "Dead": false, "Pid": 1, "ExitCode": 0, "Error": "",
             "StartedAt": "2024-01-02T03:04:06.7Z", "FinishedAt": "0001-01-01T00:00:00Z"},
   "HostConfig": {"RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0}},
-  "Config": {"Labels": {
+  "Config": {"StopTimeout": 60, "Labels": {
     "com.docker.compose.project": "gold", "com.docker.compose.service": "api",
     "com.docker.compose.container-number": "2", "dev.config": "hash", "dev.dir": "/src",
     "dev.networks": "gold_default,gold_back"}},
@@ -39,7 +39,9 @@ fn a_running_container() {
             started_at: "2024-01-02T03:04:06.7Z".into(),
             ports: vec![(8000, Protocol::Tcp, [127, 0, 0, 1].into(), 18000)],
             addresses: [("gold_default".to_owned(), [172, 18, 0, 2].into())].into(),
+            finished_at: String::new(),
             restart_policy: "unless-stopped".into(),
+            stop_grace: Some(std::time::Duration::from_secs(60)),
         }
     );
 }
