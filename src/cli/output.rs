@@ -7,7 +7,7 @@ use super::show::now;
 use crate::engine::bus::LogEntry;
 use crate::engine::event::{Event, Stamped, VERSION};
 use crate::engine::state::State;
-use crate::view::{Look, Mode, View, on_stderr, on_stdout, summary};
+use crate::view::{Line, Look, Mode, Timings, View, on_stderr, on_stdout, summary};
 
 /// A view on standard output. A reader that has gone away ends nothing: the work goes on, unseen.
 pub struct Output {
@@ -18,6 +18,8 @@ pub struct Output {
     logs: bool,
     broken: bool,
     aside: bool,
+    /// Until they are told.
+    timings: Option<Timings>,
 }
 
 impl Output {
@@ -32,6 +34,7 @@ impl Output {
             logs,
             broken: false,
             aside: false,
+            timings: None,
         }
     }
 
@@ -47,7 +50,15 @@ impl Output {
             logs: false,
             broken: false,
             aside: true,
+            timings: None,
         }
+    }
+
+    /// Tells once, when everything is ready, where the time went.
+    #[must_use]
+    pub fn with_timings(mut self, wanted: bool) -> Self {
+        self.timings = (wanted && self.mode != Mode::Json).then(Timings::default);
+        self
     }
 
     /// What there is to begin with: views hear of a stack by its event, and this one came before them.
@@ -78,6 +89,21 @@ impl Output {
     pub fn event(&mut self, state: &State, event: &Stamped) {
         let result = self.view.event(event, state);
         self.broken |= result.is_err();
+        if let Some(timings) = &mut self.timings {
+            timings.see(event, state);
+        }
+        // In front there is no end at which to tell it.
+        if self.logs && matches!(event.event, Event::Settled { ready: true, .. }) {
+            for line in self.told(state) {
+                let result = self.view.log("timings", &line.render(self.look));
+                self.broken |= result.is_err();
+            }
+        }
+    }
+
+    fn told(&mut self, state: &State) -> Vec<Line> {
+        let timings = self.timings.take();
+        timings.map_or_else(Vec::new, |timings| timings.report(state, self.look))
     }
 
     pub fn log(&mut self, entry: &LogEntry) {
@@ -117,8 +143,11 @@ impl Output {
     }
 
     /// What came of it, in one line.
-    pub fn closing(&self, state: &State, elapsed: Duration) {
+    pub fn closing(&mut self, state: &State, elapsed: Duration) {
         if self.mode != Mode::Json {
+            for line in self.told(state) {
+                to_stdout(&line.render(self.look));
+            }
             let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             let line = summary::closing(state, millis, self.look).render(self.look);
             if self.aside {

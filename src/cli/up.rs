@@ -39,7 +39,8 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
     let session = Session::open(global)?;
     session.check_names(&arguments.services)?;
     let front = !arguments.wait && !arguments.detach;
-    let screen = Output::open(global.json, if front { "Ctrl-C stops" } else { "" }, front);
+    let screen = Output::open(global.json, if front { "Ctrl-C stops" } else { "" }, front)
+        .with_timings(arguments.timings);
     let deadline = arguments
         .wait_timeout
         .map(|timeout| Instant::now() + timeout);

@@ -75,6 +75,14 @@ impl Look {
         self.pick("·", ".")
     }
 
+    pub(super) const fn dash(self) -> &'static str {
+        self.pick("–", "-")
+    }
+
+    pub(super) const fn bullet(self) -> &'static str {
+        self.pick("●", "*")
+    }
+
     pub(super) const fn rule(self) -> &'static str {
         self.pick("─", "-")
     }

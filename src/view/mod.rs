@@ -9,6 +9,7 @@ pub mod status;
 pub mod summary;
 pub mod table;
 pub mod terminal;
+pub mod timings;
 pub mod why;
 
 mod line;
@@ -30,6 +31,7 @@ pub use look::{Look, Mode};
 pub use plain::Plain;
 pub use terminal::{Screen, Terminal};
 pub use time::{age, took};
+pub use timings::Timings;
 
 use crate::engine::event::Stamped;
 use crate::engine::state::State;

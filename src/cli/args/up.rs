@@ -26,6 +26,10 @@ pub struct UpArgs {
     #[arg(long, value_name = "TIME", value_parser = super::value::duration)]
     pub wait_timeout: Option<Duration>,
 
+    /// Tell where the time went, once all is ready
+    #[arg(long)]
+    pub timings: bool,
+
     /// The engine that `-d` leaves behind
     #[arg(long, hide = true)]
     pub background: bool,

@@ -1,0 +1,212 @@
+//! Where the time of an `up` went: each service's parts, and the longest way through what waited for what.
+
+use std::collections::BTreeMap;
+
+use super::Look;
+use super::line::{Line, Paint, width};
+use super::sanitise::cell;
+use super::time::took;
+use crate::engine::event::{Event, Stamped, Step, Verb};
+use crate::engine::state::State;
+
+/// Takes in what happens until everything is ready, or until nobody asks any more.
+#[derive(Debug, Clone, Default)]
+pub struct Timings {
+    /// When the first event came, in milliseconds since 1970.
+    begun: Option<u64>,
+    services: BTreeMap<String, Service>,
+}
+
+/// Milliseconds of one service; work that was done twice, after a crash for example, counts twice.
+#[derive(Debug, Clone, Default)]
+struct Service {
+    /// Pulled or built.
+    image: u64,
+    create: u64,
+    start: u64,
+    /// The end of its last start, since 1970.
+    started: Option<u64>,
+    /// When it first was ready, since 1970.
+    ready: Option<u64>,
+}
+
+const HEAD: [&str; 6] = ["", "image", "create", "start", "ready", "at"];
+
+impl Timings {
+    /// `state`: with the event applied.
+    pub fn see(&mut self, event: &Stamped, state: &State) {
+        let begun = *self.begun.get_or_insert(event.at);
+        if let Event::Operation {
+            service: Some(service),
+            verb,
+            step: Step::Done { millis },
+            ..
+        } = &event.event
+        {
+            let service = self.services.entry(service.clone()).or_default();
+            match verb {
+                Verb::Pull | Verb::Build => service.image += millis,
+                Verb::Create => service.create += millis,
+                Verb::Start => {
+                    service.start += millis;
+                    if service.ready.is_none() {
+                        service.started = Some(event.at);
+                    }
+                }
+                Verb::Stop | Verb::Remove | Verb::Update | Verb::Provision | Verb::Run => {}
+            }
+        }
+        for service in state.services.iter().filter(|service| service.is_ready()) {
+            let known = self.services.entry(service.info.name.clone()).or_default();
+            known.ready.get_or_insert(event.at.max(begun));
+        }
+    }
+
+    /// A table with a line for each wanted service, in the order in which they were ready, those of the longest way
+    /// marked; then that way in words. Empty when nothing happened.
+    pub fn report(&self, state: &State, look: Look) -> Vec<Line> {
+        let Some(begun) = self.begun else {
+            return Vec::new();
+        };
+        let way = self.longest_way(state);
+        let mut names: Vec<&str> = state
+            .services
+            .iter()
+            .filter(|service| service.info.wanted)
+            .map(|service| service.info.name.as_str())
+            .collect();
+        names.sort_by_key(|name| self.ready(name).unwrap_or(u64::MAX));
+        let mut rows = vec![HEAD.map(str::to_owned)];
+        rows.extend(names.iter().map(|name| self.row(name, begun, look)));
+        let widths: Vec<usize> = (0..HEAD.len())
+            .map(|column| {
+                rows.iter()
+                    .map(|row| width(&row[column]))
+                    .max()
+                    .unwrap_or(0)
+            })
+            .collect();
+        let mut lines = Vec::new();
+        for (n, row) in rows.iter().enumerate() {
+            let marked = n > 0 && way.contains(&names[n - 1]);
+            let mark = if marked { look.bullet() } else { " " };
+            let mut line = Line::new().with(Paint::Busy, format!("{mark} "));
+            let paint = if n == 0 { Paint::Dim } else { Paint::Plain };
+            line.push(paint, row[0].clone());
+            line.pad(2 + widths[0]);
+            for (column, text) in row.iter().enumerate().skip(1) {
+                let blanks = widths[column] - width(text);
+                line.push(paint, format!("  {}{text}", " ".repeat(blanks)));
+            }
+            lines.push(line);
+        }
+        if way.len() > 1 {
+            let arrow = format!(" {} ", look.arrow());
+            let words: Vec<String> = way.iter().map(|name| cell(name)).collect();
+            lines.push(Line::plain(format!("longest way: {}", words.join(&arrow))));
+        }
+        lines
+    }
+
+    fn ready(&self, name: &str) -> Option<u64> {
+        self.services.get(name)?.ready
+    }
+
+    fn row(&self, name: &str, begun: u64, look: Look) -> [String; 6] {
+        let nothing = || look.dash().to_owned();
+        let known = self.services.get(name).cloned().unwrap_or_default();
+        let part = |millis: u64| if millis == 0 { nothing() } else { took(millis) };
+        let until_ready = known
+            .ready
+            .zip(known.started)
+            .map(|(ready, started)| took(ready.saturating_sub(started)));
+        [
+            cell(name),
+            part(known.image),
+            part(known.create),
+            part(known.start),
+            until_ready.unwrap_or_else(nothing),
+            known.ready.map_or_else(nothing, |at| took(at - begun)),
+        ]
+    }
+
+    /// From the one that was ready last, back over what each had to wait for the longest; the first of it first.
+    fn longest_way<'a>(&self, state: &'a State) -> Vec<&'a str> {
+        let latest = |names: &mut dyn Iterator<Item = &'a str>| {
+            names
+                .filter_map(|name| Some((self.ready(name)?, name)))
+                .max()
+                .map(|(_, name)| name)
+        };
+        let wanted = state.services.iter().filter(|service| service.info.wanted);
+        let mut at = latest(&mut wanted.map(|service| service.info.name.as_str()));
+        let mut way = Vec::new();
+        while let Some(name) = at {
+            way.push(name);
+            let needs = state.service(name).map(|service| &service.info.needs);
+            let mut needs = needs
+                .into_iter()
+                .flatten()
+                .map(|need| need.service.as_str());
+            at = latest(&mut needs).filter(|need| !way.contains(need));
+        }
+        way.reverse();
+        way
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::event::VERSION;
+    use crate::view::samples;
+
+    const LOOK: Look = Look {
+        color: false,
+        unicode: true,
+    };
+
+    fn done(service: &str, verb: Verb, at: u64, millis: u64) -> Stamped {
+        Stamped {
+            v: VERSION,
+            at: samples::NOW + at,
+            event: Event::Operation {
+                service: Some(service.to_owned()),
+                subject: format!("gold-{service}-1"),
+                verb,
+                cause: "it is not there".to_owned(),
+                step: Step::Done { millis },
+            },
+        }
+    }
+
+    fn text(timings: &Timings, state: &State) -> String {
+        let lines = timings.report(state, LOOK);
+        let lines: Vec<String> = lines.iter().map(|line| line.render(LOOK)).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn shows_parts_and_the_longest_way() {
+        let mut timings = Timings::default();
+        let waiting = samples::waiting();
+        for event in [
+            done("api", Verb::Build, 0, 1_500),
+            done("db", Verb::Create, 40, 40),
+            done("db", Verb::Start, 350, 310),
+            done("cache", Verb::Create, 45, 45),
+            done("cache", Verb::Start, 400, 300),
+        ] {
+            timings.see(&event, &waiting);
+        }
+        let ready = samples::ready();
+        timings.see(&done("api", Verb::Start, 2_600, 290), &samples::starting());
+        timings.see(&done("web", Verb::Start, 3_100, 250), &ready);
+        insta::assert_snapshot!(text(&timings, &ready));
+    }
+
+    #[test]
+    fn says_nothing_of_nothing() {
+        assert_eq!(text(&Timings::default(), &samples::ready()), "");
+    }
+}
