@@ -62,12 +62,25 @@ pub(super) async fn settings(
 /// `DB_URL`, `DB_AUTH_DB_URL`, `API_HTTP_PORT`: everything that can be reached from here; what is not published cannot.
 fn of_service(session: &Session, service: &Service, facts: &Facts) -> BTreeMap<String, String> {
     let asker = Asker::Host { service: None };
-    let outputs = known_outputs(service).into_iter().filter_map(|output| {
+    let outputs = known_outputs(service).into_iter();
+    let outputs = outputs.filter(|output| !is_less_than_its_own(service, output));
+    let outputs = outputs.filter_map(|output| {
         let template = Template::parse(&format!("${{{}.{output}}}", service.name)).ok()?;
         let value = resolve(&session.stack, &template, asker, facts).ok()?;
         Some((variable(&service.name, &output), value.text))
     });
     outputs.collect()
+}
+
+/// What the main port alone gives, where the service itself gives more: `DB_POSTGRES_URL` has no credentials, `DB_URL`
+/// has them.
+fn is_less_than_its_own(service: &Service, output: &str) -> bool {
+    let main = service.main_port.as_deref();
+    output.split_once('.').is_some_and(|(port, _)| {
+        main == Some(port)
+            && service.outputs.contains_key("url")
+            && !service.databases.iter().any(|database| database == port)
+    })
 }
 
 fn variable(service: &str, output: &str) -> String {
@@ -85,4 +98,38 @@ fn quoted(value: &str) -> String {
         .replace('$', "\\$")
         .replace('\n', "\\n");
     format!("\"{escaped}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::file::{Layer, parse};
+
+    #[test]
+    fn what_a_preset_says_of_itself_is_said_once_and_other_ports_by_name() {
+        let text = "[services.db]\npreset = \"postgres:15\"\ndatabases = [\"auth\"]\n\
+                    [services.api]\nimage = \"api\"\nports = { http = 8000, admin = 9000 }\n";
+        let layer = Layer {
+            path: "/src/dev.toml".into(),
+            text: text.to_owned(),
+        };
+        let read = |_: &camino::Utf8Path| Err(std::io::ErrorKind::NotFound.into());
+        let loaded = parse("/src".into(), vec![layer], None, &read).unwrap();
+        let names = |service: &str| -> Vec<String> {
+            let service = &loaded.stack.services[service];
+            let known = known_outputs(service).into_iter();
+            known
+                .filter(|output| !is_less_than_its_own(service, output))
+                .map(|output| variable(&service.name, &output))
+                .collect()
+        };
+        let db = names("db");
+        assert!(db.contains(&"DB_URL".to_owned()), "{db:?}");
+        assert!(db.contains(&"DB_AUTH_URL".to_owned()), "{db:?}");
+        assert!(!db.iter().any(|name| name.contains("POSTGRES")), "{db:?}");
+        let api = names("api");
+        for name in ["API_URL", "API_HTTP_URL", "API_ADMIN_PORT"] {
+            assert!(api.contains(&name.to_owned()), "{api:?}");
+        }
+    }
 }

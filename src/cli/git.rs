@@ -39,9 +39,9 @@ async fn ask(stack: &Stack, arguments: &[&str]) -> Option<String> {
 
 fn mentions(stack: &Stack, wanted: &str) -> bool {
     let asks = |template: &Template| {
-        template
-            .references()
-            .any(|reference| matches!(reference, Reference::Git { what } if what == wanted))
+        let all = template.all_references();
+        let is_wanted = |reference: &Reference| matches!(reference, Reference::Git { what, .. } if what == wanted);
+        all.iter().any(is_wanted)
     };
     stack.services.values().any(|service| {
         let build_args = match &service.source {

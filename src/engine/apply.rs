@@ -1,6 +1,6 @@
 //! `apply(state, event)`: the only place where state changes.
 
-use super::event::{Event, Found, ServiceInfo, Stamped, Step, Verb};
+use super::event::{Event, FailureClass, Found, ServiceInfo, Stamped, Step, Verb};
 use super::state::{InstanceState, Phase, ProbeState, ServiceState, State, Work};
 use crate::plan::hold::Gate;
 use crate::plan::observed::Status;
@@ -147,7 +147,7 @@ impl State {
             let phase = service.derived_phase();
             if phase != service.phase {
                 service.phase = phase;
-                service.since = at;
+                service.since = service.entered(at);
             }
             let runs = !service.info.job && service.has_started();
             let missing = service.info.needs.iter().filter(|_| runs);
@@ -182,7 +182,7 @@ impl ServiceState {
 
     fn apply(&mut self, event: &Event, at: u64) {
         match event {
-            Event::Instance { index, found, .. } => self.found(*index, found.as_ref()),
+            Event::Instance { index, found, .. } => self.found(*index, found.as_ref(), at),
             Event::Held { holds, .. } => self.holds.clone_from(holds),
             Event::Probe {
                 index,
@@ -242,14 +242,17 @@ impl ServiceState {
         }
     }
 
-    fn found(&mut self, index: u32, found: Option<&Found>) {
+    fn found(&mut self, index: u32, found: Option<&Found>, at: u64) {
         let Some(found) = found else {
             self.instances.remove(&index);
             return;
         };
         let instance = self.instances.entry(index).or_default();
         if instance.found.as_ref().map(|old| &old.generation) != Some(&found.generation) {
-            *instance = InstanceState::default();
+            *instance = InstanceState {
+                seen: at,
+                ..InstanceState::default()
+            };
         }
         instance.found = Some(found.clone());
     }
@@ -280,6 +283,33 @@ impl ServiceState {
         }
         let count = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
         count >= self.info.replicas && self.instances.values().all(InstanceState::runs)
+    }
+
+    /// Since when it is in its phase, which it was seen to be in at `at`: nobody may have looked when it came to that.
+    fn entered(&self, at: u64) -> u64 {
+        let found = || {
+            self.instances
+                .values()
+                .filter_map(|instance| instance.found.as_ref())
+        };
+        let ended = || found().filter_map(|found| found.ended).max();
+        let by_exit = self.failure.as_ref().is_some_and(|failure| {
+            matches!(
+                failure.class,
+                FailureClass::Exited | FailureClass::OutOfMemory
+            )
+        });
+        let earlier = match self.phase {
+            Phase::Done | Phase::Stopped => ended(),
+            Phase::Failed | Phase::Crashed if by_exit => ended(),
+            Phase::Ready | Phase::Starting | Phase::Running => {
+                let before = self.instances.values().all(InstanceState::ran_before);
+                let began = found().filter_map(|found| found.began).max();
+                began.filter(|_| before)
+            }
+            _ => None,
+        };
+        earlier.map_or(at, |earlier| earlier.min(at))
     }
 
     fn derived_phase(&self) -> Phase {
@@ -358,7 +388,17 @@ impl ServiceState {
     }
 }
 
+/// A life that began this much before it was first seen, in milliseconds, was not begun by whoever looks.
+const UNSEEN: u64 = 2_000;
+
 impl InstanceState {
+    /// It ran before anybody looked, and has not failed its probe since.
+    fn ran_before(&self) -> bool {
+        let began = self.found.as_ref().and_then(|found| found.began);
+        let failed = self.probe.as_ref().is_some_and(|probe| probe.failed);
+        began.is_some_and(|began| began + UNSEEN <= self.seen) && !failed
+    }
+
     fn runs(&self) -> bool {
         self.found
             .as_ref()
@@ -373,12 +413,14 @@ impl InstanceState {
 
     fn probed(&mut self, passed: bool, answer: &str, failures: u32, at: u64) {
         let old = self.probe.take();
+        let failed = !passed || old.as_ref().is_some_and(|probe| probe.failed);
         let ever = passed || old.as_ref().is_some_and(|probe| probe.ever);
         self.probe = Some(ProbeState {
             passed,
             answer: answer.to_owned(),
             at,
             ever,
+            failed,
             failures,
         });
     }

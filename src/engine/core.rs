@@ -96,6 +96,8 @@ pub struct Engine {
     pub(super) jobs: Jobs,
     /// What failed and nobody supervises.
     pub(super) refused: Refused,
+    /// What is written down of failures.
+    pub(super) kept_failures: BTreeMap<String, super::store::KeptFailure>,
     /// Services with files synced since their image was built.
     pub(super) seed: BTreeSet<String>,
 
@@ -169,6 +171,7 @@ impl Engine {
         let redactor = watch::channel(Redactor::new(&secrets)).0;
         let allocations = setup.store.ports();
         let jobs = Jobs::read(&setup.store);
+        let kept_failures = setup.store.failures();
         let mut engine = Self {
             world: setup.world,
             store: setup.store,
@@ -195,6 +198,7 @@ impl Engine {
             discard: BTreeSet::new(),
             jobs,
             refused: Refused::default(),
+            kept_failures,
             seed: BTreeSet::new(),
             files: Files::default(),
             syncing: Syncing::default(),
@@ -238,8 +242,14 @@ impl Engine {
 
     /// Takes an event into the state and sends it to every view. The only way in which state changes.
     pub(super) fn emit(&mut self, event: Event) {
+        self.emit_at(now(), event);
+        self.keep_failures();
+    }
+
+    /// The same for what happened at another time, milliseconds since 1970.
+    pub(super) fn emit_at(&mut self, at: u64, event: Event) {
         let event = redact(event, &self.redactor.borrow());
-        let stamped = self.bus.event(now(), event);
+        let stamped = self.bus.event(at, event);
         self.state.apply(&stamped);
     }
 

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plan::hold::{Gate, Hold};
-use crate::plan::observed::{Generation, Status};
+use crate::plan::observed::{Generation, ObservedContainer, Status};
 
 /// Version of the event format, first field of every line of `--json`.
 pub const VERSION: u32 = 1;
@@ -127,6 +127,25 @@ pub struct ServiceInfo {
 pub struct Found {
     pub generation: Generation,
     pub status: Status,
+    /// When its last life began and ended, milliseconds since 1970, where the container engine says so.
+    pub began: Option<u64>,
+    pub ended: Option<u64>,
+}
+
+impl Found {
+    pub fn of(container: &ObservedContainer) -> Self {
+        let millis = |text: &str| {
+            let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+            u64::try_from(time.timestamp_millis()).ok()
+        };
+        Self {
+            generation: container.generation(),
+            status: container.status,
+            began: millis(&container.started_at).filter(|at| *at > 0),
+            ended: millis(&container.finished_at)
+                .filter(|_| matches!(container.status, Status::Exited { .. })),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

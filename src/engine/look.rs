@@ -215,17 +215,17 @@ impl Engine {
     }
 
     fn see(&mut self, container: &ObservedContainer) {
-        let found = Found {
-            generation: container.generation(),
-            status: container.status,
-        };
+        let found = Found::of(container);
         let (service, index) = (container.service.clone(), container.index);
         let known = self
             .state
             .service(&service)
             .and_then(|s| s.instances.get(&index))
             .and_then(|i| i.found.clone());
-        if known.as_ref() == Some(&found) {
+        let is_known = known.as_ref().is_some_and(|known| {
+            known.generation == found.generation && known.status == found.status
+        });
+        if is_known {
             return;
         }
         let was_running = known.as_ref().is_some_and(|known| {
@@ -260,9 +260,11 @@ impl Engine {
         }
     }
 
-    /// What nobody watched failing. Whoever stops a container ends it with 0 or by one of these signals.
+    /// What nobody watched failing, and what the last engine saw failing. Whoever stops a container ends it with 0 or by
+    /// one of these signals.
     fn find_failed(&mut self) {
         const BY_HAND: [i64; 5] = [0, 128 + 1, 128 + 2, 128 + 9, 128 + 15];
+        self.recall_failures();
         let ended =
             self.observed
                 .containers
@@ -278,7 +280,9 @@ impl Engine {
                 });
         for (service, code, out_of_memory) in ended.collect::<Vec<_>>() {
             let why = exit_failure(&service, code, out_of_memory, self.is_job(&service));
-            self.emit(Event::GaveUp { service, why });
+            if self.state.service(&service).is_some_and(|s| !s.gave_up) {
+                self.emit(Event::GaveUp { service, why });
+            }
         }
     }
 
@@ -426,7 +430,7 @@ impl Engine {
     }
 }
 
-fn exit_failure(service: &str, code: i64, out_of_memory: bool, job: bool) -> Failure {
+pub(super) fn exit_failure(service: &str, code: i64, out_of_memory: bool, job: bool) -> Failure {
     if out_of_memory {
         return Failure {
             class: FailureClass::OutOfMemory,

@@ -6,6 +6,7 @@ mod commands;
 pub mod core;
 pub mod event;
 pub mod execute;
+mod failures;
 pub mod feed;
 mod files;
 pub mod follow;

@@ -193,10 +193,7 @@ impl Engine {
                         code: 0,
                         out_of_memory: false,
                     };
-                    let found = Found {
-                        generation: container.generation(),
-                        status: container.status,
-                    };
+                    let found = Found::of(container);
                     self.life_is_over(&service, index);
                     self.emit(Event::Instance {
                         service,
@@ -236,8 +233,9 @@ impl Engine {
         // One that has ended already did run: the next look, which knows everything else too, says how it ended.
         self.look.wanted |= container.status != Status::Running;
         let found = Found {
-            generation: container.generation(),
             status: Status::Running,
+            ended: None,
+            ..Found::of(&container)
         };
         let (service, index) = (container.service.clone(), container.index);
         self.observed

@@ -49,6 +49,8 @@ pub struct ServiceState {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct InstanceState {
     pub found: Option<Found>,
+    /// When this life was first seen, milliseconds since 1970: it may have begun long before.
+    pub seen: u64,
     /// The last answer of its probe for the current generation.
     pub probe: Option<ProbeState>,
     /// Provisioning of the current generation is done, or there is none.
@@ -62,6 +64,8 @@ pub struct ProbeState {
     pub at: u64,
     /// It has passed once in this generation.
     pub ever: bool,
+    /// It has failed once in this generation.
+    pub failed: bool,
     /// In a row; 0 where nobody asks.
     pub failures: u32,
 }

@@ -11,6 +11,7 @@ use fs_err as fs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::event::Failure;
 use crate::plan::allocate::Allocations;
 use crate::plan::observed::JobRecord;
 
@@ -39,6 +40,18 @@ pub struct JobRun {
     pub container: String,
     /// Its entry in [`crate::plan::desired::Desired::jobs`] at that time.
     pub basis: String,
+}
+
+/// How a service failed, for who asks when no engine runs any more. Passed the redactor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct KeptFailure {
+    pub failure: Failure,
+    /// Milliseconds since 1970.
+    pub at: u64,
+    /// Restarts after crashes before that.
+    pub restarts: u32,
+    /// It was not to be tried again.
+    pub gave_up: bool,
 }
 
 /// Held as long as an engine runs on the stack.
@@ -166,6 +179,17 @@ impl Store {
     /// See [`Store::set_ports`].
     pub fn set_provisioned(&self, lives: &BTreeMap<String, String>) -> io::Result<()> {
         self.write("provisioned.json", lives)
+    }
+
+    /// How services failed that have not been ready since, by name.
+    pub fn failures(&self) -> BTreeMap<String, KeptFailure> {
+        self.read("failures.json")
+    }
+
+    /// # Errors
+    /// See [`Store::set_ports`].
+    pub fn set_failures(&self, failures: &BTreeMap<String, KeptFailure>) -> io::Result<()> {
+        self.write("failures.json", failures)
     }
 
     pub fn remembered(&self) -> Option<Remembered> {

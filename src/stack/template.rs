@@ -40,8 +40,11 @@ pub enum Reference {
     },
     /// `${secret:X}`
     Secret { name: String },
-    /// `${git:sha}`, `${git:branch}`
-    Git { what: String },
+    /// `${git:sha}`, `${git:branch:-none}`; the default as in `Env`.
+    Git {
+        what: String,
+        default: Option<String>,
+    },
 }
 
 /// One output of a service, as its preset or file defines it.
@@ -105,6 +108,10 @@ impl Template {
             if let Reference::Env {
                 default: Some(default),
                 ..
+            }
+            | Reference::Git {
+                default: Some(default),
+                ..
             } = reference
                 && let Ok(inner) = Self::parse(default)
             {
@@ -141,7 +148,14 @@ impl fmt::Display for Reference {
                 default: Some(default),
             } => write!(f, "${{env:{name}:-{default}}}"),
             Self::Secret { name } => write!(f, "${{secret:{name}}}"),
-            Self::Git { what } => write!(f, "${{git:{what}}}"),
+            Self::Git {
+                what,
+                default: None,
+            } => write!(f, "${{git:{what}}}"),
+            Self::Git {
+                what,
+                default: Some(default),
+            } => write!(f, "${{git:{what}:-{default}}}"),
         }
     }
 }
@@ -228,9 +242,11 @@ fn reference(inside: &str, offset: usize, depth: usize) -> Result<Reference, Tem
         };
     }
     if let Some(what) = inside.strip_prefix("git:") {
+        let (what, default) = with_default(inside, what, offset, depth)?;
         return match what {
             "sha" | "branch" => Ok(Reference::Git {
                 what: what.to_owned(),
+                default: default.map(str::to_owned),
             }),
             _ => wrong(format!("git knows `sha` and `branch`, not `{what}`")),
         };
@@ -265,10 +281,7 @@ fn env(
     offset: usize,
     depth: usize,
 ) -> Result<Reference, TemplateError> {
-    let (name, default) = match variable.split_once(":-") {
-        Some((name, default)) => (name, Some(default)),
-        None => (variable, None),
-    };
+    let (name, default) = with_default(inside, variable, offset, depth)?;
     if !is_variable(name) {
         return Err(error(
             offset,
@@ -278,24 +291,35 @@ fn env(
             ),
         ));
     }
-    if let Some(default) = default {
-        if depth + 1 >= MAX_DEPTH {
-            return Err(error(
-                offset,
-                inside.len() + 3,
-                format!("defaults nest deeper than {MAX_DEPTH}"),
-            ));
-        }
-        parse_at(
-            default,
-            offset + 2 + inside.len() - default.len(),
-            depth + 1,
-        )?;
-    }
     Ok(Reference::Env {
         name: name.to_owned(),
         default: default.map(str::to_owned),
     })
+}
+
+/// `NAME:-default`, which stands at the end of `inside`; the default's own references are checked.
+fn with_default<'a>(
+    inside: &str,
+    text: &'a str,
+    offset: usize,
+    depth: usize,
+) -> Result<(&'a str, Option<&'a str>), TemplateError> {
+    let Some((name, default)) = text.split_once(":-") else {
+        return Ok((text, None));
+    };
+    if depth + 1 >= MAX_DEPTH {
+        return Err(error(
+            offset,
+            inside.len() + 3,
+            format!("defaults nest deeper than {MAX_DEPTH}"),
+        ));
+    }
+    parse_at(
+        default,
+        offset + 2 + inside.len() - default.len(),
+        depth + 1,
+    )?;
+    Ok((name, Some(default)))
 }
 
 fn is_name(word: &str) -> bool {

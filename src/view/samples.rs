@@ -281,6 +281,8 @@ pub fn probe(state: &mut State, name: &str, passed: bool, answer: &str) {
     let found = Found {
         generation: generation(),
         status: Status::Running,
+        began: None,
+        ended: None,
     };
     let failures = if passed { 0 } else { 12 };
     let probe = ProbeState {
@@ -288,10 +290,12 @@ pub fn probe(state: &mut State, name: &str, passed: bool, answer: &str) {
         answer: answer.to_owned(),
         at: NOW - 20,
         ever: passed,
+        failed: !passed,
         failures,
     };
     let instance = InstanceState {
         found: Some(found),
+        seen: NOW,
         probe: Some(probe),
         provisioned: false,
     };

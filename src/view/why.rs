@@ -114,7 +114,15 @@ impl Teller<'_> {
             ),
             Phase::Ready => (Paint::Good, format!("is ready for {since}{}", by(service))),
             Phase::Done => (Paint::Good, format!("is done for {since}")),
-            Phase::Failed => (Paint::Bad, colon("failed", &failure, &ago)),
+            Phase::Failed => {
+                let restarts = match service.restarts {
+                    0 => String::new(),
+                    1 => " (1 restart)".to_owned(),
+                    n => format!(" ({n} restarts)"),
+                };
+                let text = colon("failed", &failure, &ago);
+                (Paint::Bad, format!("{text}{restarts}"))
+            }
             Phase::Crashed => {
                 let then = words::backoff(service, self.now);
                 let then = then.map(|then| format!("; {then}")).unwrap_or_default();

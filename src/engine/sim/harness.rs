@@ -179,6 +179,11 @@ impl Run {
         self.state.borrow().clone()
     }
 
+    /// What its views are shown, also after it ended.
+    pub fn watch(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
     pub fn phase(&self, service: &str) -> Phase {
         self.state
             .borrow()

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::fault::{How, verb};
 use super::harness::story;
 use super::stacks::{gold, probed};
-use super::{Bench, Life};
+use super::{Bench, Life, Run};
 use crate::engine::event::FailureClass;
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::Command;
-use crate::engine::state::Phase;
+use crate::engine::state::{Phase, State};
 use crate::plan::observed::Status;
 use crate::plan::reconcile::Removal;
 use crate::plan::reconcile::scene::runs;
@@ -383,4 +383,52 @@ async fn a_second_checkout_of_the_name_is_refused() {
         }
     );
     assert_eq!(bench.world.journal().len(), calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_later_is_told_how_it_failed_and_since_when() {
+    let bench = Bench::new([probed("db", &[]), runs("crash", &[])]);
+    bench
+        .world
+        .behave("crash", |crash| crash.then = Life::ends(100, 3));
+    let begun = super::clock::now();
+    let mut run = bench.up();
+    run.until_phase("crash", Phase::Failed).await;
+    let failed = super::clock::now();
+    run.leave().await;
+    tokio::time::sleep(720 * SECOND).await;
+    let observe = || bench.run(Goal::Observe, Until::Answered);
+    let state = last_state(observe()).await;
+    let crash = state.service("crash").unwrap();
+    assert_eq!((crash.phase, crash.restarts), (Phase::Failed, 5));
+    let message = &crash.failure.as_ref().unwrap().message;
+    assert_eq!(message, "ended with exit code 3");
+    assert!(
+        failed.abs_diff(crash.since) < 1_000,
+        "{} {failed}",
+        crash.since
+    );
+    let db = state.service("db").unwrap();
+    assert_eq!(db.phase, Phase::Ready);
+    assert!(
+        (begun..begun + 1_000).contains(&db.since),
+        "{} {begun}",
+        db.since
+    );
+    let mut down = bench.run(Goal::Down(Removal::default()), Until::Told);
+    down.until("done", |state| state.service("db").is_some())
+        .await;
+    down.ended().await;
+    let state = last_state(observe()).await;
+    let crash = state.service("crash").unwrap();
+    assert!(crash.failure.is_none(), "{crash:?}");
+    assert!(bench.store().failures().is_empty());
+    bench.check();
+}
+
+/// What an engine that ends by itself came to know.
+async fn last_state(run: Run) -> State {
+    let mut states = run.watch();
+    run.ended().await;
+    states.borrow_and_update().clone()
 }

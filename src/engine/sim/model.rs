@@ -494,6 +494,7 @@ impl Model {
         if code == 0 && self.jobs.contains(&container.seen.service) {
             self.done.insert(container.seen.service.clone());
         }
+        container.seen.finished_at = clock::stamp(0);
         container.seen.status = Status::Exited {
             code,
             out_of_memory,

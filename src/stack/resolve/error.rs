@@ -77,7 +77,12 @@ impl Unresolved {
             Self::NoSecret { name, .. } => Some(format!(
                 "add it: `[secrets]`, `{name} = {{ generate = 32 }}`"
             )),
-            Self::NoGit { .. } => Some("commit something first".to_owned()),
+            Self::NoGit { reference } => {
+                let inside = reference.trim_end_matches('}');
+                Some(format!(
+                    "commit something first, or give a default: `{inside}:-none}}`"
+                ))
+            }
             Self::NoHostPort { .. } => None,
         }
     }
@@ -112,6 +117,7 @@ fn suggest(wrong: &str, known: &[String], what: &str) -> String {
 pub(super) fn written(reference: &Reference) -> String {
     match reference {
         Reference::Env { name, .. } => format!("${{env:{name}}}"),
+        Reference::Git { what, .. } => format!("${{git:{what}}}"),
         other => other.to_string(),
     }
 }

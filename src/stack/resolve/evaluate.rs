@@ -142,7 +142,7 @@ impl<'a> Evaluation<'a> {
                 self.environment(name, default.as_deref(), place, blame)
             }
             Reference::Secret { name } => self.secret(name, blame),
-            Reference::Git { what } => self.git(what, blame),
+            Reference::Git { what, default } => self.git(what, default.as_deref(), place, blame),
         }
     }
 
@@ -282,14 +282,22 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn git(&self, what: &str, blame: &Reference) -> Result<Value, Unresolved> {
-        let Some(facts) = self.facts else {
-            return Ok(Value::default());
-        };
-        let missing = || Unresolved::NoGit {
-            reference: written(blame),
-        };
-        facts.git.get(what).map(Value::plain).ok_or_else(missing)
+    fn git(
+        &self,
+        what: &str,
+        default: Option<&str>,
+        place: Place<'a>,
+        blame: &Reference,
+    ) -> Result<Value, Unresolved> {
+        let known = self.facts.and_then(|facts| facts.git.get(what));
+        match (known, default) {
+            (Some(text), _) => Ok(Value::plain(text)),
+            (None, Some(default)) => self.default(default, place, blame),
+            (None, None) if self.facts.is_none() => Ok(Value::default()),
+            (None, None) => Err(Unresolved::NoGit {
+                reference: written(blame),
+            }),
+        }
     }
 }
 

@@ -199,6 +199,9 @@ fn the_environment_has_defaults_like_a_shell() {
     let secret = read(&stack, "${env:NOT:-${secret:JWT}}", SHELL).expect("a value");
     assert!(secret.secret);
     assert_eq!(text(&stack, "${git:sha}", SHELL), "abc123");
+    assert_eq!(text(&stack, "${git:sha:-none}", SHELL), "abc123");
+    assert_eq!(text(&stack, "${git:branch:-none}", SHELL), "none");
+    assert_eq!(text(&stack, "${git:branch:-${env:NEITHER:-1}}", SHELL), "1");
 }
 
 #[test]

@@ -79,6 +79,8 @@ impl Story {
 
     fn runs(&mut self, service: &str, after: u64) -> &mut Self {
         let found = Some(Found {
+            began: None,
+            ended: None,
             generation: generation(),
             status: Status::Running,
         });

@@ -71,7 +71,12 @@ fn status() -> BoxedStrategy<Status> {
 
 fn found() -> BoxedStrategy<Found> {
     (generation(), status())
-        .prop_map(|(generation, status)| Found { generation, status })
+        .prop_map(|(generation, status)| Found {
+            generation,
+            status,
+            began: None,
+            ended: None,
+        })
         .boxed()
 }
 
@@ -329,6 +334,7 @@ fn service() -> BoxedStrategy<ServiceState> {
     let probe =
         (any::<bool>(), text(), time(), any::<u32>()).prop_map(|(passed, answer, at, failures)| {
             ProbeState {
+                failed: false,
                 passed,
                 answer,
                 at,
@@ -338,6 +344,7 @@ fn service() -> BoxedStrategy<ServiceState> {
         });
     let instance =
         (option::of(found()), option::of(probe)).prop_map(|(found, probe)| InstanceState {
+            seen: NOW,
             found,
             probe,
             provisioned: false,

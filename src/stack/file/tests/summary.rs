@@ -112,6 +112,7 @@ fn template(value: &Value) -> String {
             },
             (_, inner) => Reference::Git {
                 what: text(&inner["what"]),
+                default: inner["default"].as_str().map(str::to_owned),
             },
         }),
         _ => unreachable!(),

@@ -1,0 +1,116 @@
+//! The last failure of each service, kept for who asks when no engine runs any more.
+
+use std::collections::BTreeMap;
+
+use super::core::{Engine, now};
+use super::event::{Event, FailureClass, Level};
+use super::goal::Goal;
+use super::look::exit_failure;
+use super::store::KeptFailure;
+use crate::plan::observed::{ObservedContainer, Status};
+
+impl Engine {
+    /// Writes down what changed. What has failed is forgotten once it is ready, tried again or removed.
+    pub(super) fn keep_failures(&mut self) {
+        if !self.look.seen {
+            // Nothing is known yet, and who only plans changes nothing.
+            return;
+        }
+        match self.goal {
+            Goal::Up { .. } => {}
+            Goal::Down(_) => {
+                self.write_failures(BTreeMap::new());
+                return;
+            }
+            Goal::Stop(_) | Goal::Observe => return,
+        }
+        let failed = || {
+            let services = self.state.services.iter();
+            services.filter_map(|service| Some((service, service.failure.as_ref()?)))
+        };
+        let same = failed().count() == self.kept_failures.len()
+            && failed().all(|(service, failure)| {
+                let kept = self.kept_failures.get(&service.info.name);
+                kept.is_some_and(|kept| {
+                    kept.failure == *failure
+                        && kept.restarts == service.restarts
+                        && kept.gave_up == service.gave_up
+                })
+            });
+        if same {
+            return;
+        }
+        let time = now();
+        let kept = failed().map(|(service, failure)| {
+            let kept = KeptFailure {
+                failure: failure.clone(),
+                at: time,
+                restarts: service.restarts,
+                gave_up: service.gave_up,
+            };
+            (service.info.name.clone(), kept)
+        });
+        self.write_failures(kept.collect());
+    }
+
+    fn write_failures(&mut self, failures: BTreeMap<String, KeptFailure>) {
+        if failures == self.kept_failures {
+            return;
+        }
+        let written = self.store.set_failures(&failures);
+        self.kept_failures = failures;
+        if let Err(error) = written {
+            self.notice(
+                Level::Warning,
+                format!("cannot remember what failed: {error}"),
+            );
+        }
+    }
+
+    /// Tells again what an earlier engine saw failing, as far as the world still looks like that.
+    pub(super) fn recall_failures(&mut self) {
+        for (service, kept) in self.kept_failures.clone() {
+            if !self.still_so(&service, &kept) {
+                continue;
+            }
+            if kept.restarts > 0 {
+                let event = Event::Restarting {
+                    service: service.clone(),
+                    failure: kept.failure.clone(),
+                    attempt: kept.restarts,
+                    until: kept.at,
+                };
+                self.emit_at(kept.at, event);
+            }
+            let why = kept.failure;
+            self.emit_at(kept.at, Event::GaveUp { service, why });
+        }
+    }
+
+    fn still_so(&self, service: &str, kept: &KeptFailure) -> bool {
+        let mut containers = self
+            .observed
+            .containers
+            .iter()
+            .filter(|c| c.service == service);
+        let job = self.is_job(service);
+        match kept.failure.class {
+            FailureClass::Exited | FailureClass::OutOfMemory => {
+                containers.any(|container| match container.status {
+                    Status::Exited {
+                        code,
+                        out_of_memory,
+                    } => {
+                        exit_failure(service, code, out_of_memory, job).message
+                            == kept.failure.message
+                    }
+                    _ => false,
+                })
+            }
+            FailureClass::NotReady => containers.any(ObservedContainer::is_running),
+            // Nobody of ours is there to ask again; whether the container engine answers, this look knows.
+            FailureClass::Engine | FailureClass::NoEngine => false,
+            _ => true,
+        }
+    }
+}
