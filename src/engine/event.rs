@@ -231,6 +231,8 @@ impl FailureClass {
 #[serde(rename_all = "snake_case")]
 pub enum WatchOutcome {
     Synced,
+    /// Files reached it, and it is restarted because of them.
+    SyncedRestarts,
     Restarted,
     Rebuilding,
     Rerun,

@@ -147,7 +147,11 @@ impl Engine {
                     self.bounce_lives(&service);
                     self.look.wanted = true;
                 }
-                let action = WatchOutcome::Synced;
+                let action = if restart {
+                    WatchOutcome::SyncedRestarts
+                } else {
+                    WatchOutcome::Synced
+                };
                 self.emit(Event::Watched {
                     service: service.clone(),
                     action,

@@ -72,6 +72,11 @@ impl Narrator {
                 self.look.tick(),
                 format!("synced {what} in {took}"),
             ),
+            WatchOutcome::SyncedRestarts => (
+                Paint::Busy,
+                self.look.tick(),
+                format!("synced {what} in {took}, restarts"),
+            ),
             WatchOutcome::Restarted => (
                 Paint::Busy,
                 self.look.dot(),

@@ -233,7 +233,8 @@ fn a_day_at_work() {
     };
     story
         .then(50_000, watched(WatchOutcome::Synced, 1))
-        .then(9, watched(WatchOutcome::Synced, 3));
+        .then(9, watched(WatchOutcome::Synced, 3))
+        .then(9, watched(WatchOutcome::SyncedRestarts, 1));
     story.then(5, watched(WatchOutcome::Rebuilding, 1));
     let failure = samples::failure();
     story.works(

@@ -199,6 +199,7 @@ pub fn event() -> BoxedStrategy<Event> {
 fn about_services() -> BoxedStrategy<Event> {
     let action = prop_oneof![
         Just(WatchOutcome::Synced),
+        Just(WatchOutcome::SyncedRestarts),
         Just(WatchOutcome::Restarted),
         Just(WatchOutcome::Rebuilding),
         Just(WatchOutcome::Rerun),
