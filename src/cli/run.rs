@@ -100,6 +100,6 @@ fn width() -> usize {
     if term.is_term() {
         usize::from(term.size().1).clamp(40, 120)
     } else {
-        80
+        100
     }
 }
