@@ -433,16 +433,6 @@ async fn whoever_asks_an_engine_that_ends_is_refused_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_onlooker_writes_nothing() {
-    let bench = Bench::new(gold());
-    let run = bench.run(Goal::Observe, Until::Answered);
-    run.ended().await;
-    assert!(bench.store().ports().is_empty());
-    bench.up_until_ready().ended().await;
-    assert!(!bench.store().ports().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_restart_asked_before_the_first_look_counts() {
     let bench = Bench::new([probed("db", &[])]);
     bench.up_until_ready().ended().await;
