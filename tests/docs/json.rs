@@ -153,6 +153,7 @@ fn the_fields_of_why() {
         probed: true,
         provisions: false,
         replicas: 1,
+        leaving: false,
     };
     state.services.push(ServiceState::new(info, 0));
     let report = why::report(&state, &["api".to_owned()], 0);
