@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::time::Instant;
 
 use super::args::{CiArgs, GlobalArgs};
+use super::asked::Asked;
 use super::env::settings;
 use super::error::CliError;
 use super::exit::ExitCode;
@@ -210,7 +211,7 @@ async fn bring_up(
         return Ok(ExitCode::Interrupted);
     }
     last_words_aside(session, &failed, LAST_WORDS, since).await;
-    screen.closing(&state, begun.elapsed());
+    screen.closing(&Asked::default(), &state, begun.elapsed());
     Ok(match outcome {
         Outcome::Done => ExitCode::Done,
         _ if ended == Ended::Deadline => ExitCode::NotReady,

@@ -1,4 +1,4 @@
-//! `dev down`, `dev stop`, `dev start`, `dev restart`.
+//! `dev down`, `dev stop`, `dev start`.
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
@@ -7,43 +7,43 @@ use std::time::Duration;
 use camino::Utf8Path;
 use tokio::time::Instant;
 
-use super::args::{DownArgs, GlobalArgs, RestartArgs, StartArgs, StopArgs, UpArgs};
+use super::args::{DownArgs, GlobalArgs, StartArgs, StopArgs, UpArgs};
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::meet::{Met, meet};
 use super::output::Output;
 use super::session::Session;
 use super::show::{Ended, Follow, Interrupts};
+use super::up::outcome_error;
 use crate::engine::core::Engine;
 use crate::engine::feed::{Feed, request};
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::state::State;
+use crate::engine::store::Lock;
 use crate::engine::wire::Request;
 use crate::plan::reconcile::Removal;
+use crate::runtime::docker::Look;
 
 /// A restart that is not through after this long is reported as late.
 const RESTART: Duration = Duration::from_secs(180);
 
 /// # Errors
-/// The stack cannot be read, no container engine answers, or the person did not agree.
+/// Nothing tells which stack it is, no container engine answers, or the person did not agree.
 pub async fn down(global: &GlobalArgs, arguments: &DownArgs) -> Result<ExitCode, CliError> {
-    let session = Session::open(global)?;
+    let session = Session::open_anyway(global).await?;
     if arguments.volumes && !arguments.yes {
-        agree(&session)?;
+        agree(&session).await?;
     }
-    let removal = Removal {
-        volumes: arguments.volumes,
-        images: false,
+    let volumes = arguments.volumes;
+    let end = End {
+        goal: Goal::Down(Removal {
+            volumes,
+            images: false,
+        }),
+        ask: Request::Down { volumes },
+        timeout: arguments.timeout,
     };
-    let code = end(
-        &session,
-        global,
-        Goal::Down(removal),
-        &Request::Down {
-            volumes: removal.volumes,
-        },
-        arguments.timeout,
-    )
-    .await?;
+    let code = end.reach(&session, global).await?;
     if code == ExitCode::Done {
         session.store.remember(None).map_err(CliError::state)?;
     }
@@ -51,36 +51,44 @@ pub async fn down(global: &GlobalArgs, arguments: &DownArgs) -> Result<ExitCode,
 }
 
 /// # Errors
-/// The stack cannot be read, or no container engine answers.
+/// Nothing tells which stack it is, or no container engine answers.
 pub async fn stop(global: &GlobalArgs, arguments: &StopArgs) -> Result<ExitCode, CliError> {
-    let session = Session::open(global)?;
+    let session = Session::open_anyway(global).await?;
     session.check_names(&arguments.services)?;
     let all: BTreeSet<String> = session.stack.services.keys().cloned().collect();
     let named: BTreeSet<String> = arguments.services.iter().cloned().collect();
+    let timeout = arguments.timeout;
     if named.is_empty() {
-        return end(
-            &session,
-            global,
-            Goal::Stop(all),
-            &Request::StopAndLeave,
-            arguments.timeout,
-        )
-        .await;
+        let end = End {
+            goal: Goal::Stop(all),
+            ask: Request::StopAndLeave,
+            timeout,
+        };
+        return end.reach(&session, global).await;
     }
     let ask = Request::Stop {
         services: arguments.services.clone(),
     };
-    if session.store.lock().map_err(CliError::state)?.is_some() {
-        return end(&session, global, Goal::Stop(named), &ask, arguments.timeout).await;
+    match meet(&session).await? {
+        Met::Nobody(lock) => {
+            let end = End {
+                goal: Goal::Stop(named),
+                ask,
+                timeout,
+            };
+            end.alone(&session, global, lock).await
+        }
+        Met::Running(feed) => {
+            let stopped = |state: &State| {
+                let running = named
+                    .iter()
+                    .filter_map(|name| state.service(name))
+                    .any(|service| service.has_started() || service.work.is_some());
+                (!running).then_some(Outcome::Done)
+            };
+            through_engine(&session, global, *feed, &ask, timeout, stopped).await
+        }
     }
-    let stopped = |state: &State| {
-        let running = named
-            .iter()
-            .filter_map(|name| state.service(name))
-            .any(|service| service.has_started() || service.work.is_some());
-        (!running).then_some(Outcome::Done)
-    };
-    through_engine(&session, global, &ask, arguments.timeout, stopped).await
 }
 
 /// # Errors
@@ -94,98 +102,19 @@ pub async fn start(global: &GlobalArgs, arguments: &StartArgs) -> Result<ExitCod
     super::up::run(global, &up).await
 }
 
-/// # Errors
-/// The stack cannot be read, or no container engine answers.
-pub async fn restart(global: &GlobalArgs, arguments: &RestartArgs) -> Result<ExitCode, CliError> {
-    let session = Session::open(global)?;
-    session.check_names(&arguments.services)?;
-    let lock = session.store.lock().map_err(CliError::state)?;
-    if lock.is_none() {
-        let services = arguments.services.clone();
-        let socket = session.socket()?;
-        let feed = Feed::attach(&socket).await.map_err(CliError::state)?;
-        let before = feed.state;
-        let names: Vec<String> = if services.is_empty() {
-            before
-                .services
-                .iter()
-                .filter(|s| s.info.wanted)
-                .map(|s| s.info.name.clone())
-                .collect()
-        } else {
-            services.clone()
-        };
-        let renewed = |state: &State| renewed(state, &before, &names);
-        return through_engine(
-            &session,
-            global,
-            &Request::Restart { services },
-            arguments.timeout,
-            renewed,
-        )
-        .await;
-    }
-    drop(lock);
-    let all: BTreeSet<String> = session.stack.services.keys().cloned().collect();
-    let named: BTreeSet<String> = arguments.services.iter().cloned().collect();
-    let stopping = if named.is_empty() { all } else { named };
-    let code = end(
-        &session,
-        global,
-        Goal::Stop(stopping),
-        &Request::StopAndLeave,
-        arguments.timeout,
-    )
-    .await?;
-    if code != ExitCode::Done {
-        return Ok(code);
-    }
-    start(
-        global,
-        &StartArgs {
-            services: arguments.services.clone(),
-        },
-    )
-    .await
-}
-
-/// Done once each of `names` lives a new life and is ready in it, or has given up.
-fn renewed(state: &State, before: &State, names: &[String]) -> Option<Outcome> {
-    let lives = |state: &State, name: &str| -> Vec<_> {
-        let instances = state.service(name).map(|service| &service.instances);
-        instances
-            .into_iter()
-            .flatten()
-            .filter_map(|(_, i)| i.found.as_ref().map(|f| f.generation.clone()))
-            .collect()
-    };
-    let mut failures = Vec::new();
-    for name in names {
-        let service = state.service(name)?;
-        if service.gave_up {
-            failures.push((name.clone(), service.failure.clone()?));
-        } else if lives(state, name) == lives(before, name) || !service.is_ready() {
-            return None;
-        }
-    }
-    Some(if failures.is_empty() {
-        Outcome::Done
-    } else {
-        Outcome::Failed(failures)
-    })
-}
-
 /// Asks the running engine, and shows what follows until `enough`.
-async fn through_engine(
+///
+/// # Errors
+/// It refuses.
+pub(super) async fn through_engine(
     session: &Session,
     global: &GlobalArgs,
+    mut feed: Feed,
     ask: &Request,
     timeout: Option<Duration>,
     enough: impl Fn(&State) -> Option<Outcome>,
 ) -> Result<ExitCode, CliError> {
-    let socket = session.socket()?;
-    let mut feed = Feed::attach(&socket).await.map_err(CliError::state)?;
-    ask_engine(&socket, ask, timeout).await?;
+    ask_engine(&session.socket()?, ask, timeout).await?;
     let mut screen = Output::open(global.json, "", false);
     let mut interrupts = Interrupts::listen()?;
     let deadline = Some(Instant::now() + RESTART);
@@ -225,21 +154,66 @@ async fn ask_engine(
     request(socket, ask).await.map_err(refused)
 }
 
-/// Through the running engine, which ends with it; else with one of our own.
-async fn end(
-    session: &Session,
-    global: &GlobalArgs,
+/// A goal that ends the engine which reaches it.
+struct End {
     goal: Goal,
-    ask: &Request,
+    /// The same, for an engine that runs.
+    ask: Request,
     timeout: Option<Duration>,
-) -> Result<ExitCode, CliError> {
-    let mut screen = Output::open(global.json, "", false);
-    let mut interrupts = Interrupts::listen()?;
-    let lock = session.store.lock().map_err(CliError::state)?;
-    if lock.is_none() {
-        let socket = session.socket()?;
-        let mut feed = Feed::attach(&socket).await.map_err(CliError::state)?;
-        ask_engine(&socket, ask, timeout).await?;
+}
+
+impl End {
+    /// Through the running engine, which ends with it; else with one of our own.
+    async fn reach(self, session: &Session, global: &GlobalArgs) -> Result<ExitCode, CliError> {
+        loop {
+            let mut feed = match meet(session).await? {
+                Met::Nobody(lock) => return self.alone(session, global, lock).await,
+                Met::Running(feed) => feed,
+            };
+            // One that has ended meanwhile leaves the rest to the next look.
+            if ask_engine(&session.socket()?, &self.ask, self.timeout)
+                .await
+                .is_err()
+            {
+                while feed.next().await.is_some() {}
+                continue;
+            }
+            let mut screen = Output::open(global.json, "", false);
+            let mut interrupts = Interrupts::listen()?;
+            let ended = Follow {
+                feed: &mut feed,
+                screen: &mut screen,
+                interrupts: &mut interrupts,
+                deadline: None,
+            }
+            .until(|_| None)
+            .await;
+            screen.close(&feed.state);
+            if ended == Ended::Interrupted {
+                return Ok(ExitCode::Interrupted);
+            }
+            let reached = match self.goal {
+                Goal::Down(_) => feed.state.removing,
+                _ => feed.state.ending,
+            };
+            if reached {
+                return Ok(ExitCode::Done);
+            }
+        }
+    }
+
+    async fn alone(
+        self,
+        session: &Session,
+        global: &GlobalArgs,
+        lock: Lock,
+    ) -> Result<ExitCode, CliError> {
+        let mut screen = Output::open(global.json, "", false);
+        let mut interrupts = Interrupts::listen()?;
+        let setup = session.setup(self.goal, Until::Told, false).await?;
+        let engine = Engine::new(setup).within(self.timeout);
+        let mut feed = Feed::inside(engine.subscribe(), engine.inputs());
+        let running = tokio::spawn(engine.run());
         let ended = Follow {
             feed: &mut feed,
             screen: &mut screen,
@@ -248,53 +222,45 @@ async fn end(
         }
         .until(|_| None)
         .await;
+        if ended == Ended::Interrupted {
+            running.abort();
+            screen.close(&feed.state);
+            return Ok(ExitCode::Interrupted);
+        }
+        let outcome = running.await.unwrap_or(Outcome::Left);
+        drop(lock);
         screen.close(&feed.state);
-        return Ok(if ended == Ended::Interrupted {
-            ExitCode::Interrupted
-        } else {
-            ExitCode::Done
-        });
-    }
-    let engine = Engine::new(session.setup(goal, Until::Told, false).await?).within(timeout);
-    let mut feed = Feed::inside(engine.subscribe(), engine.inputs());
-    let running = tokio::spawn(engine.run());
-    let ended = Follow {
-        feed: &mut feed,
-        screen: &mut screen,
-        interrupts: &mut interrupts,
-        deadline: None,
-    }
-    .until(|_| None)
-    .await;
-    if ended == Ended::Interrupted {
-        running.abort();
-        screen.close(&feed.state);
-        return Ok(ExitCode::Interrupted);
-    }
-    let outcome = running.await.unwrap_or(Outcome::Left);
-    screen.close(&feed.state);
-    match outcome {
-        Outcome::OtherCheckout { dir } => Err(CliError::OtherCheckout {
-            dir,
-            name: session.stack.name.clone(),
-        }),
-        Outcome::Failed(failures) => match failures.into_iter().next() {
-            Some((_, failure)) => Err(CliError::Runtime(failure)),
-            None => Ok(ExitCode::ServiceFailed),
-        },
-        Outcome::Done | Outcome::Left => Ok(ExitCode::Done),
+        if let Some(error) = outcome_error(session, &outcome) {
+            return Err(error);
+        }
+        match outcome {
+            Outcome::Failed(failures) => match failures.into_iter().next() {
+                Some((_, failure)) => Err(CliError::Runtime(failure)),
+                None => Ok(ExitCode::ServiceFailed),
+            },
+            _ => Ok(ExitCode::Done),
+        }
     }
 }
 
 /// Volumes hold people's data: they go only when a person says so.
-fn agree(session: &Session) -> Result<(), CliError> {
-    let volumes: Vec<String> = session
-        .stack
-        .volumes
-        .iter()
-        .filter(|(_, volume)| volume.external.is_none())
-        .map(|(key, _)| session.stack.volume_name(key))
-        .collect();
+async fn agree(session: &Session) -> Result<(), CliError> {
+    let volumes: Vec<String> = match session.broken {
+        None => {
+            let own = session.stack.volumes.iter();
+            let own = own.filter(|(_, volume)| volume.external.is_none());
+            own.map(|(key, _)| session.stack.volume_name(key)).collect()
+        }
+        Some(_) => {
+            let ask = Look {
+                project: session.stack.name.clone(),
+                ..Look::default()
+            };
+            let there = session.docker().await?.look(&ask).await?.volumes;
+            let ours = there.into_iter().filter(|(_, volume)| volume.ours);
+            ours.map(|(name, _)| name).collect()
+        }
+    };
     if volumes.is_empty() {
         return Ok(());
     }

@@ -14,8 +14,11 @@ pub enum CliError {
     Stack(#[from] LoadError),
     #[error("{}", .0.message)]
     Runtime(Failure),
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", lines(.0.iter().map(ToString::to_string)))]
     Secrets(Vec<crate::secret::SecretError>),
+    /// Services that cannot be planned for, each with why.
+    #[error("{}", lines(.0.iter().map(|(service, failure)| format!("{service}: {}", failure.message))))]
+    Unresolved(Vec<(String, Failure)>),
     /// The state folder, a socket, the terminal.
     #[error("{0}")]
     State(std::io::Error),
@@ -64,13 +67,19 @@ impl CliError {
 
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Stack(_) | Self::Usage { .. } | Self::Secrets(_) | Self::OtherCheckout { .. } => {
-                ExitCode::Usage
-            }
+            Self::Stack(_)
+            | Self::Usage { .. }
+            | Self::Secrets(_)
+            | Self::Unresolved(_)
+            | Self::OtherCheckout { .. } => ExitCode::Usage,
             Self::Runtime(failure) => failure.class.into(),
             Self::State(_) | Self::Own { .. } => ExitCode::ServiceFailed,
         }
     }
+}
+
+fn lines(texts: impl Iterator<Item = String>) -> String {
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 impl From<RuntimeError> for CliError {
@@ -84,6 +93,7 @@ impl Diagnostic for CliError {
         let code = match self {
             Self::Stack(error) => return error.code(),
             Self::Secrets(_) => "dev::secret",
+            Self::Unresolved(_) => "dev::unresolved",
             Self::Runtime(failure) => match failure.class {
                 FailureClass::Engine | FailureClass::NoEngine => "dev::engine",
                 _ => "dev::runtime",
@@ -121,6 +131,13 @@ impl Diagnostic for CliError {
                     .map(crate::secret::SecretError::help)
                     .collect();
                 Some(Box::new(helps.join("\n")))
+            }
+            Self::Unresolved(services) => {
+                let helps = services
+                    .iter()
+                    .filter_map(|(_, failure)| failure.help.clone());
+                let text = lines(helps);
+                (!text.is_empty()).then(|| Box::new(text) as Box<dyn std::fmt::Display>)
             }
             Self::State(_) => Some(Box::new(
                 "the state of a stack lies in `.dev/` beside its stack file",

@@ -13,23 +13,24 @@ use crate::runtime::docker::{ExecSpec, Look};
 /// # Errors
 /// The service does not run, or the command cannot be started. The command's own exit code is none.
 pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, CliError> {
-    let session = Session::open(global)?;
-    session.check_names(std::slice::from_ref(&arguments.service))?;
+    let session = Session::open_anyway(global).await?;
+    let instance = session.instance(&arguments.service, arguments.index)?;
     let docker = session.docker().await?;
     let look = Look {
         project: session.stack.name.clone(),
         ..Look::default()
     };
     let observed = docker.look(&look).await?;
-    let mut running = observed
-        .containers
-        .iter()
-        .filter(|c| c.service == arguments.service && c.is_running());
+    let mut running = observed.containers.iter().filter(|container| {
+        container.service == instance.service
+            && instance.is(container.index)
+            && container.is_running()
+    });
     let Some(container) = running.next() else {
-        let message = format!("no container of `{}` runs", arguments.service);
+        let message = format!("no container of `{instance}` runs");
         let error = RuntimeError::new(FailureClass::Other, message);
         return Err(error
-            .help(format!("`dev why {}` says why", arguments.service))
+            .help(format!("`dev why {}` says why", instance.service))
             .into());
     };
     let mut command = Vec::new();

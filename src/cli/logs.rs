@@ -10,10 +10,13 @@ use regex::Regex;
 use super::args::{GlobalArgs, LogsArgs, Tail};
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::instance::Instance;
+use super::meet::running;
 use super::output::{look, to_stderr, write_line};
 use super::session::Session;
 use super::show::{Interrupts, now};
 use crate::engine::event::VERSION;
+use crate::engine::feed::News;
 use crate::engine::follow::HEAD_START;
 use crate::engine::logs;
 use crate::plan::observed::ObservedContainer;
@@ -28,19 +31,27 @@ const NANOS: i128 = 1_000_000;
 /// # Errors
 /// The stack cannot be read; following needs a container engine that answers.
 pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, CliError> {
-    let session = Session::open(global)?;
-    session.check_names(&arguments.services)?;
-    let loaded = session.facts().await?;
-    let names: Vec<String> = session
-        .stack
-        .services
-        .keys()
-        .filter(|name| arguments.services.is_empty() || arguments.services.contains(name))
+    let session = Session::open_anyway(global).await?;
+    let instances = session.instances(&arguments.services, arguments.index)?;
+    let known = session.stack.services.keys();
+    let names: Vec<String> = known
+        .filter(|name| instances.is_empty() || instances.iter().any(|i| i.service == **name))
         .cloned()
         .collect();
+    let facts = session.facts().await.map(|loaded| loaded.facts);
+    let secretive = session
+        .broken
+        .as_ref()
+        .is_some_and(|broken| broken.secretive);
+    let facts = match facts {
+        Ok(facts) if !secretive => Some(facts),
+        Err(error) if session.broken.is_none() => return Err(error),
+        _ => None,
+    };
     let mut printer = Printer {
-        redactor: Redactor::new(loaded.facts.secrets.values()),
+        redactor: Redactor::new(facts.iter().flat_map(|facts| facts.secrets.values())),
         gutter: Gutter::new(names.iter().map(String::as_str), look()),
+        instances,
         since: arguments
             .since
             .map_or(0, |since| i128::from(since.from(now())) * NANOS),
@@ -49,6 +60,9 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
         aside: false,
         unread: false,
     };
+    if facts.is_none() {
+        return redacted_before(&session, &names, arguments, printer).await;
+    }
     let docker = match session.docker().await {
         Ok(docker) => docker,
         // What is on disk is there without an engine.
@@ -89,6 +103,42 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
     Ok(ExitCode::Done)
 }
 
+/// Of a stack that may have secrets which nobody knows: only what an engine has taken them out of.
+async fn redacted_before(
+    session: &Session,
+    names: &[String],
+    arguments: &LogsArgs,
+    mut printer: Printer,
+) -> Result<ExitCode, CliError> {
+    let feed = running(&session.socket()?).await;
+    if feed.is_none() && !printer.json {
+        to_stderr("its secrets are unknown meanwhile, so these are only the lines that were kept");
+    }
+    let kept = names.iter().flat_map(|name| kept(session, name));
+    printer.print_all(kept.collect(), arguments.tail);
+    let Some(mut feed) = feed.filter(|_| arguments.follow) else {
+        return Ok(ExitCode::Done);
+    };
+    let mut interrupts = Interrupts::listen()?;
+    while !printer.unread {
+        tokio::select! {
+            news = feed.next() => match news {
+                Some(News::Log(line)) => printer.print(&Entry {
+                    service: line.service,
+                    index: line.index,
+                    at: i128::from(line.at) * NANOS,
+                    error: line.error,
+                    line: line.line,
+                }),
+                Some(_) => {}
+                None => break,
+            },
+            () = interrupts.next() => return Ok(ExitCode::Interrupted),
+        }
+    }
+    Ok(ExitCode::Done)
+}
+
 /// The last lines that services said since `since` (nanoseconds since 1970): before they failed, for those who did not see
 /// them come.
 pub async fn last_words(session: &Session, services: &[String], lines: usize, since: i128) {
@@ -113,6 +163,7 @@ async fn say_last_words(
     let mut printer = Printer {
         redactor: Redactor::new(loaded.facts.secrets.values()),
         gutter: Gutter::new(services.iter().map(String::as_str), look()),
+        instances: Vec::new(),
         since,
         grep: None,
         json: false,
@@ -281,6 +332,8 @@ async fn follow(
 struct Printer {
     redactor: Redactor,
     gutter: Gutter,
+    /// None: all.
+    instances: Vec<Instance>,
     /// Nanoseconds since 1970.
     since: i128,
     grep: Option<Regex>,
@@ -322,7 +375,10 @@ impl Printer {
     }
 
     fn wants(&self, entry: &Entry) -> bool {
+        let is_meant =
+            |instance: &Instance| instance.service == entry.service && instance.is(entry.index);
         entry.at >= self.since
+            && (self.instances.is_empty() || self.instances.iter().any(is_meant))
             && self
                 .grep
                 .as_ref()

@@ -3,20 +3,27 @@
 pub mod args;
 pub mod exit;
 
+mod asked;
+mod attached;
 mod ci;
 mod completions;
 mod config;
+mod detach;
 mod down;
 mod env;
 mod error;
 mod exec;
 mod git;
+mod instance;
 mod logs;
+mod meet;
 mod observe;
 mod open;
 mod output;
 mod plan;
+mod restart;
 mod run;
+mod salvage;
 mod schema;
 mod session;
 mod show;

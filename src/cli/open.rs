@@ -4,7 +4,6 @@ use super::args::{GlobalArgs, OpenArgs};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::output::to_stdout;
-use super::session::Session;
 
 /// What opens an address on the systems that people use.
 const OPENERS: [&str; 3] = ["xdg-open", "open", "wslview"];
@@ -12,10 +11,8 @@ const OPENERS: [&str; 3] = ["xdg-open", "open", "wslview"];
 /// # Errors
 /// There is no such address, or nothing to open it with.
 pub async fn run(global: &GlobalArgs, arguments: &OpenArgs) -> Result<ExitCode, CliError> {
-    let session = Session::open(global)?;
     let names: Vec<String> = arguments.service.iter().cloned().collect();
-    session.check_names(&names)?;
-    let state = super::observe::state(&session).await?;
+    let state = super::observe::state_of(global, &names).await?;
     let web: Vec<(&str, &str)> = state
         .services
         .iter()

@@ -3,9 +3,10 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use super::asked::Asked;
 use super::show::now;
 use crate::engine::bus::LogEntry;
-use crate::engine::event::{Event, Stamped, VERSION};
+use crate::engine::event::{Event, ServiceInfo, Stamped, VERSION};
 use crate::engine::state::State;
 use crate::view::{Line, Look, Mode, Timings, View, on_stderr, on_stdout, summary};
 
@@ -20,6 +21,8 @@ pub struct Output {
     aside: bool,
     /// Until they are told.
     timings: Option<Timings>,
+    /// The services that the view began with.
+    begun: Vec<ServiceInfo>,
 }
 
 impl Output {
@@ -35,6 +38,7 @@ impl Output {
             broken: false,
             aside: false,
             timings: None,
+            begun: Vec::new(),
         }
     }
 
@@ -51,6 +55,7 @@ impl Output {
             broken: false,
             aside: true,
             timings: None,
+            begun: Vec::new(),
         }
     }
 
@@ -63,14 +68,12 @@ impl Output {
 
     /// What there is to begin with: views hear of a stack by its event, and this one came before them.
     pub fn begin(&mut self, state: &State) {
-        if state.services.is_empty() {
+        let services = state.services.iter().map(|service| service.info.clone());
+        let services: Vec<ServiceInfo> = services.collect();
+        if services == self.begun {
             return;
         }
-        let services = state
-            .services
-            .iter()
-            .map(|service| service.info.clone())
-            .collect();
+        self.begun.clone_from(&services);
         let event = Event::Stack {
             name: state.name.clone(),
             layers: state.layers.clone(),
@@ -120,10 +123,17 @@ impl Output {
     }
 
     /// A sentence beside the view; on standard error, so that it is in nobody's way.
-    pub fn remark(&self, text: &str) {
+    pub fn remark(&mut self, text: &str) {
         if self.mode != Mode::Json {
+            // A live table would be drawn over it.
+            self.broken |= self.view.clear().is_err();
             to_stderr(text);
         }
+    }
+
+    /// What keys do from now on, for the live table.
+    pub fn footer(&mut self, text: &str) {
+        self.view.set_footer(text);
     }
 
     /// Ends the view; the last call.
@@ -133,9 +143,9 @@ impl Output {
     }
 
     /// Ends the view with what came of it.
-    pub fn conclude(&mut self, state: &State, elapsed: Duration) {
+    pub fn conclude(&mut self, asked: &Asked, state: &State, elapsed: Duration) {
         self.close(state);
-        self.closing(state, elapsed);
+        self.closing(asked, state, elapsed);
     }
 
     pub fn is_json(&self) -> bool {
@@ -143,13 +153,14 @@ impl Output {
     }
 
     /// What came of it, in one line.
-    pub fn closing(&mut self, state: &State, elapsed: Duration) {
+    pub fn closing(&mut self, asked: &Asked, state: &State, elapsed: Duration) {
         if self.mode != Mode::Json {
             for line in self.told(state) {
                 to_stdout(&line.render(self.look));
             }
             let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-            let line = summary::closing(state, millis, self.look).render(self.look);
+            let line = summary::closing(&asked.of(state), &asked.named, millis, self.look);
+            let line = line.render(self.look);
             if self.aside {
                 to_stderr(&line);
             } else {

@@ -59,7 +59,7 @@ async fn dispatch(cli: &Cli) -> Result<ExitCode, CliError> {
         Command::Down(arguments) => super::down::down(global, arguments).await,
         Command::Stop(arguments) => super::down::stop(global, arguments).await,
         Command::Start(arguments) => super::down::start(global, arguments).await,
-        Command::Restart(arguments) => super::down::restart(global, arguments).await,
+        Command::Restart(arguments) => super::restart::run(global, arguments).await,
         Command::Status(arguments) => super::status::run(global, arguments).await,
         Command::Logs(arguments) => super::logs::run(global, arguments).await,
         Command::Why(arguments) => super::why::run(global, arguments).await,

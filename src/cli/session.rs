@@ -28,7 +28,9 @@ pub struct Session {
     pub store: Store,
     /// What the stack file was asked for with.
     pub request: LoadRequest,
-    env_files: BTreeSet<Utf8PathBuf>,
+    pub(super) env_files: BTreeSet<Utf8PathBuf>,
+    /// The stack file has errors; this is what runs.
+    pub broken: Option<super::salvage::Broken>,
 }
 
 impl Session {
@@ -69,6 +71,7 @@ impl Session {
             store,
             request,
             env_files: loaded.env_files,
+            broken: None,
         })
     }
 
@@ -89,6 +92,7 @@ impl Session {
             stack: loaded.stack,
             request,
             env_files: loaded.env_files,
+            broken: None,
         })
     }
 

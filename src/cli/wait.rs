@@ -1,14 +1,19 @@
 //! `dev wait`.
 
+use std::collections::BTreeSet;
+
 use tokio::time::Instant;
 
 use super::args::{GlobalArgs, WaitArgs};
+use super::asked::Asked;
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::meet::{appears, running};
 use super::output::Output;
 use super::session::Session;
 use super::show::{Ended, Follow, Interrupts};
 use crate::engine::core::Engine;
+use crate::engine::default_services;
 use crate::engine::feed::Feed;
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::state::State;
@@ -17,37 +22,41 @@ use crate::engine::state::State;
 /// The stack cannot be read, or no container engine answers.
 pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, CliError> {
     let begun = std::time::Instant::now();
-    let session = Session::open(global)?;
+    let mut session = Session::open_anyway(global).await?;
     session.check_names(&arguments.services)?;
+    let socket = session.socket()?;
     let mut interrupts = Interrupts::listen()?;
     let mut output = Output::open(global.json, "", false);
     let deadline = arguments.timeout.map(|timeout| Instant::now() + timeout);
-    let attached = match session.store.lock().map_err(CliError::state)? {
-        None => Feed::attach(&session.socket()?).await.ok(),
-        Some(_) => None,
+    let asked = Asked {
+        named: arguments.services.clone(),
+        with_needs: false,
     };
-    let mut feed = match attached {
-        Some(feed) => feed,
-        None => {
-            let engine = Engine::new(session.setup(Goal::Observe, Until::Told, false).await?);
-            let feed = Feed::inside(engine.subscribe(), engine.inputs());
-            // It ends with the process: an observer has nothing to clean up.
-            tokio::spawn(engine.run());
-            feed
+    let mut attached = running(&socket).await;
+    let (ended, feed) = loop {
+        let own = attached.is_none();
+        let mut feed = match attached.take() {
+            Some(feed) => feed,
+            None => {
+                session = session.whole()?;
+                observer(&session).await?
+            }
+        };
+        let everything = default_services(&session.stack);
+        let verdict = |state: &State| verdict(state, &asked, &everything, own);
+        let mut follow = Follow {
+            feed: &mut feed,
+            screen: &mut output,
+            interrupts: &mut interrupts,
+            deadline,
+        };
+        tokio::select! {
+            ended = follow.until(verdict) => break (ended, feed),
+            // The one that brings it up knows more than whoever looks on.
+            feed = appears(&socket), if own => attached = Some(feed),
         }
     };
-    let ended = Follow {
-        feed: &mut feed,
-        screen: &mut output,
-        interrupts: &mut interrupts,
-        deadline,
-    }
-    .until(|state| verdict(state, &arguments.services))
-    .await;
-    output.conclude(
-        &crate::view::status::only(feed.state.clone(), &arguments.services),
-        begun.elapsed(),
-    );
+    output.conclude(&asked, &feed.state, begun.elapsed());
     Ok(match ended {
         Ended::Verdict(Outcome::Done) => ExitCode::Done,
         Ended::Verdict(outcome) if outcome.is_late() => ExitCode::NotReady,
@@ -57,17 +66,24 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
     })
 }
 
-fn verdict(state: &State, services: &[String]) -> Option<Outcome> {
-    if services.is_empty() {
-        return state.verdict();
+/// An engine that only looks. It ends with the process: there is nothing to clean up.
+async fn observer(session: &Session) -> Result<Feed, CliError> {
+    let engine = Engine::new(session.setup(Goal::Observe, Until::Told, false).await?);
+    let feed = Feed::inside(engine.subscribe(), engine.inputs());
+    tokio::spawn(engine.run());
+    Ok(feed)
+}
+
+/// Without names, everything that is up counts; where nobody brings it up, everything that `dev up` would.
+fn verdict(
+    state: &State,
+    asked: &Asked,
+    everything: &BTreeSet<String>,
+    own: bool,
+) -> Option<Outcome> {
+    if own && asked.named.is_empty() {
+        state.verdict_of(everything)
+    } else {
+        asked.verdict(state)
     }
-    let named = || services.iter().filter_map(|name| state.service(name));
-    if named().all(crate::engine::state::ServiceState::is_ready) {
-        return Some(Outcome::Done);
-    }
-    let failed: Vec<_> = named()
-        .filter(|service| service.gave_up)
-        .filter_map(|service| Some((service.info.name.clone(), service.failure.clone()?)))
-        .collect();
-    (!failed.is_empty()).then_some(Outcome::Failed(failed))
 }

@@ -4,16 +4,13 @@ use super::args::{GlobalArgs, WhyArgs};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::output::{look, to_stdout};
-use super::session::Session;
 use super::show::now;
 use crate::view::why;
 
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
 pub async fn run(global: &GlobalArgs, arguments: &WhyArgs) -> Result<ExitCode, CliError> {
-    let session = Session::open(global)?;
-    session.check_names(&arguments.services)?;
-    let state = super::observe::state(&session).await?;
+    let state = super::observe::state_of(global, &arguments.services).await?;
     let open: Vec<String> = why::unsettled(&state)
         .into_iter()
         .map(str::to_owned)
@@ -23,6 +20,11 @@ pub async fn run(global: &GlobalArgs, arguments: &WhyArgs) -> Result<ExitCode, C
     } else {
         &arguments.services
     };
+    if global.json {
+        let text = serde_json::to_string(&why::report(&state, names, now()));
+        to_stdout(&text.map_err(|error| CliError::state(error.into()))?);
+        return Ok(ExitCode::Done);
+    }
     if names.is_empty() {
         to_stdout(&format!("everything in {} is ready", state.name));
     }

@@ -29,6 +29,10 @@ impl State {
             }
             Event::Runtime { up, .. } => self.runtime_up = *up,
             Event::Settled { .. } => self.settled = true,
+            Event::Ending { removes } => {
+                self.ending = true;
+                self.removing |= *removes;
+            }
             Event::Notice { .. } | Event::Watched { .. } | Event::Bye { .. } => {}
             event => {
                 if let Some(service) = event.service().and_then(|name| self.service_mut(name)) {
@@ -143,14 +147,19 @@ impl State {
             Condition::Ready => unready.contains(&need.service),
             Condition::Started => !begun.contains(&need.service),
         };
+        let ending = self.ending;
         for service in &mut self.services {
-            let phase = service.derived_phase();
+            let phase = match service.derived_phase() {
+                // Nothing begins any more.
+                Phase::Waiting | Phase::Crashed if ending => Phase::Stopped,
+                phase => phase,
+            };
             if phase != service.phase {
                 service.phase = phase;
                 service.since = service.entered(at);
             }
             let runs = !service.info.job && service.has_started();
-            let missing = service.info.needs.iter().filter(|_| runs);
+            let missing = service.info.needs.iter().filter(|_| runs && !ending);
             let missing = missing.filter(is_missing);
             service.degraded_by = missing.map(|need| need.service.clone()).collect();
         }
@@ -447,6 +456,7 @@ impl Event {
             | Self::Notice { .. }
             | Self::Runtime { .. }
             | Self::Settled { .. }
+            | Self::Ending { .. }
             | Self::Bye { .. } => None,
         }
     }

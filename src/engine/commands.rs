@@ -16,6 +16,9 @@ use crate::stack::resolve::Facts;
 impl Engine {
     /// Adds services to what is up; what gave up is tried again.
     pub(super) fn up(&mut self, names: Vec<String>) {
+        if self.is_ending() {
+            return;
+        }
         let names: BTreeSet<String> = if names.is_empty() {
             default_services(&self.stack)
         } else {
@@ -37,9 +40,14 @@ impl Engine {
         self.begin_again();
     }
 
+    /// `names`: of services, or of one replica as in `api-2`; none: everything that is up.
+    ///
     /// # Errors
     /// In words: a name that the stack does not have.
     pub(super) fn restart(&mut self, names: &[String]) -> Result<(), String> {
+        if self.is_ending() {
+            return Err("the engine is ending".to_owned());
+        }
         let names: Vec<String> = if names.is_empty() {
             self.scope().into_iter().collect()
         } else {
@@ -47,27 +55,29 @@ impl Engine {
         };
         if let Some(unknown) = names
             .iter()
-            .find(|name| !self.stack.services.contains_key(*name))
+            .find(|name| self.stack.instance(name).is_none())
         {
             return Err(format!("the stack has no service `{unknown}`"));
         }
+        let stack = Arc::clone(&self.stack);
+        let meant = names.iter().filter_map(|name| stack.instance(name));
+        let meant: Vec<(&str, Option<u32>)> = meant.collect();
         if let Goal::Up { services, stopped } = &mut self.goal {
-            for name in &names {
-                stopped.remove(name);
-                services.insert(name.clone());
+            for (name, _) in &meant {
+                stopped.remove(*name);
+                services.insert((*name).to_owned());
             }
         }
-        for name in names {
-            self.retry(&name);
-            if self
-                .stack
-                .services
-                .get(&name)
-                .is_some_and(crate::stack::Service::is_job)
-            {
-                self.rerun.insert(name.clone());
+        for (name, index) in meant {
+            self.retry(name);
+            if self.is_job(name) {
+                self.rerun.insert(name.to_owned());
             }
-            self.bounce_lives(&name);
+            if self.look.seen {
+                self.bounce_lives(name, index);
+            } else {
+                self.bounce_first.push((name.to_owned(), index));
+            }
         }
         self.begin_again();
         Ok(())

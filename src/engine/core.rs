@@ -20,7 +20,7 @@ use super::input::Input;
 use super::instances::Instances;
 use super::jobs::Jobs;
 use super::refused::Refused;
-use super::state::State;
+use super::state::{ServiceState, State};
 use super::store::Store;
 use super::supervise::Supervisor;
 use super::sync::Syncing;
@@ -76,6 +76,8 @@ pub struct Engine {
     pub(super) goal: Goal,
     pub(super) until: Until,
     pub(super) watching: bool,
+    /// It may change something, if only what is kept in the state folder.
+    pub(super) acts: bool,
     /// Milliseconds since 1970.
     pub(super) begun: u64,
 
@@ -91,6 +93,8 @@ pub struct Engine {
     pub(super) refused_ports: BTreeSet<u16>,
     pub(super) sources: SourceHashes,
     pub(super) bounce: BTreeMap<Generation, crate::plan::Cause>,
+    /// Asked for before anything was seen: services, and which replica.
+    pub(super) bounce_first: Vec<(String, Option<u32>)>,
     pub(super) rerun: BTreeSet<String>,
     pub(super) discard: BTreeSet<String>,
     pub(super) jobs: Jobs,
@@ -180,6 +184,7 @@ impl Engine {
             facts: setup.loaded.facts,
             secrets,
             redactor,
+            acts: setup.goal != Goal::Observe,
             goal: setup.goal,
             until: setup.until,
             watching: setup.watch,
@@ -194,6 +199,7 @@ impl Engine {
             refused_ports: BTreeSet::new(),
             sources: SourceHashes::default(),
             bounce: BTreeMap::new(),
+            bounce_first: Vec::new(),
             rerun: BTreeSet::new(),
             discard: BTreeSet::new(),
             jobs,
@@ -219,7 +225,7 @@ impl Engine {
             stop: CancellationToken::new(),
         };
         engine.state.runtime_up = true;
-        engine.announce();
+        engine.tell_goal();
         engine
     }
 
@@ -300,8 +306,32 @@ impl Engine {
         });
     }
 
+    /// What is done now, where that is the end of it, and with which services.
+    pub(super) fn tell_goal(&mut self) {
+        let removes = matches!(self.goal, Goal::Down(_));
+        let known = self.state.ending && self.state.removing == removes;
+        if self.is_ending() && !known {
+            self.emit(Event::Ending { removes });
+        }
+        self.announce();
+    }
+
+    /// The services that the goal is about: those that are to run, or to stop.
+    fn concerned(&self) -> BTreeSet<String> {
+        match &self.goal {
+            Goal::Up { .. } | Goal::Observe => self.scope(),
+            Goal::Stop(services) => services.clone(),
+            Goal::Down(_) => {
+                let there =
+                    |service: &&ServiceState| service.info.wanted || !service.instances.is_empty();
+                let services = self.state.services.iter().filter(there);
+                services.map(|service| service.info.name.clone()).collect()
+            }
+        }
+    }
+
     fn service_infos(&self) -> Vec<ServiceInfo> {
-        let scope = self.scope();
+        let scope = self.concerned();
         let order = self.stack.in_order();
         let service = |name: &String| self.stack.services.get(name);
         let mut infos: Vec<ServiceInfo> = order

@@ -97,6 +97,8 @@ pub enum Event {
     Runtime { up: bool, text: String },
     /// A round of planning found nothing to do, and everything asked for is ready (or has failed).
     Settled { ready: bool, operations: usize },
+    /// It was told to end: it stops services, or removes what there is, and begins nothing more.
+    Ending { removes: bool },
     /// The engine of this stack stops.
     Bye { removed: bool },
 }

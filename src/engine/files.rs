@@ -195,7 +195,7 @@ impl Engine {
             Reaction::Restart { service, because } => {
                 self.emit(told(&service, WatchOutcome::Restarted, &because, 1));
                 self.retry(&service);
-                self.bounce_lives(&service);
+                self.bounce_lives(&service, None);
             }
             Reaction::Rerun { job, because } => {
                 self.emit(told(&job, WatchOutcome::Rerun, &because, 1));
@@ -220,12 +220,13 @@ impl Engine {
     }
 
     /// Ends the present lives of a service; planning begins new ones.
-    pub(super) fn bounce_lives(&mut self, service: &str) {
+    pub(super) fn bounce_lives(&mut self, service: &str, index: Option<u32>) {
         let lives = self
             .observed
             .containers
             .iter()
-            .filter(|c| c.service == service && c.is_running());
+            .filter(|c| c.service == service && index.is_none_or(|index| c.index == index))
+            .filter(|c| c.is_running());
         self.bounce
             .extend(lives.map(|life| (life.generation(), crate::plan::Cause::Asked)));
     }

@@ -50,9 +50,12 @@ impl Outcome {
     /// The failures were all of time: exit code 4.
     pub fn is_late(&self) -> bool {
         match self {
-            Self::Failed(failures) => failures
-                .iter()
-                .all(|(_, failure)| failure.class == FailureClass::NotReady),
+            Self::Failed(failures) => {
+                !failures.is_empty()
+                    && failures
+                        .iter()
+                        .all(|(_, failure)| failure.class == FailureClass::NotReady)
+            }
             _ => false,
         }
     }
@@ -61,17 +64,40 @@ impl Outcome {
 impl State {
     /// `Some` once everything wanted is ready, or what is not ready cannot get there: it gave up, or needs what did.
     pub fn verdict(&self) -> Option<Outcome> {
+        let wanted = self.services.iter().filter(|service| service.info.wanted);
+        self.verdict_of(&wanted.map(|service| service.info.name.clone()).collect())
+    }
+
+    /// `names` and everything that they need, transitively.
+    pub fn with_needs(&self, names: &BTreeSet<String>) -> BTreeSet<String> {
+        let mut found = names.clone();
+        // What is needed stands before what needs it.
+        for service in self.services.iter().rev() {
+            if found.contains(&service.info.name) {
+                found.extend(service.info.needs.iter().map(|need| need.service.clone()));
+            }
+        }
+        found
+    }
+
+    /// The same for these services alone.
+    pub fn verdict_of(&self, names: &BTreeSet<String>) -> Option<Outcome> {
         let open: Vec<&ServiceState> = self
             .services
             .iter()
-            .filter(|service| service.info.wanted && !service.is_ready())
+            .filter(|service| names.contains(&service.info.name) && !service.is_ready())
             .collect();
         if open.is_empty() {
             return Some(Outcome::Done);
         }
-        let mut lost: BTreeSet<&str> = open
+        let beneath = self.with_needs(names);
+        let gave_up = |service: &&ServiceState| {
+            service.gave_up && !service.is_ready() && beneath.contains(&service.info.name)
+        };
+        let mut lost: BTreeSet<&str> = self
+            .services
             .iter()
-            .filter(|service| service.gave_up)
+            .filter(gave_up)
             .map(|service| service.info.name.as_str())
             .collect();
         // Services stand in the order of the graph, so one pass carries a loss to everything above it.
@@ -97,7 +123,7 @@ impl State {
             .iter()
             .all(|service| lost.contains(service.info.name.as_str()));
         stuck.then(|| {
-            let failures = open.iter().filter(|service| service.gave_up);
+            let failures = self.services.iter().filter(gave_up);
             Outcome::Failed(
                 failures
                     .filter_map(|s| Some((s.info.name.clone(), s.failure.clone()?)))

@@ -122,6 +122,9 @@ impl Engine {
 
     fn keep_job_records(&mut self, service: &str) {
         self.observed.jobs.clone_from(&self.jobs.records);
+        if !self.acts {
+            return;
+        }
         if let Err(error) = self.store.set_jobs(&self.jobs.records) {
             let text =
                 format!("cannot note how far {service} is, so it may run again next time: {error}");
@@ -130,6 +133,9 @@ impl Engine {
     }
 
     fn keep_job_runs(&mut self) {
+        if !self.acts {
+            return;
+        }
         if let Err(error) = self.store.set_job_runs(&self.jobs.runs) {
             let text = format!(
                 "cannot note what jobs began with, so they will run again next time: {error}"

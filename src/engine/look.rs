@@ -115,6 +115,9 @@ impl Engine {
             return;
         }
         self.observed = observed;
+        for (service, index) in std::mem::take(&mut self.bounce_first) {
+            self.bounce_lives(&service, index);
+        }
         self.look.unseen.clear();
         self.supervise_scope();
         // Before its end is told, so that it is done from one moment to the next.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::core::{Engine, now};
 use super::event::{Event, Failure, FailureClass, Level, Step, Verb};
-use super::goal::Goal;
 use super::input::Input;
 use super::instances::instance_name;
 use crate::plan::observed::Generation;
@@ -42,7 +41,7 @@ impl Engine {
         }
         let life = self.provisioned_life(generation, &commands);
         let noted = self.store.provisioned().get(&instance_name(service, index)) == Some(&life);
-        if noted || self.goal == Goal::Observe {
+        if noted || !self.acts {
             self.set_up(service, index, generation);
             return;
         }

@@ -16,6 +16,14 @@ use crate::plan::{Cause, Operation, Plan};
 use crate::runtime::RuntimeError;
 use crate::stack::{Source, Stack};
 
+/// What `up` would do.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    pub plan: Plan,
+    /// Services that cannot be planned for, with why.
+    pub unresolved: Vec<(String, Failure)>,
+}
+
 impl Engine {
     /// Compares, and goes on with the difference.
     pub(super) fn plan(&mut self) {
@@ -51,6 +59,9 @@ impl Engine {
                 stop(&self.stack, &self.observed, &services).at_once()
             }
             Goal::Stop(services) => stop(&self.stack, &self.observed, &services),
+            Goal::Down(removal) if self.at_once => {
+                remove(&self.stack, &self.observed, removal).at_once()
+            }
             Goal::Down(removal) => remove(&self.stack, &self.observed, removal),
         };
         if let Some(grace) = self.grace {
@@ -63,7 +74,7 @@ impl Engine {
     ///
     /// # Errors
     /// The container engine does not answer.
-    pub async fn preview(mut self) -> Result<Plan, RuntimeError> {
+    pub async fn preview(mut self) -> Result<Preview, RuntimeError> {
         let world = self.world.clone();
         let ask = self.ask();
         let (observed, sources) = tokio::join!(world.look(&ask), self.hashing());
@@ -72,7 +83,16 @@ impl Engine {
         self.observed.inputs.clone_from(&self.sources.inputs);
         self.observed.jobs.clone_from(&self.jobs.records);
         self.supervise_scope();
-        Ok(self.make_plan())
+        self.acts = false;
+        let plan = self.make_plan();
+        let unresolved = self.state.services.iter().filter_map(|service| {
+            let failure = service.failure.clone().filter(|_| service.gave_up)?;
+            Some((service.info.name.clone(), failure))
+        });
+        Ok(Preview {
+            unresolved: unresolved.collect(),
+            plan,
+        })
     }
 
     fn plan_up(&mut self) -> Plan {
@@ -217,6 +237,10 @@ impl Engine {
         );
         if chosen != self.allocations {
             self.allocations = chosen;
+            // Whoever only looks has no lock, and writes nothing.
+            if !self.acts {
+                return;
+            }
             if let Err(error) = self.store.set_ports(&self.allocations) {
                 self.notice(
                     Level::Warning,

@@ -43,6 +43,9 @@ impl Engine {
                 self.take(input);
             }
         };
+        // What is asked from here on is refused, and not taken by nobody.
+        self.queue.close();
+        while self.queue.try_recv().is_ok() {}
         self.emit(Event::Bye {
             removed: matches!(self.goal, Goal::Down(_)),
         });
@@ -285,6 +288,8 @@ impl Engine {
             Command::Stop { services } => self.stop_services(services),
             Command::Grace(grace) => self.grace = Some(grace),
             Command::Down { removal } => self.pursue(Goal::Down(removal)),
+            // What ends already ends with what it was told to end with.
+            Command::StopAndLeave if self.is_ending() => {}
             Command::StopAndLeave => {
                 let scope = self.scope();
                 self.pursue(Goal::Stop(scope));
@@ -294,17 +299,23 @@ impl Engine {
                     call.cancel();
                 }
                 self.at_once = true;
-                let services = match &self.goal {
-                    Goal::Stop(services) => services.clone(),
-                    _ => self.scope(),
+                let goal = if self.is_ending() {
+                    self.goal.clone()
+                } else {
+                    Goal::Stop(self.scope())
                 };
-                self.pursue(Goal::Stop(services));
+                self.pursue(goal);
             }
             Command::Subscribe { reply } => {
                 let _gone = reply.send(self.bus.subscribe(&self.state));
             }
             Command::Leave => self.outcome = Some(Outcome::Left),
         }
+    }
+
+    /// Told to end; whoever wants something else waits for the next engine.
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.goal, Goal::Stop(_) | Goal::Down(_))
     }
 
     /// Changes what the world is compared with.
@@ -314,7 +325,7 @@ impl Engine {
         }
         self.goal = goal;
         self.state.settled = false;
-        self.announce();
+        self.tell_goal();
         self.refused.clear();
         self.look.epoch += 1;
         self.look.wanted = true;

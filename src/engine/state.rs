@@ -22,6 +22,12 @@ pub struct State {
     pub runtime_up: bool,
     /// Nothing left to do in the last round of planning.
     pub settled: bool,
+    /// It was told to end, and stops what runs.
+    #[serde(default)]
+    pub ending: bool,
+    /// The same, and it removes what there is.
+    #[serde(default)]
+    pub removing: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -144,7 +144,7 @@ impl Engine {
         match result {
             Ok(()) if files > 0 => {
                 if restart {
-                    self.bounce_lives(&service);
+                    self.bounce_lives(&service, None);
                     self.look.wanted = true;
                 }
                 let action = if restart {

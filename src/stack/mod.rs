@@ -108,6 +108,19 @@ impl Stack {
         }
     }
 
+    /// The service that `name` means, and which replica of it where it names one: `api`, or `api-2`.
+    pub fn instance<'a>(&self, name: &'a str) -> Option<(&'a str, Option<u32>)> {
+        if self.services.contains_key(name) {
+            return Some((name, None));
+        }
+        let (service, number) = name.rsplit_once('-')?;
+        let index: u32 = number.parse().ok()?;
+        let replicas = self.services.get(service)?.replicas.max(1);
+        (1..=replicas)
+            .contains(&index)
+            .then_some((service, Some(index)))
+    }
+
     /// `wanted` and everything that they need, transitively. Names that are no service are left out.
     pub fn closure<'a>(
         &'a self,

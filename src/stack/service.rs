@@ -144,6 +144,48 @@ pub struct Limits {
     pub log: Option<u64>,
 }
 
+impl Service {
+    /// What is known of a service of which only the name is: for what runs of a stack whose file cannot be read.
+    pub fn known_by_name(name: &str, replicas: u32) -> Self {
+        Self {
+            name: name.to_owned(),
+            source: Source::Image(String::new()),
+            preset: None,
+            role: Role::Service,
+            command: None,
+            entrypoint: None,
+            env: BTreeMap::new(),
+            user: None,
+            workdir: None,
+            ports: BTreeMap::new(),
+            main_port: None,
+            needs: BTreeMap::new(),
+            ready: None,
+            alive: None,
+            provision: Vec::new(),
+            outputs: BTreeMap::new(),
+            databases: Vec::new(),
+            watch: Vec::new(),
+            mounts: Vec::new(),
+            networks: Vec::new(),
+            host_network: false,
+            host_pid: false,
+            restart: Restart::Auto,
+            stop: Stop {
+                signal: None,
+                grace: Duration::from_secs(10),
+            },
+            limits: Limits::default(),
+            replicas,
+            profiles: Vec::new(),
+            labels: BTreeMap::new(),
+            metrics: None,
+            promote: Promote::default(),
+            kubernetes: Kubernetes::default(),
+        }
+    }
+}
+
 impl Restart {
     /// The engine's name of the policy.
     pub fn engine_name(self) -> &'static str {

@@ -65,6 +65,8 @@ pub fn waiting() -> State {
         rejected: None,
         runtime_up: true,
         settled: false,
+        ending: false,
+        removing: false,
     };
     hold(&mut state, "migrate", &[("db", "waiting")]);
     hold(

@@ -7,15 +7,20 @@ use super::time::took;
 use super::words;
 use crate::engine::state::{Phase, ServiceState, State};
 
-/// `✓ gold is up in 2.1s`, or what is not and why that matters. `millis`: since the command began.
-pub fn closing(state: &State, millis: u64, look: Look) -> Line {
-    let name = cell(&state.name);
+/// `✓ gold is up in 2.1s`, or what is not and why that matters. `named`: the services that were asked for by name, and
+/// `state` is of what counts for them; none: the whole stack. `millis`: since the command began.
+pub fn closing(state: &State, named: &[String], millis: u64, look: Look) -> Line {
+    let name = match named {
+        [] => cell(&state.name),
+        names => cell(&names.join(", ")),
+    };
+    let is = if named.len() > 1 { "are" } else { "is" };
     let (ready, all) = words::tally(state);
     if ready == all {
         let line = Line::new().with(Paint::Good, format!("{} ", look.tick()));
         return line
             .with(Paint::Bold, name)
-            .with(Paint::Plain, format!(" is up in {}", took(millis)));
+            .with(Paint::Plain, format!(" {is} up in {}", took(millis)));
     }
     let wanted = || state.services.iter().filter(|service| service.info.wanted);
     let names = |which: fn(&ServiceState) -> bool| {
@@ -58,11 +63,18 @@ mod tests {
             color: false,
             unicode: true,
         };
-        let text = |state: &State| closing(state, 2_140, look).render(look);
+        let text = |state: &State| closing(state, &[], 2_140, look).render(look);
         assert_eq!(text(&samples::ready()), "✓ gold is up in 2.1s");
         assert_eq!(
             text(&samples::failed()),
             "✗ gold: 2 of 5 ready after 2.1s; failed: migrate; not ready: api, web"
         );
+        let named = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            let state = crate::view::status::only(samples::ready(), &names);
+            closing(&state, &names, 2_140, look).render(look)
+        };
+        assert_eq!(named(&["db"]), "✓ db is up in 2.1s");
+        assert_eq!(named(&["db", "api"]), "✓ db, api are up in 2.1s");
     }
 }

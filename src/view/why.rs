@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::Look;
 use super::line::{Line, Paint, service_paint};
 use super::progress::{Amount, figures};
@@ -9,8 +11,11 @@ use super::sanitise::{self, Keep, cell};
 use super::time::{age, took};
 use super::words;
 use crate::engine::event::{Failure, Step};
-use crate::engine::state::{Phase, ProbeState, ServiceState, State};
+use crate::engine::state::{InstanceState, Phase, ProbeState, ServiceState, State};
 use crate::plan::hold::Hold;
+
+/// Version of the `--json` form.
+const VERSION: u32 = 1;
 
 /// Explains `service`: a sentence, and indented beneath it the same for what it waits for. `None`: no such service.
 pub fn why(state: &State, service: &str, now: u64, look: Look) -> Option<Vec<Line>> {
@@ -24,6 +29,67 @@ pub fn why(state: &State, service: &str, now: u64, look: Look) -> Option<Vec<Lin
     };
     teller.tell(service, &Indent::default());
     Some(teller.lines)
+}
+
+/// What `dev why --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report<'a> {
+    pub v: u32,
+    pub name: &'a str,
+    /// One for each service that was asked about.
+    pub services: Vec<Explanation<'a>>,
+}
+
+/// Why one service is as it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation<'a> {
+    pub service: &'a str,
+    pub state: Phase,
+    /// When `state` was entered, milliseconds since 1970.
+    pub since: u64,
+    /// The sentence that people read, without the service's name.
+    pub text: String,
+    pub holds: &'a [Hold],
+    pub failure: Option<&'a Failure>,
+    pub probes: Vec<Answer<'a>>,
+    /// The same for each service that stands between it and being ready.
+    pub waits_for: Vec<Explanation<'a>>,
+}
+
+/// The last answer of one replica's probe.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer<'a> {
+    pub index: u32,
+    pub passed: bool,
+    pub answer: &'a str,
+    /// Milliseconds since 1970.
+    pub at: u64,
+    /// In a row.
+    pub failures: u32,
+}
+
+/// The same for programs; `services` that are not in the stack are left out.
+pub fn report<'a>(state: &'a State, services: &[String], now: u64) -> Report<'a> {
+    let mut all = Vec::new();
+    for service in services {
+        let look = Look {
+            color: false,
+            unicode: true,
+        };
+        let mut teller = Teller {
+            state,
+            now,
+            look,
+            told: BTreeSet::new(),
+            lines: Vec::new(),
+        };
+        all.extend(teller.explain(service));
+    }
+    Report {
+        v: VERSION,
+        name: &state.name,
+        services: all,
+    }
 }
 
 /// The services that `dev why` without names explains: those asked for that are not, or not quite, ready.
@@ -50,7 +116,7 @@ struct Teller<'a> {
     lines: Vec<Line>,
 }
 
-impl Teller<'_> {
+impl<'a> Teller<'a> {
     fn tell(&mut self, name: &str, indent: &Indent) {
         let mut line = Line::new()
             .with(Paint::Dim, indent.first.clone())
@@ -77,6 +143,39 @@ impl Teller<'_> {
         for (index, blocker) in blockers.iter().enumerate() {
             self.tell(blocker, &self.branch(indent, index == last));
         }
+    }
+
+    /// What was explained above has nothing beneath it.
+    fn explain(&mut self, name: &str) -> Option<Explanation<'a>> {
+        let service = self.state.service(name)?;
+        let blockers = blockers(self.state, service);
+        let (_, text) = self.sentence(service, &blockers);
+        let mut waits_for = Vec::new();
+        if self.told.insert(name.to_owned()) {
+            for blocker in &blockers {
+                waits_for.extend(self.explain(blocker));
+            }
+        }
+        let probe = |(index, instance): (&u32, &'a InstanceState)| {
+            let probe = instance.probe.as_ref()?;
+            Some(Answer {
+                index: *index,
+                passed: probe.passed,
+                answer: &probe.answer,
+                at: probe.at,
+                failures: probe.failures,
+            })
+        };
+        Some(Explanation {
+            service: &service.info.name,
+            state: service.phase,
+            since: service.since,
+            text,
+            holds: &service.holds,
+            failure: service.failure.as_ref(),
+            probes: service.instances.iter().filter_map(probe).collect(),
+            waits_for,
+        })
     }
 
     fn branch(&self, indent: &Indent, last: bool) -> Indent {
@@ -344,10 +443,20 @@ mod tests {
     }
 
     #[test]
+    fn for_programs() {
+        let mut state = samples::starting();
+        samples::enter(&mut state, "api", Phase::Waiting, 4_000);
+        samples::hold(&mut state, "api", &[("migrate", "waiting")]);
+        let report = report(&state, &["api".to_owned(), "nope".to_owned()], NOW);
+        insta::assert_snapshot!("why_json", serde_json::to_string_pretty(&report).unwrap());
+    }
+
+    #[test]
     fn a_circle_ends_and_an_unknown_service_is_none() {
         let mut state = samples::waiting();
         samples::hold(&mut state, "db", &[("web", "waiting")]);
         assert!(text(&state, "web").contains("see above"));
         assert!(why(&state, "nope", NOW, LOOK).is_none());
+        assert_eq!(report(&state, &["web".to_owned()], NOW).services.len(), 1);
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use dev::engine::event::ServiceInfo;
 use dev::engine::state::{Phase, ServiceState, State};
-use dev::view::{json, status};
+use dev::view::{json, status, why};
 use serde_json::Value;
 
 use crate::{file, markdown};
@@ -138,6 +138,33 @@ fn the_fields_of_the_status_report() {
     let named: BTreeSet<String> = markdown::code(&states[1]).into_iter().collect();
     let schema = serde_json::to_value(schemars::schema_for!(Phase)).unwrap();
     assert_eq!(named, values(&schema, ""));
+}
+
+#[test]
+fn the_fields_of_why() {
+    let mut state = State::default();
+    let info = ServiceInfo {
+        name: "api".to_owned(),
+        wanted: true,
+        job: false,
+        source: "build".to_owned(),
+        needs: Vec::new(),
+        addresses: Vec::new(),
+        probed: true,
+        provisions: false,
+        replicas: 1,
+        leaving: false,
+    };
+    state.services.push(ServiceState::new(info, 0));
+    let report = why::report(&state, &["api".to_owned()], 0);
+    let report = serde_json::to_value(report).unwrap();
+    let sections = markdown::sections(&file(PAGE));
+    let (_, text) = sections.iter().find(|(name, _)| name == "Why").unwrap();
+    assert_eq!(fields(text, "field"), keys(&report));
+    assert_eq!(
+        fields(text, "field of an explanation"),
+        keys(&report["services"][0])
+    );
 }
 
 #[test]

@@ -8,6 +8,8 @@
 mod support;
 
 #[cfg(test)]
+mod attach;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod ci;

@@ -9,6 +9,10 @@ use clap::Args;
     when `dev` could not run it."
 )]
 pub struct ExecArgs {
+    /// Replica N of the service; the same as SERVICE-N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub index: Option<u32>,
+
     /// The service to run it in
     #[arg(value_name = "SERVICE")]
     pub service: String,

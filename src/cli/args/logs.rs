@@ -10,6 +10,10 @@ pub struct LogsArgs {
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
 
+    /// Only replica N of the service; the same as SERVICE-N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub index: Option<u32>,
+
     /// Keep printing new lines
     #[arg(short, long)]
     pub follow: bool,

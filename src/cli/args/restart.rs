@@ -10,6 +10,10 @@ pub struct RestartArgs {
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
 
+    /// Only replica N of the service; the same as SERVICE-N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub index: Option<u32>,
+
     /// How long a service may take to stop before it is killed (10s), instead of its own `stop.grace`
     #[arg(long, value_name = "TIME", value_parser = super::value::duration)]
     pub timeout: Option<Duration>,

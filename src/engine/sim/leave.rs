@@ -432,3 +432,62 @@ async fn last_state(run: Run) -> State {
     run.ended().await;
     states.borrow_and_update().clone()
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_stops_is_shown_until_the_end_and_nothing_new_is_taken_up() {
+    let bench = Bench::new(gold());
+    let mut run = bench.up();
+    run.until_settled().await;
+    run.tell(Command::StopAndLeave).await;
+    let state = run.until("it is told", |state| state.ending).await;
+    assert!(state.services.iter().all(|service| service.info.wanted));
+    assert!(run.restart(&["db"]).await.is_err());
+    run.tell(Command::Up { services: vec![] }).await;
+    // What was begun is not cut short by being asked again.
+    run.tell(Command::StopAndLeave).await;
+    let last = run.until_phase("db", Phase::Stopped).await;
+    let phases: Vec<Phase> = last.services.iter().map(|service| service.phase).collect();
+    let over = |phase: &Phase| matches!(phase, Phase::Stopped | Phase::Done);
+    assert!(phases.iter().all(over), "{phases:?}");
+    let (outcome, _) = run.ended().await;
+    assert_eq!(outcome, Outcome::Done);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_is_not_made_a_stop_by_an_interrupt() {
+    let bench = Bench::new(gold());
+    let mut run = bench.up();
+    run.until_settled().await;
+    run.tell(Command::Down {
+        removal: Removal::default(),
+    })
+    .await;
+    run.tell(Command::StopAndLeave).await;
+    let (outcome, _) = run.ended().await;
+    assert_eq!(outcome, Outcome::Done);
+    assert!(bench.world.containers().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_an_engine_that_ends_is_refused_at_once() {
+    let bench = Bench::new([probed("db", &[])]);
+    let mut run = bench.up();
+    run.until_settled().await;
+    let inputs = run.inputs.clone();
+    run.tell(Command::StopAndLeave).await;
+    run.ended().await;
+    assert!(crate::engine::bus::subscribe(&inputs).await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_asked_before_the_first_look_counts() {
+    let bench = Bench::new([probed("db", &[])]);
+    bench.up_until_ready().ended().await;
+    let run = bench.up_until_ready();
+    assert_eq!(run.restart(&["db-1"]).await, Ok(()));
+    let (outcome, _) = run.ended().await;
+    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(bench.world.count("stop gold-db-1"), 1);
+    assert_eq!(bench.world.count("start gold-db-1"), 2);
+}

@@ -12,7 +12,7 @@ use crate::runtime::RuntimeError;
 
 impl Docker {
     /// Runs a command with this process's stdin, stdout and stderr. With `spec.tty` the terminal is raw meanwhile,
-    /// and as it was afterwards, and its size follows. Returns the exit code.
+    /// and as it was afterwards, and its size follows. Returns the exit code; 0 where nobody reads the output any more.
     ///
     /// # Errors
     /// As [`Docker::attach`].
@@ -37,10 +37,12 @@ impl Docker {
         };
         let shown = tokio::select! {
             shown = show(&mut output) => shown,
-            () = beside => Ok(()),
+            () = beside => Ok(Shown::All),
         };
         drop(raw);
-        shown?;
+        if shown? == Shown::Unread {
+            return Ok(0);
+        }
         output.exit_code().await
     }
 
@@ -68,7 +70,15 @@ async fn feed(mut stdin: StdinReader, mut input: ExecInput) {
     let _ = input.close().await;
 }
 
-async fn show(output: &mut ExecReader) -> Result<(), RuntimeError> {
+/// How far the output got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    All,
+    /// Whoever read it has seen enough, as `head` does.
+    Unread,
+}
+
+async fn show(output: &mut ExecReader) -> Result<Shown, RuntimeError> {
     let (mut stdout, mut stderr) = (tokio::io::stdout(), tokio::io::stderr());
     while let Some(piece) = output.next().await {
         let written = match piece? {
@@ -76,11 +86,14 @@ async fn show(output: &mut ExecReader) -> Result<(), RuntimeError> {
             (Stream::Stderr, bytes) => write(&mut stderr, &bytes).await,
         };
         if let Err(error) = written {
+            if error.kind() == std::io::ErrorKind::BrokenPipe {
+                return Ok(Shown::Unread);
+            }
             let message = format!("cannot write the output: {error}");
             return Err(RuntimeError::new(FailureClass::Other, message));
         }
     }
-    Ok(())
+    Ok(Shown::All)
 }
 
 async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {

@@ -97,7 +97,7 @@ fn project(reader: &mut Reader<'_>, root: &Table, given: Option<&str>) -> String
     }
 }
 
-fn default_name(dir: &Utf8Path) -> String {
+pub(super) fn default_name(dir: &Utf8Path) -> String {
     let folder = dir
         .file_name()
         .and_then(suggest_name)

@@ -22,6 +22,7 @@ mod process;
 mod promote;
 mod reader;
 mod references;
+mod salvage;
 mod schema;
 mod secrets;
 mod service;
@@ -47,6 +48,7 @@ pub use code::{CODES, Code};
 pub use diagnostic::{Diagnostic, LoadError, Location, render};
 pub use parse::{Layer, parse};
 pub use reader::ReadText;
+pub use salvage::{Salvaged, salvage};
 pub use schema::schema;
 
 /// Which stack to read.

@@ -69,7 +69,7 @@ pub fn parse(
     })
 }
 
-fn source(dir: &Utf8Path, layer: Layer) -> Source {
+pub(super) fn source(dir: &Utf8Path, layer: Layer) -> Source {
     let name = layer
         .path
         .strip_prefix(dir)

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
 use crate::stack::presets::{self, PresetUse};
 use crate::stack::{
-    Condition, HostPort, Job, Kubernetes, Limits, Need, Network, Port, Promote, Protocol, Restart,
-    Role, SecretSource, Service, Source, Stack, StackKubernetes, Stop, Template, Volume,
+    Condition, HostPort, Job, Need, Network, Port, Protocol, Restart, Role, SecretSource, Service,
+    Source, Stack, StackKubernetes, Template, Volume,
 };
 
 pub fn stack(services: impl IntoIterator<Item = Service>) -> Stack {
@@ -31,40 +30,9 @@ pub fn stack(services: impl IntoIterator<Item = Service>) -> Stack {
 /// An image and nothing else.
 pub fn service(name: &str) -> Service {
     Service {
-        name: name.to_owned(),
         source: Source::Image(format!("{name}:1")),
-        preset: None,
-        role: Role::Service,
-        command: None,
-        entrypoint: None,
-        env: BTreeMap::new(),
-        user: None,
-        workdir: None,
-        ports: BTreeMap::new(),
-        main_port: None,
-        needs: BTreeMap::new(),
-        ready: None,
-        alive: None,
-        provision: Vec::new(),
-        outputs: BTreeMap::new(),
-        databases: Vec::new(),
-        watch: Vec::new(),
-        mounts: Vec::new(),
-        networks: Vec::new(),
-        host_network: false,
-        host_pid: false,
         restart: Restart::No,
-        stop: Stop {
-            signal: None,
-            grace: Duration::from_secs(10),
-        },
-        limits: Limits::default(),
-        replicas: 1,
-        profiles: Vec::new(),
-        labels: BTreeMap::new(),
-        metrics: None,
-        promote: Promote::default(),
-        kubernetes: Kubernetes::default(),
+        ..Service::known_by_name(name, 1)
     }
 }
 

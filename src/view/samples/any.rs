@@ -15,7 +15,7 @@ use crate::plan::observed::{Generation, Status};
 use crate::stack::Condition;
 
 /// Variants of [`Event`]; [`event`] makes each of them.
-pub const VARIANTS: usize = 18;
+pub const VARIANTS: usize = 19;
 
 pub fn name() -> BoxedStrategy<String> {
     let known = prop_oneof![
@@ -289,6 +289,7 @@ fn about_the_rest() -> BoxedStrategy<Event> {
         (any::<bool>(), text()).prop_map(|(up, text)| Event::Runtime { up, text }),
         (any::<bool>(), 0..9_usize)
             .prop_map(|(ready, operations)| Event::Settled { ready, operations }),
+        any::<bool>().prop_map(|removes| Event::Ending { removes }),
         any::<bool>().prop_map(|removed| Event::Bye { removed }),
     ]
     .boxed()
@@ -413,6 +414,8 @@ pub fn state() -> BoxedStrategy<State> {
                 rejected,
                 runtime_up,
                 settled: false,
+                ending: false,
+                removing: false,
             },
         )
         .boxed()

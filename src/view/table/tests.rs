@@ -164,7 +164,7 @@ proptest::proptest! {
             proptest::prop_assert!(!shown.replace('\n', "").chars().any(char::is_control), "{shown:?}");
         }
         let _ = crate::view::status::report(&state, NOW);
-        let _ = crate::view::summary::closing(&state, 0, LOOK);
+        let _ = crate::view::summary::closing(&state, &[], 0, LOOK);
         for service in &state.services {
             let _ = crate::view::why::why(&state, &service.info.name, NOW, LOOK);
         }

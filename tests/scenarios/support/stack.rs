@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::docker::{self, Container};
@@ -263,6 +264,16 @@ impl Stack {
     pub fn processes(&self) -> Vec<String> {
         let running = processes::of(&self.project);
         running.into_iter().map(|(_, line)| line).collect()
+    }
+
+    /// For a `dev` behind a terminal, whose process is not the scenario's own.
+    pub fn signal_each_dev(&self, signal: Signal) {
+        for (pid, line) in processes::of(&self.project) {
+            let program = line.split(' ').next().unwrap_or_default();
+            if program == env!("CARGO_BIN_EXE_dev") {
+                kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+            }
+        }
     }
 
     // --- The end ----------------------------------------------------------------------------------------------------

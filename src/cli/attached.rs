@@ -1,0 +1,136 @@
+//! Beside an engine that runs already, in another terminal or in the background.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use tokio::process::Child;
+use tokio::time::{Instant, timeout};
+
+use super::args::UpArgs;
+use super::asked::Asked;
+use super::error::CliError;
+use super::exit::ExitCode;
+use super::output::{Output, to_stderr};
+use super::session::Session;
+use super::show::{Ended, Follow, Interrupts};
+use super::up::conclude;
+use crate::engine::feed::{Feed, request};
+use crate::engine::state::State;
+use crate::engine::wire::Request;
+
+/// How long an engine of ours may take from its last word to its end.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// What is waited for beside an engine.
+pub struct Attach {
+    pub asked: Asked,
+    /// Return when what is asked for is ready, or cannot get there.
+    pub until_ready: bool,
+    pub deadline: Option<Instant>,
+    pub begun: std::time::Instant,
+    /// The engine, where this command started it.
+    pub child: Option<Child>,
+}
+
+/// Tells the running engine what else is to be up, and attaches to it; `None`: it ends, and takes nothing up any more.
+///
+/// # Errors
+/// There is no folder for its socket.
+pub async fn join(session: &Session, arguments: &UpArgs) -> Result<Option<Feed>, CliError> {
+    let socket = session.socket()?;
+    let services = arguments.services.clone();
+    if request(&socket, &Request::Up { services }).await.is_err() {
+        return Ok(None);
+    }
+    let feed = Feed::attach(&socket).await.ok();
+    Ok(feed.filter(|feed| !feed.state.ending))
+}
+
+/// Follows the engine; `None`: it has left, nobody stopped the services, and somebody else has to look after them.
+///
+/// # Errors
+/// What became of it is an error.
+pub async fn follow(
+    session: &Session,
+    mut feed: Feed,
+    attach: &mut Attach,
+    screen: &mut Output,
+) -> Result<Option<ExitCode>, CliError> {
+    let mut interrupts = Interrupts::listen()?;
+    let (asked, until_ready) = (attach.asked.clone(), attach.until_ready);
+    let verdict = |state: &State| asked.verdict(state).filter(|_| until_ready);
+    let ended = Follow {
+        feed: &mut feed,
+        screen,
+        interrupts: &mut interrupts,
+        deadline: attach.deadline,
+    }
+    .until(verdict)
+    .await;
+    let state = feed.state;
+    Ok(Some(match ended {
+        Ended::Verdict(outcome) => {
+            conclude(
+                session,
+                &outcome,
+                screen,
+                &state,
+                &asked,
+                attach.begun,
+                true,
+            )
+            .await?
+        }
+        Ended::Deadline => {
+            screen.conclude(&asked, &state, attach.begun.elapsed());
+            ExitCode::NotReady
+        }
+        Ended::Bye if until_ready => {
+            screen.close(&state);
+            return match attach.child.take() {
+                Some(child) => failed(session, child).await.map(Some),
+                None => Err(CliError::Own {
+                    message: "the running `dev` ended before everything was ready".to_owned(),
+                    help: Some("`dev status` shows how far it came".to_owned()),
+                }),
+            };
+        }
+        Ended::Bye if state.ending => {
+            screen.close(&state);
+            ExitCode::Done
+        }
+        Ended::Bye => return Ok(None),
+        Ended::Interrupted => {
+            screen.remark("detached; the stack goes on running");
+            screen.close(&state);
+            match until_ready {
+                true => ExitCode::Interrupted,
+                false => ExitCode::Done,
+            }
+        }
+    }))
+}
+
+/// The engine in the background is no more: what it said, and its exit code.
+///
+/// # Errors
+/// It did not say anything.
+pub async fn failed(session: &Session, mut child: Child) -> Result<ExitCode, CliError> {
+    let status = timeout(FAREWELL, child.wait()).await;
+    let code = status
+        .ok()
+        .and_then(Result::ok)
+        .as_ref()
+        .and_then(ExitStatus::code);
+    let said = fs_err::read_to_string(session.store.engine_log()).unwrap_or_default();
+    match code.and_then(|code| u8::try_from(code).ok()) {
+        Some(code) if code != 0 && !said.trim().is_empty() => {
+            to_stderr(said.trim_end());
+            Ok(ExitCode::Command(code))
+        }
+        _ => Err(CliError::Own {
+            message: "the engine in the background ended before everything was ready".to_owned(),
+            help: Some(said.trim().to_owned()).filter(|said| !said.is_empty()),
+        }),
+    }
+}

@@ -1,0 +1,105 @@
+//! `dev up -d`: an engine in the background, followed until the stack is ready.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+
+use super::args::{GlobalArgs, UpArgs};
+use super::attached::{self, Attach};
+use super::error::CliError;
+use super::exit::ExitCode;
+use super::output::Output;
+use super::session::Session;
+use super::show::Interrupts;
+use super::up::{begin, outcome_error};
+use crate::engine::feed::Feed;
+use crate::engine::goal::Until;
+use crate::engine::input;
+use crate::engine::store::Lock;
+
+/// How long a background engine may take until it listens.
+const BIRTH: Duration = Duration::from_secs(20);
+
+/// The process that `-d` leaves behind: an engine without a view.
+///
+/// # Errors
+/// The engine could not do its work: whoever started it prints that.
+pub async fn background(
+    session: &Session,
+    arguments: &UpArgs,
+    lock: Lock,
+) -> Result<ExitCode, CliError> {
+    // Without a session of its own it would end with the terminal it was started from.
+    rustix::process::setsid().map_err(|error| CliError::state(error.into()))?;
+    let mut interrupts = Interrupts::listen()?;
+    let mut running = begin(session, arguments, lock, Until::Told, None).await?;
+    loop {
+        tokio::select! {
+            news = running.feed.next() => if news.is_none() { break },
+            () = interrupts.next() => running.tell(input::Command::StopAndLeave).await,
+        }
+    }
+    match outcome_error(session, &running.end().await) {
+        Some(error) => Err(error),
+        None => Ok(ExitCode::Done),
+    }
+}
+
+/// Starts that process, and returns when the stack is ready. It takes the lock, so nobody may have it.
+///
+/// # Errors
+/// It cannot be started, or did not come up.
+pub async fn detach(
+    session: &Session,
+    global: &GlobalArgs,
+    arguments: &UpArgs,
+    screen: &mut Output,
+    attach: &mut Attach,
+) -> Result<ExitCode, CliError> {
+    let mut child = spawn(session, global, arguments)?;
+    let socket = session.socket()?;
+    let born = Instant::now() + BIRTH;
+    let feed = loop {
+        if let Ok(feed) = Feed::attach(&socket).await {
+            break feed;
+        }
+        // One that ended well left the stack to another engine.
+        let status = child.try_wait().map_err(CliError::state)?;
+        if status.is_some_and(|status| !status.success()) || Instant::now() > born {
+            // Whatever holds it up, nobody waits for it any more.
+            let _ended = child.start_kill();
+            return attached::failed(session, child).await;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    attach.child = Some(child);
+    let code = attached::follow(session, feed, attach, screen).await?;
+    Ok(code.unwrap_or(ExitCode::ServiceFailed))
+}
+
+fn spawn(session: &Session, global: &GlobalArgs, arguments: &UpArgs) -> Result<Child, CliError> {
+    let program = std::env::current_exe().map_err(CliError::state)?;
+    let log = session.store.open_engine_log().map_err(CliError::state)?;
+    let errors = log.try_clone().map_err(CliError::state)?;
+    let mut command = Command::new(program);
+    if let Some(directory) = &global.directory {
+        command.arg("-C").arg(directory);
+    }
+    if let Some(file) = &global.file {
+        command.arg("--file").arg(file);
+    }
+    if let Some(name) = &global.name {
+        command.arg("--name").arg(name);
+    }
+    for env in &session.request.envs {
+        command.arg("--env").arg(env);
+    }
+    command
+        .arg("up")
+        .arg("--background")
+        .args(&arguments.services);
+    command.stdin(Stdio::null()).stdout(log).stderr(errors);
+    command.spawn().map_err(CliError::state)
+}

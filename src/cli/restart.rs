@@ -1,0 +1,96 @@
+//! `dev restart`.
+
+use super::args::{GlobalArgs, RestartArgs, UpArgs};
+use super::asked::Asked;
+use super::down::through_engine;
+use super::error::CliError;
+use super::exit::ExitCode;
+use super::instance::Instance;
+use super::meet::{Met, meet_for_more};
+use super::output::Output;
+use super::session::Session;
+use super::up::{First, Own};
+use crate::engine::goal::Outcome;
+use crate::engine::input::Command;
+use crate::engine::state::State;
+use crate::engine::wire::Request;
+
+/// # Errors
+/// The stack cannot be read, or no container engine answers.
+pub async fn run(global: &GlobalArgs, arguments: &RestartArgs) -> Result<ExitCode, CliError> {
+    let begun = std::time::Instant::now();
+    let session = Session::open_anyway(global).await?;
+    let instances = session.instances(&arguments.services, arguments.index)?;
+    let asked: Vec<String> = instances.iter().map(ToString::to_string).collect();
+    let mut screen = Output::open(global.json, "", false);
+    let lock = match meet_for_more(&session, &mut screen).await? {
+        Met::Nobody(lock) => lock,
+        Met::Running(feed) => {
+            let before = feed.state.clone();
+            let instances = match instances.as_slice() {
+                [] => wanted(&before),
+                named => named.to_vec(),
+            };
+            let renewed = |state: &State| renewed(state, &before, &instances);
+            let ask = Request::Restart { services: asked };
+            return through_engine(&session, global, *feed, &ask, arguments.timeout, renewed).await;
+        }
+    };
+    let session = session.whole()?;
+    let up = UpArgs {
+        services: instances.iter().map(|i| i.service.clone()).collect(),
+        wait: true,
+        ..UpArgs::default()
+    };
+    let (reply, _nobody) = tokio::sync::oneshot::channel();
+    let command = Command::Restart {
+        services: asked,
+        reply,
+    };
+    let own = Own {
+        asked: Asked {
+            named: up.services.clone(),
+            with_needs: true,
+        },
+        deadline: None,
+        begun,
+        first: Some(First {
+            command,
+            grace: arguments.timeout,
+        }),
+    };
+    own.run(&session, &up, lock, screen).await
+}
+
+fn wanted(state: &State) -> Vec<Instance> {
+    let wanted = state.services.iter().filter(|s| s.info.wanted);
+    wanted.map(|s| Instance::every(&s.info.name)).collect()
+}
+
+/// Done once each of them lives a new life and its service is ready, or has given up.
+fn renewed(state: &State, before: &State, instances: &[Instance]) -> Option<Outcome> {
+    let mut failures = Vec::new();
+    for instance in instances {
+        let service = state.service(&instance.service)?;
+        if service.gave_up {
+            failures.push((instance.service.clone(), service.failure.clone()?));
+        } else if lives(state, instance) == lives(before, instance) || !service.is_ready() {
+            return None;
+        }
+    }
+    Some(if failures.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Failed(failures)
+    })
+}
+
+fn lives(state: &State, instance: &Instance) -> Vec<crate::plan::observed::Generation> {
+    let service = state.service(&instance.service);
+    let all = service.map(|service| &service.instances);
+    let meant = all.into_iter().flatten();
+    let meant = meant.filter(|(index, _)| instance.is(**index));
+    meant
+        .filter_map(|(_, found)| Some(found.found.as_ref()?.generation.clone()))
+        .collect()
+}
