@@ -423,7 +423,7 @@ impl Engine {
 pub(super) fn is_unsupervised(operation: &Operation) -> bool {
     matches!(
         operation.cause,
-        Cause::Orphan | Cause::Surplus | Cause::Down | Cause::Attach | Cause::Detach
+        Cause::Orphan | Cause::Twin | Cause::Surplus | Cause::Down | Cause::Attach | Cause::Detach
     )
 }
 

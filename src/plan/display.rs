@@ -81,6 +81,7 @@ impl fmt::Display for Cause {
             Self::InputsChanged => f.write_str("it has not run with what it needs now"),
             Self::Asked => f.write_str("asked for"),
             Self::Needs(service) => write!(f, "{service} was restarted"),
+            Self::Twin => f.write_str("there are two of that name"),
             Self::Orphan => f.write_str("the stack file has no such service any more"),
             Self::Surplus => f.write_str("the stack file wants fewer of it"),
             Self::Down => f.write_str("taken down"),

@@ -70,6 +70,9 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedNetwork {
     pub id: String,
+    /// Ids of further ones of that name, which nothing uses: a call that outlived who made it, on an engine that allows
+    /// two. As long as they are there, the name alone means nothing.
+    pub twins: Vec<String>,
     /// Carries this project's label.
     pub ours: bool,
     pub dir: Option<String>,

@@ -142,6 +142,8 @@ pub enum Cause {
     Needs(String),
     /// Nothing in the stack file wants it any more.
     Orphan,
+    /// Another one has its name, and is the one that is used.
+    Twin,
     /// The stack file wants fewer replicas.
     Surplus,
     Down,

@@ -68,7 +68,9 @@ pub fn reconcile(wanted: &Wanted<'_>) -> Plan {
         plan: Plan::default(),
         images: BTreeMap::new(),
         shared: BTreeMap::new(),
+        twins: BTreeMap::new(),
     };
+    builder.twins();
     builder.orphans();
     for spec in &wanted.desired.containers {
         // Whatever it may be that failed, trying it again is for later.
@@ -88,6 +90,8 @@ struct Builder<'a> {
     images: BTreeMap<String, OpId>,
     /// Operations that make networks and volumes.
     shared: BTreeMap<Subject, OpId>,
+    /// Operations that remove the twins of a network, by its name.
+    twins: BTreeMap<String, Vec<OpId>>,
 }
 
 /// What is known of an image while planning.
@@ -113,6 +117,20 @@ impl Builder<'_> {
             only_if: None,
         });
         id
+    }
+
+    /// Networks of ours that have another's name.
+    fn twins(&mut self) {
+        let wanted = self.wanted;
+        let ours = wanted.observed.networks.iter();
+        for (name, network) in ours.filter(|(_, network)| network.ours) {
+            for twin in &network.twins {
+                let subject = Subject::Network(twin.clone());
+                let action = Action::RemoveNetwork { name: twin.clone() };
+                let removal = self.push(subject, action, Cause::Twin, Vec::new());
+                self.twins.entry(name.clone()).or_default().push(removal);
+            }
+        }
     }
 
     /// Containers of ours whose service is gone from the file.
@@ -178,9 +196,17 @@ impl Builder<'_> {
             };
             missing.then(|| (Subject::Volume(name.clone()), action))
         });
+        let twins: Vec<OpId> = spec
+            .networks
+            .iter()
+            .filter_map(|attached| self.twins.get(&attached.network))
+            .flatten()
+            .copied()
+            .collect();
         networks
             .chain(volumes)
             .map(|(subject, action)| self.shared(subject, action))
+            .chain(twins)
             .collect()
     }
 

@@ -180,6 +180,7 @@ fn there(desired: &Desired, stack: &Stack, mut observed: Observed) -> Observed {
     for network in &desired.networks {
         let found = ObservedNetwork {
             id: network.name.clone(),
+            twins: Vec::new(),
             ours: true,
             dir: Some(stack.dir.to_string()),
         };

@@ -2,6 +2,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use dev::engine::event::FailureClass;
+use dev::plan::desired::NetworkAttachment;
 use dev::runtime::docker::{ChangeKind, ContainerAction, ExecSpec, Look};
 
 use crate::sandbox::{IMAGE, Sandbox, soon};
@@ -191,4 +193,51 @@ async fn changes_arrive_and_execs_do_not() {
             ContainerAction::Destroy,
         ]
     );
+}
+
+#[tokio::test]
+async fn of_two_networks_with_one_name_the_used_one_counts() {
+    let sandbox = Sandbox::new("twins").await;
+    let labels = sandbox.labels("");
+    let name = format!("{}_default", sandbox.project);
+    // Without the question before: as a call does that overlaps with another.
+    let create = || async {
+        let request = bollard::models::NetworkCreateRequest {
+            name: name.clone(),
+            labels: Some(labels[..1].iter().cloned().collect()),
+            ..Default::default()
+        };
+        sandbox.docker.client().create_network(request).await
+    };
+    let used = create().await.unwrap().id;
+    let mut spec = sandbox.idle("api");
+    spec.networks = vec![NetworkAttachment {
+        network: name.clone(),
+        aliases: vec!["api".to_owned()],
+    }];
+    sandbox.run(&spec).await;
+    if let Err(error) = create().await {
+        // Current engines have one of a name only.
+        assert!(error.to_string().contains("already exists"), "{error}");
+        return;
+    }
+    let found = sandbox.look().await;
+    assert_eq!(found.networks.len(), 1);
+    let network = &found.networks[&name];
+    assert_eq!((&network.id, network.twins.len()), (&used, 1));
+    let error = sandbox
+        .docker
+        .create_network(&name, false, &labels[..1])
+        .await
+        .unwrap_err();
+    assert_eq!(error.0.class, FailureClass::NameTaken);
+    sandbox
+        .docker
+        .remove_network(&network.twins[0])
+        .await
+        .unwrap();
+    let found = sandbox.look().await;
+    let left = &found.networks[&name];
+    assert_eq!(left.id, used);
+    assert!(left.twins.is_empty());
 }

@@ -191,7 +191,7 @@ fn why_and_plan_for_programs() {
     assert_eq!(plan["unresolved"], serde_json::json!([]));
     let mut up = stack.start(["up"]);
     stack.until_with(&mut up, "one is asked, one waits", |status| {
-        status.is("never", "starting") && status.why("after").contains("never")
+        status.is("never", "starting") && status.why("never").contains("exit 1")
     });
     let why = stack.dev(["why", "after", "--json"]).succeeds().json();
     let after = &why["services"][0];

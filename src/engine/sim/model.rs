@@ -269,6 +269,7 @@ impl Model {
                     name.clone(),
                     ObservedNetwork {
                         id,
+                        twins: Vec::new(),
                         ours: true,
                         dir: label(LABEL_DIR),
                     },

@@ -52,14 +52,19 @@ pub fn remove(stack: &Stack, observed: &Observed, removal: Removal) -> Plan {
         };
         removed.push(push(&mut plan, observed_subject(container), action, after));
     }
-    for (name, _) in observed.networks.iter().filter(|(_, network)| network.ours) {
+    for (name, network) in observed.networks.iter().filter(|(_, network)| network.ours) {
+        let mut after = removed.clone();
+        for twin in &network.twins {
+            let action = Action::RemoveNetwork { name: twin.clone() };
+            after.push(push(
+                &mut plan,
+                Subject::Network(twin.clone()),
+                action,
+                Vec::new(),
+            ));
+        }
         let action = Action::RemoveNetwork { name: name.clone() };
-        push(
-            &mut plan,
-            Subject::Network(name.clone()),
-            action,
-            removed.clone(),
-        );
+        push(&mut plan, Subject::Network(name.clone()), action, after);
     }
     if removal.volumes {
         for (name, _) in observed.volumes.iter().filter(|(_, volume)| volume.ours) {

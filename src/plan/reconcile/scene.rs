@@ -234,6 +234,7 @@ impl Scene {
             Action::CreateNetwork { name, .. } => {
                 let made = ObservedNetwork {
                     id: name.clone(),
+                    twins: Vec::new(),
                     ours: true,
                     dir: None,
                 };

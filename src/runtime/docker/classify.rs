@@ -95,6 +95,8 @@ pub(super) fn class_of(status: u16, words: &str) -> FailureClass {
         || has(&[
             "context deadline exceeded",
             "cannot connect to the docker daemon",
+            // Two networks of one name: the next look takes one of them away.
+            "is ambiguous",
         ])
     {
         FailureClass::Engine

@@ -20,6 +20,11 @@ impl Fault {
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Answer { status: 404, .. })
     }
+
+    /// More than one network has the name.
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Answer { words, .. } if words.contains("is ambiguous"))
+    }
 }
 
 impl From<Error> for Fault {

@@ -20,17 +20,14 @@ impl Docker {
     ) -> Result<String, RuntimeError> {
         let what = format!("create network {name}");
         // Older engines take a second network under a name that exists.
-        if within(CHANGE, self.client().inspect_network(name, None))
-            .await
-            .is_ok()
-        {
-            return Err(failure(
-                &what,
-                &super::fault::Fault::Answer {
-                    status: 409,
-                    words: format!("network with name {name} already exists"),
-                },
-            ));
+        match within(CHANGE, self.client().inspect_network(name, None)).await {
+            Err(fault) if fault.is_gone() => {}
+            Err(fault) if !fault.is_ambiguous() => return Err(failure(&what, &fault)),
+            Ok(_) | Err(_) => {
+                let words = format!("network with name {name} already exists");
+                let taken = super::fault::Fault::Answer { status: 409, words };
+                return Err(failure(&what, &taken));
+            }
         }
         let request = NetworkCreateRequest {
             name: name.to_owned(),

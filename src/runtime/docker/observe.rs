@@ -108,7 +108,13 @@ impl Docker {
             .filters(&of_project(&ask.project))
             .build();
         let list = within(QUICK, self.client().list_networks(Some(options))).await?;
-        let named = self.named(&ask.networks, |docker, name| {
+        let known: BTreeSet<&str> = list.iter().filter_map(|n| n.name.as_deref()).collect();
+        let further = ask.networks.iter();
+        let further: Vec<String> = further
+            .filter(|name| !known.contains(name.as_str()))
+            .cloned()
+            .collect();
+        let named = self.named(&further, |docker, name| {
             Box::pin(async move {
                 let network = within(QUICK, docker.client().inspect_network(&name, None)).await;
                 Ok(there(network)?.map(|network| Network {
@@ -119,10 +125,43 @@ impl Docker {
                 }))
             })
         });
-        let all = list.into_iter().chain(named.await?);
-        Ok(all
-            .filter_map(|network| translate::network(network, &ask.project))
-            .collect())
+        let named = named.await?;
+        let mut found = BTreeMap::new();
+        let mut twins: BTreeMap<String, Vec<ObservedNetwork>> = BTreeMap::new();
+        let all = list.into_iter().chain(named);
+        for (name, network) in all.filter_map(|n| translate::network(n, &ask.project)) {
+            if let Some(other) = found.insert(name.clone(), network) {
+                twins.entry(name).or_default().push(other);
+            }
+        }
+        for (name, others) in twins {
+            if let Some(last) = found.remove(&name) {
+                let one = self.used_of(others.into_iter().chain([last])).await?;
+                found.extend(one.map(|network| (name, network)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Of networks with one name the one that containers are on, else always the same; the others are its twins.
+    async fn used_of(
+        &self,
+        networks: impl Iterator<Item = ObservedNetwork>,
+    ) -> Result<Option<ObservedNetwork>, Fault> {
+        let mut ranked = Vec::new();
+        for network in networks {
+            let inspected = within(QUICK, self.client().inspect_network(&network.id, None)).await;
+            if let Some(inspected) = there(inspected)? {
+                let users = inspected.containers.map_or(0, |all| all.len());
+                ranked.push((std::cmp::Reverse(users), network.id.clone(), network));
+            }
+        }
+        ranked.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        let mut networks = ranked.into_iter().map(|(_, _, network)| network);
+        Ok(networks.next().map(|mut one| {
+            one.twins = networks.map(|twin| twin.id).collect();
+            one
+        }))
     }
 
     async fn look_at_volumes(&self, ask: &Look) -> Result<BTreeMap<String, ObservedVolume>, Fault> {

@@ -147,6 +147,7 @@ pub(super) fn network(found: Network, project: &str) -> Option<(String, Observed
         found.name?,
         ObservedNetwork {
             id: found.id?,
+            twins: Vec::new(),
             ours: is_ours(&labels, project),
             dir: labels.get(LABEL_DIR).cloned(),
         },

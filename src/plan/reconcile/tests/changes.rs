@@ -195,6 +195,7 @@ fn someone_elses_network_of_the_wanted_name_is_used() {
     let mut scene = Scene::of([runs("api", &[])]);
     let theirs = ObservedNetwork {
         id: "n".to_owned(),
+        twins: Vec::new(),
         ours: false,
         dir: None,
     };
@@ -203,4 +204,34 @@ fn someone_elses_network_of_the_wanted_name_is_used() {
         .networks
         .insert("gold_default".to_owned(), theirs);
     assert!(!scene.text().contains("network"));
+}
+
+#[test]
+fn the_twin_of_a_network_goes_before_anything_is_made_on_it() {
+    let mut scene = Scene::running([runs("api", &[]), runs("web", &["api"])]);
+    scene.observed.containers.retain(|c| c.service == "api");
+    let network = scene.observed.networks.get_mut("gold_default").unwrap();
+    network.twins = vec!["twin".to_owned()];
+    assert_snapshot!(scene.text());
+    let plan = scene.plan();
+    let at = |verb: &str| {
+        let found = plan
+            .operations
+            .iter()
+            .find(|o| o.action.verb_text() == verb);
+        found.unwrap()
+    };
+    assert!(at("create").after.contains(&at("remove").id));
+    let down = super::super::remove(
+        &scene.stack,
+        &scene.observed,
+        super::super::Removal::default(),
+    );
+    let networks: Vec<String> = down
+        .operations
+        .iter()
+        .map(|operation| operation.subject.to_string())
+        .filter(|subject| subject.starts_with("network"))
+        .collect();
+    assert_eq!(networks, ["network twin", "network gold_default"]);
 }

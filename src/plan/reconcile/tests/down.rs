@@ -81,6 +81,7 @@ fn what_others_made_stays() {
     let mut scene = Scene::running(gold());
     let network = ObservedNetwork {
         id: "n".to_owned(),
+        twins: Vec::new(),
         ours: false,
         dir: None,
     };
