@@ -81,6 +81,7 @@ impl Loop {
             hit: false,
             settle: Settle::default(),
             notices: Vec::new(),
+            whole: false,
             silent: false,
             prune: false,
             stop: Arc::clone(&stop),
