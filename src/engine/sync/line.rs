@@ -13,7 +13,11 @@ use crate::runtime::world::Held;
 use crate::watch::sync::{Piece, Sent, send};
 
 /// Nothing goes on for so long: given up.
-const STALL: Duration = Duration::from_secs(10);
+const STALL: Duration = if cfg!(test) {
+    Duration::from_secs(1)
+} else {
+    Duration::from_secs(10)
+};
 /// What a disk takes in, or hashes, in a second at least.
 const BYTES_A_SECOND: u64 = 20 * 1024 * 1024;
 /// Pieces of 256 KiB between who reads files and who writes the stream.
