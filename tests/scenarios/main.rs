@@ -32,6 +32,8 @@ mod presets;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
 mod sync;
 #[cfg(test)]
 mod up;

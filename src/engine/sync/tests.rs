@@ -280,6 +280,8 @@ impl Place {
             checkout: None,
             image_id: String::new(),
             status: Status::Running,
+            finished_at: String::new(),
+            stop_grace: None,
             started_at: String::new(),
             ports: Vec::new(),
             addresses: BTreeMap::new(),
