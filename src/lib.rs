@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod engine;
+pub mod helper;
 pub mod plan;
 pub mod probe;
 pub mod runtime;

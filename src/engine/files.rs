@@ -151,7 +151,7 @@ impl Engine {
             // What changed before, or was lost, is found by comparing.
             self.rehash();
         }
-        if batch.overflow {
+        if batch.begun || batch.overflow {
             self.sync_everything();
         }
         let scope = self.scope();
@@ -207,7 +207,11 @@ impl Engine {
                 service,
                 files,
                 then,
-            } => self.sync(&service, files, then),
+            } => {
+                // The world is the same as before, and has better to do now than to be looked at.
+                self.sync(&service, files, then);
+                return;
+            }
         }
         self.look_again();
     }

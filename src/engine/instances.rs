@@ -104,6 +104,7 @@ impl Engine {
         for container in running {
             self.attend_one(&container);
         }
+        self.attend_sync();
     }
 
     pub(super) fn attend_one(&mut self, container: &ObservedContainer) {

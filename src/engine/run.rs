@@ -322,6 +322,7 @@ impl Engine {
     pub(super) fn pursue(&mut self, goal: Goal) {
         if matches!(goal, Goal::Stop(_) | Goal::Down(_)) {
             self.instances.clear();
+            self.end_sync();
         }
         self.goal = goal;
         self.state.settled = false;

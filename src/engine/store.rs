@@ -123,6 +123,11 @@ impl Store {
         self.dir.join("index")
     }
 
+    /// What one instance of a service was sent.
+    pub fn synced(&self, service: &str, index: u32) -> Utf8PathBuf {
+        self.dir.join("synced").join(format!("{service}-{index}"))
+    }
+
     pub fn engine_log(&self) -> Utf8PathBuf {
         self.dir.join("engine.log")
     }

@@ -297,12 +297,28 @@ impl<'a> SyncRules<'a> {
             .collect()
     }
 
-    /// Where a path goes, if the first rule that covers it is one that syncs.
-    pub fn item(&self, path: &Utf8Path, kind: PathKind) -> Option<SyncItem> {
-        self.rules
+    /// Where sync rules lead to. Absolute, in the container.
+    pub fn targets(&self) -> BTreeSet<String> {
+        let workdir = self.service.workdir.as_deref().unwrap_or("/");
+        let targets = self
+            .rules
             .iter()
-            .find(|rule| rule.covers(path))?
-            .item(path, kind, self.service)
+            .filter_map(|rule| match &rule.rule.action {
+                WatchAction::Sync { target, .. } => Some(target),
+                _ => None,
+            });
+        targets
+            .map(|target| globs::clean(&Utf8Path::new("/").join(workdir).join(target)).to_string())
+            .collect()
+    }
+
+    /// Where a path goes and what follows, if the first rule that covers it is one that syncs.
+    pub fn item(&self, path: &Utf8Path, kind: PathKind) -> Option<(SyncItem, &'a AfterSync)> {
+        let rule = self.rules.iter().find(|rule| rule.covers(path))?;
+        match &rule.rule.action {
+            WatchAction::Sync { then, .. } => Some((rule.item(path, kind, self.service)?, then)),
+            _ => None,
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What the engine asks of the outside: one look, one call at a time, and what changes by itself.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{ProgressSender, RuntimeError};
 use crate::plan::Action;
@@ -94,9 +96,18 @@ pub struct LogLine {
     pub line: String,
 }
 
-/// A change of files inside a container: a tar archive that is unpacked at `/`, and paths that go.
+/// A command that runs inside a container, its input and output in our hands. Dropping it ends its input.
+pub struct Held {
+    pub input: Pin<Box<dyn AsyncWrite + Send>>,
+    /// Only what it writes to stdout.
+    pub output: Pin<Box<dyn AsyncRead + Send>>,
+}
+
+/// A change of files inside a container: a tar archive, and paths that go.
 #[derive(Debug, Clone, Default)]
 pub struct FileChange {
+    /// Folder to unpack at, `None`: `/`.
+    pub at: Option<String>,
     pub archive: Option<Utf8PathBuf>,
     pub bytes: bytes::Bytes,
     pub remove: Vec<String>,
@@ -117,6 +128,12 @@ pub trait World: Send + Sync + 'static {
         container: &'a str,
         spec: &'a ExecSpec,
     ) -> BoxFuture<'a, Result<ExecOutput, RuntimeError>>;
+    /// Starts a command and holds on to it.
+    fn hold<'a>(
+        &'a self,
+        container: &'a str,
+        spec: &'a ExecSpec,
+    ) -> BoxFuture<'a, Result<Held, RuntimeError>>;
     fn signal<'a>(
         &'a self,
         container: &'a str,

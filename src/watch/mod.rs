@@ -5,6 +5,7 @@
 
 mod backend;
 pub mod context;
+mod remote;
 mod rules;
 mod run;
 mod set;
@@ -44,8 +45,8 @@ pub struct Batch {
 /// Something that a person should know of.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Notice {
-    /// The system's limit is reached.
-    #[error("{} is looked through every now and then instead of being watched: {why}", .root.display())]
+    /// The system's limit is reached, or the file system does not tell of every change.
+    #[error("{} is looked through every now and then, as watching it is not enough: {why}", .root.display())]
     Polling { root: PathBuf, why: String },
 }
 
@@ -68,17 +69,37 @@ pub struct Watcher {
 /// # Errors
 /// No thread. Limits of the system are no error: polling takes over, and a notice says so.
 pub fn start(set: WatchSet) -> Result<(Watcher, mpsc::Receiver<Batch>), WatchError> {
-    start_with(set, usize::MAX)
+    start_with(set, System::default())
 }
 
-/// `limit`: folders that may be watched, for tests of what happens when there are too many.
-fn start_with(set: WatchSet, limit: usize) -> Result<(Watcher, mpsc::Receiver<Batch>), WatchError> {
+/// What differs from system to system; tests say otherwise.
+#[derive(Debug, Clone, Copy)]
+struct System {
+    /// Folders that may be watched.
+    limit: usize,
+    /// The file system of a folder, if it does not tell of every change.
+    remote: fn(&std::path::Path) -> Option<&'static str>,
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self {
+            limit: usize::MAX,
+            remote: remote::remote,
+        }
+    }
+}
+
+fn start_with(
+    set: WatchSet,
+    system: System,
+) -> Result<(Watcher, mpsc::Receiver<Batch>), WatchError> {
     let (messages, inbox) = std_mpsc::sync_channel(EVENTS);
     let (batches, receiver) = mpsc::channel(BATCHES);
     let stop = Arc::new(AtomicBool::new(false));
     let events = messages.clone();
     let stopped = Arc::clone(&stop);
-    let run = move || run::Loop::new(inbox, events, batches, stopped, limit).run(set);
+    let run = move || run::Loop::new(inbox, events, batches, stopped, system).run(set);
     let thread = std::thread::Builder::new()
         .name("watch".to_owned())
         .spawn(run)

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::backend::{Backend, Hint, limit_text};
 use super::settle::Settle;
 use super::tree::{Stamp, Tree};
-use super::{Batch, WatchSet, textual};
+use super::{Batch, System, WatchSet, textual};
 use crate::plan::react::PathKind;
 use roots::POLL;
 use sink::Sink;
@@ -50,6 +50,7 @@ pub(super) struct Loop {
     /// Folders in which a root, or what leads to it, may appear.
     anchors: BTreeSet<PathBuf>,
     later: BTreeMap<PathBuf, Instant>,
+    system: System,
     sink: Sink,
     /// When to look at `files` next, where the system does not tell.
     poll_files: Option<Instant>,
@@ -68,10 +69,10 @@ impl Loop {
         events: SyncSender<Message>,
         batches: mpsc::Sender<Batch>,
         stop: Arc<AtomicBool>,
-        limit: usize,
+        system: System,
     ) -> Self {
         let lost = Arc::new(AtomicBool::new(false));
-        let (backend, limit) = match Backend::new(events, Arc::clone(&lost), limit) {
+        let (backend, limit) = match Backend::new(events, Arc::clone(&lost), system.limit) {
             Ok(backend) => (Some(backend), None),
             Err(error) => (None, Some(limit_text(&error))),
         };
@@ -81,6 +82,7 @@ impl Loop {
             hit: false,
             settle: Settle::default(),
             notices: Vec::new(),
+            whole: false,
             silent: false,
             prune: false,
             stop: Arc::clone(&stop),
@@ -95,6 +97,7 @@ impl Loop {
             controls: BTreeSet::new(),
             anchors: BTreeSet::new(),
             later: BTreeMap::new(),
+            system,
             sink,
             poll_files: None,
             begun: false,

@@ -1,17 +1,28 @@
 //! When a batch of changes is over: a lone save goes at once, a burst is waited out, a constant writer starves nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::plan::react::PathKind;
 
-/// Silence after a lone save, long enough for the second half of "write beside, rename".
+/// Silence after a few whole saves in a calm: long enough for the mode that an editor sets after its rename.
+const QUICK: Duration = Duration::from_millis(1);
+/// So many are a few.
+const FEW: usize = 4;
+/// Silence after what is not whole, or is gone: long enough for the second half of "move away, write anew".
 const LONE: Duration = Duration::from_millis(8);
+/// The same shortly after another batch: who saves one file after the other is a tool, and likely to go on.
+const BUSY: Duration = Duration::from_millis(20);
+/// So long after a batch it is calm again.
+const CALM: Duration = Duration::from_millis(100);
 /// Silence after a large burst.
 const BURST: Duration = Duration::from_millis(60);
-/// From the first change on, whatever still comes.
+/// From the first change on, whatever still comes …
 const CAP: Duration = Duration::from_millis(300);
+/// … and where so many paths have changed that it is a checkout or a generator.
+const LARGE_CAP: Duration = Duration::from_millis(1500);
+const LARGE: usize = 100;
 
 /// Changes that wait for silence.
 #[derive(Debug, Default)]
@@ -20,6 +31,10 @@ pub struct Settle {
     overflow: bool,
     /// When the first and the last of them came.
     span: Option<(Instant, Instant)>,
+    /// Paths that may change further: gone, or not closed yet.
+    unfinished: BTreeSet<PathBuf>,
+    /// When the last batch was over.
+    taken: Option<Instant>,
 }
 
 /// One path of a batch.
@@ -31,8 +46,14 @@ pub struct Change {
 }
 
 impl Settle {
-    /// Takes a changed path; `existed` says whether it was there before this change.
-    pub fn add(&mut self, path: &Path, kind: PathKind, existed: bool, now: Instant) {
+    /// Takes a changed path; `existed` says whether it was there before this change, `whole` that it was closed, renamed or
+    /// made in one step.
+    pub fn add(&mut self, path: &Path, kind: PathKind, existed: bool, whole: bool, now: Instant) {
+        if whole {
+            self.unfinished.remove(path);
+        } else {
+            self.unfinished.insert(path.to_owned());
+        }
         match self.changes.get_mut(path) {
             Some(change) => change.kind = kind,
             None => {
@@ -57,16 +78,26 @@ impl Settle {
     /// When the batch is over; `None` while there is none.
     pub fn deadline(&self) -> Option<Instant> {
         let (first, last) = self.span?;
-        Some((last + self.quiet()).min(first + CAP))
+        let cap = if self.changes.len() >= LARGE {
+            LARGE_CAP
+        } else {
+            CAP
+        };
+        Some((last + self.quiet(first)).min(first + cap))
     }
 
     /// Longer with every doubling of the number of paths.
-    fn quiet(&self) -> Duration {
+    fn quiet(&self, first: Instant) -> Duration {
         if self.overflow {
             return BURST;
         }
+        let calm = self.taken.is_none_or(|taken| first >= taken + CALM);
+        if calm && self.changes.len() <= FEW && self.unfinished.is_empty() {
+            return QUICK;
+        }
         let doublings = self.changes.len().max(1).ilog2();
-        (LONE * (doublings + 1)).min(BURST)
+        let lone = if calm { LONE } else { BUSY };
+        (lone * (doublings + 1)).min(BURST)
     }
 
     /// The batch, once it is over. Paths that came and went within it are still in it.
@@ -75,6 +106,8 @@ impl Settle {
             return None;
         }
         self.span = None;
+        self.unfinished.clear();
+        self.taken = Some(now);
         Some((
             std::mem::take(&mut self.changes),
             std::mem::take(&mut self.overflow),
@@ -93,29 +126,58 @@ mod tests {
     }
 
     fn save(settle: &mut Settle, path: &str, now: Instant) {
-        settle.add(Path::new(path), PathKind::File, true, now);
+        settle.add(Path::new(path), PathKind::File, true, true, now);
     }
 
     #[test]
-    fn a_lone_save_goes_after_8_ms_of_silence() {
+    fn a_lone_save_goes_at_once() {
         let (mut settle, begin) = (Settle::default(), Instant::now());
         assert_eq!(settle.deadline(), None);
         save(&mut settle, "a", begin);
-        save(&mut settle, "a", begin + ms(3));
-        assert_eq!(settle.deadline(), Some(begin + ms(11)));
-        assert!(settle.take(begin + ms(10)).is_none());
-        let (changes, overflow) = settle.take(begin + ms(11)).unwrap();
+        assert_eq!(settle.deadline(), Some(begin + QUICK));
+        assert!(settle.take(begin).is_none());
+        let (changes, overflow) = settle.take(begin + QUICK).unwrap();
         assert_eq!((changes.len(), overflow), (1, false));
         assert!(settle.take(begin + ms(500)).is_none(), "nothing is left");
+    }
+
+    #[test]
+    fn what_is_gone_may_come_back_and_is_waited_for() {
+        let (mut settle, begin) = (Settle::default(), Instant::now());
+        settle.add(Path::new("a"), PathKind::File, true, false, begin);
+        assert_eq!(settle.deadline(), Some(begin + LONE));
+        // Moved away, then written anew.
+        save(&mut settle, "a", begin + ms(3));
+        assert_eq!(settle.deadline(), Some(begin + ms(3) + QUICK));
+    }
+
+    #[test]
+    fn a_formatter_that_goes_from_file_to_file_leads_to_two_batches() {
+        let (mut settle, begin) = (Settle::default(), Instant::now());
+        let mut batches = Vec::new();
+        for n in 0..10 {
+            let now = begin + ms(n * 12);
+            save(&mut settle, &n.to_string(), now);
+            for later in 0..12 {
+                let taken = settle.take(now + ms(later));
+                batches.extend(taken.map(|(changes, _)| changes.len()));
+            }
+        }
+        batches.extend(
+            settle
+                .take(begin + ms(200))
+                .map(|(changes, _)| changes.len()),
+        );
+        assert_eq!(batches, [1, 9]);
     }
 
     #[test]
     fn a_burst_is_waited_out() {
         let (mut settle, begin) = (Settle::default(), Instant::now());
         for n in 0..2000 {
-            save(&mut settle, &n.to_string(), begin + ms(n / 20));
+            save(&mut settle, &n.to_string(), begin + ms(n / 5));
         }
-        assert_eq!(settle.deadline(), Some(begin + ms(99) + BURST));
+        assert_eq!(settle.deadline(), Some(begin + ms(399) + BURST));
     }
 
     #[test]
@@ -132,8 +194,8 @@ mod tests {
     #[test]
     fn what_existed_is_what_was_there_before_the_batch() {
         let (mut settle, now) = (Settle::default(), Instant::now());
-        settle.add(Path::new("new"), PathKind::File, false, now);
-        settle.add(Path::new("new"), PathKind::Folder, true, now);
+        settle.add(Path::new("new"), PathKind::File, false, true, now);
+        settle.add(Path::new("new"), PathKind::Folder, true, true, now);
         settle.overflow(now);
         let (changes, overflow) = settle.take(now + CAP).unwrap();
         assert_eq!(

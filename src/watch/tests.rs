@@ -35,14 +35,14 @@ impl Watched {
     }
 
     async fn begin_with(set: impl FnOnce(&Path) -> WatchSet) -> Self {
-        Self::begin_limited(set, usize::MAX).await
+        Self::begin_on(set, System::default()).await
     }
 
-    async fn begin_limited(set: impl FnOnce(&Path) -> WatchSet, limit: usize) -> Self {
+    async fn begin_on(set: impl FnOnce(&Path) -> WatchSet, system: System) -> Self {
         let dir = tempfile::tempdir().unwrap();
         // By another process: a file that this one writes may be closed later, while another test forks.
         run("mkdir .git app && printf 1 > app/main.py", dir.path());
-        let (watcher, batches) = start_with(set(dir.path()), limit).unwrap();
+        let (watcher, batches) = start_with(set(dir.path()), system).unwrap();
         let (told, sizes, notices) = (Changed::new(), Vec::new(), Vec::new());
         let mut watched = Self {
             dir,
@@ -536,7 +536,7 @@ async fn another_set_takes_over_without_a_gap() {
 
 #[tokio::test]
 async fn too_many_folders_are_polled_and_said_to_be() {
-    let mut watched = Watched::begin_limited(
+    let mut watched = Watched::begin_on(
         |dir| {
             for n in 0..20 {
                 fs::create_dir(dir.join(format!("app/{n}"))).unwrap();
@@ -546,7 +546,10 @@ async fn too_many_folders_are_polled_and_said_to_be() {
                 files: [dir.join("dev.toml")].into(),
             }
         },
-        5,
+        System {
+            limit: 5,
+            ..System::default()
+        },
     )
     .await;
     let [Notice::Polling { root, why }] = &watched.notices[..] else {
@@ -569,6 +572,25 @@ async fn too_many_folders_are_polled_and_said_to_be() {
     fs::remove_dir_all(watched.path("app/7")).unwrap();
     watched.until(&["app/7", "app/7/a"]).await;
     assert_eq!(watched.notices.len(), 1, "said once");
+}
+
+#[tokio::test]
+async fn what_lies_on_the_network_is_watched_and_polled() {
+    let set = |dir: &Path| WatchSet {
+        roots: vec![Root::new(dir)],
+        ..WatchSet::default()
+    };
+    let system = System {
+        remote: |_| Some("nfs"),
+        ..System::default()
+    };
+    let mut watched = Watched::begin_on(set, system).await;
+    let [Notice::Polling { why, .. }] = &watched.notices[..] else {
+        panic!("{:?}", watched.notices)
+    };
+    assert!(why.starts_with("nfs "), "{why}");
+    watched.write("app/main.py", "2");
+    watched.until(&["app/main.py"]).await;
 }
 
 #[tokio::test]

@@ -34,6 +34,10 @@ mod presets;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
+mod sync;
+#[cfg(test)]
 mod up;
 #[cfg(test)]
 mod watch;

@@ -17,7 +17,7 @@ use crate::engine::event::FailureClass;
 use crate::plan::Action;
 use crate::plan::observed::{Observed, Status};
 use crate::runtime::world::{
-    Call, Change, ExecOutput, ExecSpec, FileChange, LogLine, Look, Output, World,
+    Call, Change, ExecOutput, ExecSpec, FileChange, Held, LogLine, Look, Output, World,
 };
 use crate::runtime::{Progress, ProgressSender, RuntimeError};
 
@@ -485,6 +485,15 @@ impl World for SimWorld {
             tokio::time::sleep(Duration::from_millis(2)).await;
             self.answer(container, spec)
         })
+    }
+
+    fn hold<'a>(
+        &'a self,
+        _container: &'a str,
+        _spec: &'a ExecSpec,
+    ) -> BoxFuture<'a, Result<Held, RuntimeError>> {
+        // Files are the business of `engine::sync::tests`.
+        Box::pin(async { Err(RuntimeError::new(FailureClass::Other, "nothing to hold")) })
     }
 
     fn signal<'a>(

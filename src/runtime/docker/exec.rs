@@ -7,7 +7,7 @@ use bollard::models::ExecConfig;
 use bytes::{Bytes, BytesMut};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::Docker;
 use super::call::{QUICK, call, within};
@@ -220,6 +220,11 @@ impl ExecInput {
     pub async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.writer.write_all(bytes).await?;
         self.writer.flush().await
+    }
+
+    /// For who writes without a pause.
+    pub(super) fn into_writer(self) -> impl AsyncWrite + Send {
+        self.writer
     }
 
     /// Ends the input; the command reads end of file.

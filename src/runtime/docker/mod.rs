@@ -16,6 +16,7 @@ mod events;
 mod exec;
 mod exec_interactive;
 mod fault;
+mod hold;
 mod info;
 mod log_lines;
 mod logs;

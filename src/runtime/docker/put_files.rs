@@ -36,18 +36,19 @@ pub(super) async fn put_files(
                 .help("the image needs `rm` for that; `then = \"rebuild\"` does without"));
         }
     }
+    let at = change.at.as_deref().unwrap_or("/");
     if let Some(path) = &change.archive {
         let file = tokio::fs::File::open(path).await;
         let file =
             file.map_err(|error| RuntimeError::new(FailureClass::Other, error.to_string()))?;
         return docker
-            .put_archive_stream(id, "/", tokio_util::io::ReaderStream::new(file))
+            .put_archive_stream(id, at, tokio_util::io::ReaderStream::new(file))
             .await;
     }
     if change.bytes.is_empty() {
         return Ok(());
     }
-    docker.put_archive(id, "/", change.bytes).await
+    docker.put_archive(id, at, change.bytes).await
 }
 
 fn removals(paths: &[String]) -> Vec<Vec<String>> {

@@ -14,7 +14,7 @@ use crate::plan::Action;
 use crate::plan::desired::{LABEL_NETWORK, LABEL_VOLUME};
 use crate::plan::observed::Observed;
 use crate::runtime::world::{
-    Call, Change, ExecOutput, ExecSpec, FileChange, LogLine, Look, Output, World,
+    Call, Change, ExecOutput, ExecSpec, FileChange, Held, LogLine, Look, Output, World,
 };
 use crate::runtime::{ProgressSender, RuntimeError};
 
@@ -177,6 +177,14 @@ impl World for DockerWorld {
                 output: text,
             })
         })
+    }
+
+    fn hold<'a>(
+        &'a self,
+        container: &'a str,
+        spec: &'a ExecSpec,
+    ) -> BoxFuture<'a, Result<Held, RuntimeError>> {
+        Box::pin(super::hold::hold(&self.docker, container, spec))
     }
 
     fn signal<'a>(

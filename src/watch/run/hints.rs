@@ -18,12 +18,15 @@ impl Loop {
             Hint::Later if !is_complete(path) => {
                 self.later.insert(path.to_owned(), Instant::now() + LATER);
             }
-            Hint::Wrote => {
-                self.later.remove(path);
-                self.look(path, false, true);
+            hint => {
+                if hint == Hint::Wrote {
+                    self.later.remove(path);
+                }
+                // What is gone may be moved away only to be written anew.
+                self.sink.whole = std::fs::symlink_metadata(path).is_ok();
+                self.look(path, hint == Hint::Appeared, hint == Hint::Wrote);
+                self.sink.whole = false;
             }
-            Hint::Later | Hint::Look => self.look(path, false, false),
-            Hint::Appeared => self.look(path, true, false),
         }
     }
 

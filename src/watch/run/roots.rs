@@ -76,16 +76,21 @@ impl Loop {
     pub(super) fn look_at_all_of(&mut self, watched: &mut Watched) {
         let root = watched.tree.root().to_owned();
         let begun = Instant::now();
-        self.sink.hit = watched.poll.is_some();
+        // Once the limit is hit, it stays so.
+        self.sink.hit = watched.poll.is_some() && self.sink.limit.is_some();
         watched.tree.scan(&root, &mut self.sink);
         if !watched.tree.folders().any(|folder| folder == root) {
             // A folder tells of its own end; what is a file or missing is told of by the folder above.
             self.anchor(&root);
             watched.tree.scan(&root, &mut self.sink);
         }
-        if self.sink.hit {
+        let remote = (self.system.remote)(&root);
+        if self.sink.hit || remote.is_some() {
             if watched.poll.is_none() {
-                let why = self.sink.limit.clone().unwrap_or_default();
+                let why = match remote {
+                    Some(name) => format!("{name} does not tell of what others change in it"),
+                    None => self.sink.limit.clone().unwrap_or_default(),
+                };
                 self.sink.notices.push(Notice::Polling { root, why });
             }
             let pause = (begun.elapsed() * POLL_SHARE).clamp(POLL, POLL_SLOW);

@@ -18,6 +18,8 @@ pub(super) struct Sink {
     pub hit: bool,
     pub settle: Settle,
     pub notices: Vec<Notice>,
+    /// What is looked at now has been closed, renamed or made in one step.
+    pub whole: bool,
     /// Nothing is told: it is the first look.
     pub silent: bool,
     /// Folders are left out from now on that were watched.
@@ -52,7 +54,8 @@ impl Finder for Sink {
 
     fn changed(&mut self, path: &Path, kind: PathKind, existed: bool) {
         if !self.silent {
-            self.settle.add(path, kind, existed, Instant::now());
+            self.settle
+                .add(path, kind, existed, self.whole, Instant::now());
         }
     }
 

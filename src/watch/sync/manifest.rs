@@ -1,180 +1,159 @@
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use camino::Utf8Path;
 
 use super::pack::{is_gone, open};
+use crate::helper::protocol::{Expected, Sum};
 use crate::plan::react::{PathKind, SyncItem, SyncRules};
+use crate::stack::AfterSync;
 use crate::watch::Root;
 use crate::watch::rules::Rules;
 
-/// What a container was sent, or would be sent now.
+/// One path that has to look in the container as it does here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// Absolute.
+    pub source: PathBuf,
+    /// Absolute, in the container.
+    pub target: Vec<u8>,
+    /// What follows once it is there.
+    pub then: AfterSync,
+    /// A person named it: also a symlink means what it leads to.
+    pub named: bool,
+}
+
+/// What a container should have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// By path in the container.
-    pub entries: BTreeMap<String, Entry>,
-    /// Left out, because their names are no text.
-    pub skipped: Vec<PathBuf>,
+    pub entries: BTreeMap<Vec<u8>, (Piece, Expected)>,
+    /// What cannot be read although it is there, in words.
+    pub problems: Vec<String>,
 }
 
-/// One file, symlink or folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    pub item: SyncItem,
-    pub kind: PathKind,
-    /// Permissions, and the type of file.
-    pub mode: u32,
-    /// Bytes.
-    pub size: u64,
-    /// Of the content, or of a symlink's text.
-    pub hash: blake3::Hash,
-}
-
-impl Entry {
-    pub(super) fn new(
-        item: &SyncItem,
-        kind: PathKind,
-        metadata: &Metadata,
-        size: u64,
-        hash: blake3::Hash,
-    ) -> Self {
+impl Piece {
+    pub fn new(item: SyncItem, then: AfterSync, rules: &SyncRules) -> Self {
         Self {
-            item: SyncItem {
-                kind,
-                ..item.clone()
-            },
-            kind,
-            mode: metadata.mode(),
-            size,
-            hash,
+            named: rules.bases().contains(item.source.as_path()),
+            source: item.source.into(),
+            target: item.target.into_bytes(),
+            then,
         }
     }
-}
 
-impl Manifest {
-    /// Takes in what was sent.
-    pub fn apply(&mut self, sent: &BTreeMap<String, Option<Entry>>) {
-        for (target, entry) in sent {
-            match entry {
-                Some(entry) => {
-                    self.entries.insert(target.clone(), entry.clone());
-                }
-                None => self
-                    .entries
-                    .retain(|path, _| !Utf8Path::new(path).starts_with(target)),
-            }
-        }
+    /// As archives need it; `None` where a name is no text.
+    pub fn item(&self) -> Option<SyncItem> {
+        let is_folder = std::fs::symlink_metadata(&self.source).is_ok_and(|found| found.is_dir());
+        Some(SyncItem {
+            source: Utf8Path::from_path(&self.source)?.to_owned(),
+            target: String::from_utf8(self.target.clone()).ok()?,
+            kind: if is_folder {
+                PathKind::Folder
+            } else {
+                PathKind::File
+            },
+        })
     }
 }
 
 /// Everything that the sync rules of a service cover now.
-///
-/// # Errors
-/// What cannot be read although it is there, with its path.
-pub fn manifest(rules: &SyncRules) -> io::Result<Manifest> {
+pub fn manifest(rules: &SyncRules) -> Manifest {
     let mut manifest = Manifest::default();
     for base in rules.bases() {
         let mut ignore = Rules::new(Root::new(base));
-        visit(base.as_std_path(), rules, &mut ignore, &mut manifest)
-            .map_err(|error| io::Error::new(error.kind(), format!("{base}: {error}")))?;
+        let mut todo = vec![base.as_std_path().to_owned()];
+        while let Some(path) = todo.pop() {
+            match visit(&path, base.as_std_path(), rules, &mut ignore, &mut todo) {
+                Ok(Some((piece, expected))) => {
+                    manifest
+                        .entries
+                        .insert(piece.target.clone(), (piece, expected));
+                }
+                Ok(None) => {}
+                Err(error) if is_gone(&error) => {}
+                Err(error) => manifest
+                    .problems
+                    .push(format!("{}: {error}", path.display())),
+            }
+        }
     }
-    Ok(manifest)
+    manifest
 }
 
 fn visit(
+    path: &Path,
     base: &Path,
     rules: &SyncRules,
     ignore: &mut Rules,
-    manifest: &mut Manifest,
-) -> io::Result<()> {
-    let mut todo = vec![base.to_owned()];
-    while let Some(path) = todo.pop() {
-        // A person named the base itself, also when it is a symlink.
-        let metadata = if path == base {
-            std::fs::metadata(&path)
-        } else {
-            std::fs::symlink_metadata(&path)
-        };
-        let metadata = match metadata {
-            Err(error) if is_gone(&error) => continue,
-            other => other?,
-        };
-        if ignore.leaves_out(&path, metadata.is_dir()) {
-            continue;
-        }
-        if metadata.is_dir() {
-            ignore.enter(&path);
-            let entries = match std::fs::read_dir(&path) {
-                Err(error) if is_gone(&error) => continue,
-                other => other?,
-            };
-            todo.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
-        }
-        let kind = if metadata.is_dir() {
-            PathKind::Folder
-        } else {
-            PathKind::File
-        };
-        let Some(text) = Utf8Path::from_path(&path) else {
-            manifest.skipped.push(path);
-            continue;
-        };
-        if let Some(item) = rules.item(text, kind)
-            && let Some(entry) = entry(&item, kind, &metadata)?
-        {
-            manifest.entries.insert(item.target.clone(), entry);
-        }
-    }
-    Ok(())
-}
-
-/// `None`: it vanished, or is none of what can be sent.
-fn entry(item: &SyncItem, kind: PathKind, metadata: &Metadata) -> io::Result<Option<Entry>> {
-    let hashed = if kind == PathKind::Folder {
-        Ok((0, blake3::hash(b"")))
-    } else if metadata.is_symlink() {
-        std::fs::read_link(&item.source)
-            .map(|target| (0, blake3::hash(target.as_os_str().as_encoded_bytes())))
-    } else if metadata.is_file() {
-        open(&item.source).and_then(|file| {
-            let mut hasher = blake3::Hasher::new();
-            hasher.update_reader(file)?;
-            Ok((hasher.count(), hasher.finalize()))
-        })
+    todo: &mut Vec<PathBuf>,
+) -> io::Result<Option<(Piece, Expected)>> {
+    let named = path == base;
+    let metadata = if named {
+        std::fs::metadata(path)?
     } else {
+        std::fs::symlink_metadata(path)?
+    };
+    if ignore.leaves_out(path, metadata.is_dir()) {
+        return Ok(None);
+    }
+    let kind = if metadata.is_dir() {
+        ignore.enter(path);
+        let entries = std::fs::read_dir(path)?;
+        todo.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
+        PathKind::Folder
+    } else {
+        PathKind::File
+    };
+    let Some((target, then)) = target(path, kind, rules) else {
         return Ok(None);
     };
-    match hashed {
-        Ok((size, hash)) => Ok(Some(Entry::new(item, kind, metadata, size, hash))),
-        Err(error) if is_gone(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let piece = Piece {
+        source: path.to_owned(),
+        target,
+        then,
+        named,
+    };
+    Ok(expected(path, &metadata, named)?.map(|expected| (piece, expected)))
 }
 
-/// What has to be sent to a container that was sent `sent`, `None` for a new one, so that it has `now`.
-pub fn difference(sent: Option<&Manifest>, now: &Manifest) -> Vec<SyncItem> {
-    let Some(sent) = sent else {
-        return now
-            .entries
-            .values()
-            .map(|entry| entry.item.clone())
-            .collect();
-    };
-    let changed = now
-        .entries
-        .iter()
-        .filter(|(target, entry)| sent.entries.get(*target) != Some(entry));
-    let changed = changed.map(|(_, entry)| entry.item.clone());
-    let gone = sent
-        .entries
-        .iter()
-        .filter(|(target, _)| !now.entries.contains_key(*target));
-    // What is only ignored from now on is still there: that is no deletion.
-    let gone = gone
-        .map(|(_, entry)| entry.item.clone())
-        .filter(|item| std::fs::symlink_metadata(&item.source).is_err());
-    changed.chain(gone).collect()
+/// Where a path goes. Rules see what of a name is no text as question marks.
+fn target(path: &Path, kind: PathKind, rules: &SyncRules) -> Option<(Vec<u8>, AfterSync)> {
+    let lossy = path.to_string_lossy();
+    let (item, then) = rules.item(Utf8Path::new(lossy.as_ref()), kind)?;
+    if matches!(lossy, std::borrow::Cow::Borrowed(_)) {
+        return Some((item.target.into_bytes(), then.clone()));
+    }
+    // As many parts from the end as differ are the same here and there.
+    let is_text = |folder: &&Path| folder.to_str().is_some();
+    let above = path.ancestors().find(is_text)?;
+    let tail = path.strip_prefix(above).ok()?;
+    let mut target = Utf8Path::new(&item.target);
+    for _ in tail.components() {
+        target = target.parent()?;
+    }
+    let target = target.as_std_path().join(tail);
+    Some((target.as_os_str().as_bytes().to_vec(), then.clone()))
+}
+
+/// `None`: it is none of what can be sent.
+fn expected(path: &Path, metadata: &Metadata, follow: bool) -> io::Result<Option<Expected>> {
+    let mode = metadata.mode() & 0o7777;
+    Ok(if metadata.is_dir() {
+        Some(Expected::Folder { mode })
+    } else if metadata.is_symlink() {
+        let text = std::fs::read_link(path)?;
+        Some(Expected::Symlink {
+            sum: Sum::of(text.as_os_str().as_bytes()),
+        })
+    } else if metadata.is_file() {
+        let (size, sum) = Sum::read(open(path, follow)?)?;
+        Some(Expected::File { mode, size, sum })
+    } else {
+        None
+    })
 }

@@ -1,12 +1,16 @@
-//! What a sync sends: an archive and a list of deletions for some paths, or for all that differ from what a container
-//! got before. Everything here reads files, and blocks.
+//! What a sync sends: requests for the helper in a container, or an archive and a list of deletions where there is none; and
+//! what a container should have, for comparing. Everything here reads files, and blocks.
 
+mod frames;
 mod manifest;
 mod pack;
+mod record;
 mod spool;
 
-pub use manifest::{Entry, Manifest, difference, manifest};
+pub use frames::{Sent, send};
+pub use manifest::{Manifest, Piece, manifest};
 pub use pack::{Owner, Packed, pack};
+pub use record::Record;
 pub use spool::{Archive, Bounds};
 
 #[cfg(test)]

@@ -2,11 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tar::{Builder, EntryType, Header};
 
-use super::manifest::Entry;
 use super::spool::{Archive, Bounds, Spool};
 use crate::plan::react::{PathKind, SyncItem};
 
@@ -27,8 +27,6 @@ pub struct Packed {
     pub archive: Archive,
     /// Absolute paths in the container to remove with all that is in them, none within another.
     pub remove: Vec<String>,
-    /// What each target looks like then; `None`: it is gone. For [`super::Manifest::apply`].
-    pub sent: BTreeMap<String, Option<Entry>>,
 }
 
 /// Packs what `items` name as it is now: a file that has vanished meanwhile becomes a deletion, one that changes while
@@ -61,14 +59,14 @@ pub fn pack(items: &[SyncItem], owner: Owner, bounds: &Bounds) -> io::Result<Pac
     Ok(Packed {
         archive,
         remove: removals(&sent),
-        sent,
     })
 }
 
 struct Packer {
     tar: Builder<Spool>,
     owner: Owner,
-    sent: BTreeMap<String, Option<Entry>>,
+    /// What each target is then; `None`: it is gone.
+    sent: BTreeMap<String, Option<PathKind>>,
 }
 
 impl Packer {
@@ -85,21 +83,15 @@ impl Packer {
         Ok(())
     }
 
-    fn folder(&mut self, item: &SyncItem, metadata: &Metadata) -> io::Result<Entry> {
+    fn folder(&mut self, item: &SyncItem, metadata: &Metadata) -> io::Result<PathKind> {
         let mut header = self.header(EntryType::Directory, metadata, 0);
         self.times(metadata)?;
         self.tar
             .append_data(&mut header, inside(&item.target), io::empty())?;
-        Ok(Entry::new(
-            item,
-            PathKind::Folder,
-            metadata,
-            0,
-            blake3::hash(b""),
-        ))
+        Ok(PathKind::Folder)
     }
 
-    fn symlink(&mut self, item: &SyncItem, metadata: &Metadata) -> io::Result<Option<Entry>> {
+    fn symlink(&mut self, item: &SyncItem, metadata: &Metadata) -> io::Result<Option<PathKind>> {
         let target = match std::fs::read_link(&item.source) {
             Ok(target) => target,
             Err(error) if is_gone(&error) => return Ok(None),
@@ -109,12 +101,11 @@ impl Packer {
         self.times(metadata)?;
         self.tar
             .append_link(&mut header, inside(&item.target), &target)?;
-        let hash = blake3::hash(target.as_os_str().as_encoded_bytes());
-        Ok(Some(Entry::new(item, PathKind::File, metadata, 0, hash)))
+        Ok(Some(PathKind::File))
     }
 
-    fn file(&mut self, item: &SyncItem) -> io::Result<Option<Entry>> {
-        let mut file = match open(&item.source) {
+    fn file(&mut self, item: &SyncItem) -> io::Result<Option<PathKind>> {
+        let mut file = match open(&item.source, false) {
             Ok(file) => file,
             // Also when a symlink has taken its place: another event tells of that.
             Err(error) if is_gone(&error) => return Ok(None),
@@ -132,13 +123,7 @@ impl Packer {
         self.times(&metadata)?;
         self.tar
             .append_data(&mut header, inside(&item.target), &content[..])?;
-        Ok(Some(Entry::new(
-            item,
-            PathKind::File,
-            &metadata,
-            size,
-            blake3::hash(&content),
-        )))
+        Ok(Some(PathKind::File))
     }
 
     fn large_file(
@@ -146,24 +131,15 @@ impl Packer {
         item: &SyncItem,
         file: File,
         metadata: &Metadata,
-    ) -> io::Result<Entry> {
+    ) -> io::Result<PathKind> {
         let size = metadata.len();
         let mut header = self.header(EntryType::Regular, metadata, size);
         self.times(metadata)?;
         // An archive says a file's size before its content: one that shrinks meanwhile is filled up, and told of again.
-        let mut reader = Hashing {
-            reader: file.chain(io::repeat(0)).take(size),
-            hasher: blake3::Hasher::new(),
-        };
+        let mut reader = file.chain(io::repeat(0)).take(size);
         self.tar
             .append_data(&mut header, inside(&item.target), &mut reader)?;
-        Ok(Entry::new(
-            item,
-            PathKind::File,
-            metadata,
-            size,
-            reader.hasher.finalize(),
-        ))
+        Ok(PathKind::File)
     }
 
     fn header(&self, kind: EntryType, metadata: &Metadata, size: u64) -> Header {
@@ -187,27 +163,17 @@ impl Packer {
     }
 }
 
-struct Hashing<R> {
-    reader: R,
-    hasher: blake3::Hasher,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        self.hasher.update(&buffer[..read]);
-        Ok(read)
-    }
-}
-
 /// A name in an archive that is unpacked at `/`.
 fn inside(target: &str) -> &str {
     target.trim_start_matches('/')
 }
 
 /// Opens a regular file, and never waits for a pipe that took its place.
-pub(super) fn open(path: &Utf8PathBuf) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+pub(super) fn open(path: impl AsRef<Path>, follow: bool) -> io::Result<File> {
+    let mut flags = rustix::fs::OFlags::NONBLOCK;
+    if !follow {
+        flags |= rustix::fs::OFlags::NOFOLLOW;
+    }
     OpenOptions::new()
         .read(true)
         .custom_flags(flags.bits().cast_signed())
@@ -225,14 +191,14 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
 }
 
 /// What has to go first: what is gone here, and what stands where a folder stood.
-fn removals(sent: &BTreeMap<String, Option<Entry>>) -> Vec<String> {
+fn removals(sent: &BTreeMap<String, Option<PathKind>>) -> Vec<String> {
     let mut gone: BTreeSet<Utf8PathBuf> = BTreeSet::new();
     for (target, _) in sent.iter().filter(|(_, entry)| entry.is_none()) {
         let target = Utf8Path::new(target);
-        let replaced = target.ancestors().skip(1).find(|above| {
-            sent.get(above.as_str())
-                .is_some_and(|entry| entry.as_ref().is_some_and(|e| e.kind == PathKind::File))
-        });
+        let replaced = target
+            .ancestors()
+            .skip(1)
+            .find(|above| sent.get(above.as_str()) == Some(&Some(PathKind::File)));
         gone.insert(replaced.unwrap_or(target).to_owned());
     }
     let within_another =

@@ -4,6 +4,7 @@ from tasks.binary import binary, version
 from tasks.many import forty, two_hundred
 from tasks.memory import memory
 from tasks.plan import plan
+from tasks.sync import sync
 from tasks.up import up
 
 TASKS = {
@@ -14,4 +15,5 @@ TASKS = {
     "version": version,
     "binary": binary,
     "memory": memory,
+    "sync": sync,
 }

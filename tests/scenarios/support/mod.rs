@@ -10,6 +10,7 @@ mod processes;
 mod services;
 mod stack;
 mod status;
+pub mod tree;
 
 pub use background::Background;
 pub use docker::{docker, networks_of, volumes_of};

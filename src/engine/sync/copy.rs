@@ -1,0 +1,80 @@
+//! By archive: before a container starts, and where there is no helper.
+
+use std::sync::Arc;
+
+use crate::engine::event::FailureClass;
+use crate::plan::react::SyncItem;
+use crate::runtime::RuntimeError;
+use crate::runtime::world::{ExecSpec, FileChange, World};
+use crate::stack::Service;
+use crate::watch::sync::{Archive, Bounds, Owner, pack};
+
+/// Copies items as they are now, and removes what is gone.
+///
+/// # Errors
+/// What cannot be read here or written there.
+pub(super) async fn copy(
+    world: &Arc<dyn World>,
+    container: &str,
+    items: Vec<SyncItem>,
+    owner: Owner,
+    bounds: Bounds,
+) -> Result<(), RuntimeError> {
+    let packed = tokio::task::spawn_blocking(move || pack(&items, owner, &bounds)).await;
+    let packed = packed
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        .map_err(|error| failed(&error))?;
+    let mut change = FileChange {
+        remove: packed.remove,
+        ..FileChange::default()
+    };
+    match &packed.archive {
+        Archive::Empty => {}
+        Archive::Memory(bytes) => change.bytes = bytes.clone(),
+        Archive::File(path) => {
+            let path = camino::Utf8PathBuf::from_path_buf(path.to_path_buf());
+            change.archive = path.ok();
+        }
+    }
+    world.put_files(container, change).await
+}
+
+/// Whom files belong to: the user that the container runs as. One that does not run, or has no `id`, gets what the stack file
+/// says in numbers.
+pub(super) async fn owner(
+    world: &Arc<dyn World>,
+    container: &str,
+    service: Option<&Service>,
+) -> Owner {
+    let number = |words: &str| words.trim().parse::<u64>().ok();
+    let stated = service.and_then(|service| service.user.as_deref());
+    let stated = stated.map(|user| user.split_once(':').unwrap_or((user, user)));
+    let stated = stated.and_then(|(uid, gid)| {
+        Some(Owner {
+            uid: number(uid)?,
+            gid: number(gid)?,
+        })
+    });
+    if let Some(owner) = stated {
+        return owner;
+    }
+    let spec = ExecSpec {
+        command: ["sh", "-c", "id -u; id -g"].map(str::to_owned).to_vec(),
+        ..ExecSpec::default()
+    };
+    let Ok(output) = world.exec(container, &spec).await else {
+        return Owner::default();
+    };
+    let mut numbers = output.output.lines().map(number);
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(uid), Some(gid)) => Owner { uid, gid },
+        _ => Owner::default(),
+    }
+}
+
+pub(super) fn failed(error: &std::io::Error) -> RuntimeError {
+    RuntimeError::new(
+        FailureClass::Other,
+        format!("cannot copy files into the container: {error}"),
+    )
+}

@@ -1,0 +1,168 @@
+//! The stream to the helper in one container.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+use crate::helper::protocol::{
+    Expected, Nonsense, Owner, Problem, Reply, Request, VERSION, length_of,
+};
+use crate::runtime::world::Held;
+use crate::watch::sync::{Piece, Sent, send};
+
+/// Nothing goes on for so long: given up.
+const STALL: Duration = if cfg!(test) {
+    Duration::from_secs(1)
+} else {
+    Duration::from_secs(10)
+};
+/// What a disk takes in, or hashes, in a second at least.
+const BYTES_A_SECOND: u64 = 20 * 1024 * 1024;
+/// Pieces of 256 KiB between who reads files and who writes the stream.
+const AHEAD: usize = 4;
+/// Requests that are gathered before they are written.
+const GATHERED: usize = 64 * 1024;
+
+/// Broken for good after the first error.
+pub(super) struct Line {
+    held: Held,
+    next: u64,
+    /// As whom the helper runs.
+    pub uid: u32,
+}
+
+impl Line {
+    /// # Errors
+    /// No helper of this version answers in time.
+    pub async fn begin(held: Held) -> io::Result<Self> {
+        let mut line = Self {
+            held,
+            next: 0,
+            uid: 0,
+        };
+        match line.read(STALL).await? {
+            Reply::Hello { version, uid, .. } if version == VERSION => {
+                line.uid = uid;
+                Ok(line)
+            }
+            _ => Err(io::Error::other("a helper of another version answers")),
+        }
+    }
+
+    /// Below which folders everything has to lie.
+    ///
+    /// # Errors
+    /// The stream is broken.
+    pub async fn set_roots(&mut self, roots: &[String]) -> io::Result<()> {
+        let roots = roots.iter().map(|root| root.as_bytes().to_vec());
+        let mut frame = Vec::new();
+        Request::Roots(roots.collect()).encode(&mut frame);
+        self.write(&frame).await
+    }
+
+    /// Brings the pieces as they are now, and says what could not be done there.
+    ///
+    /// # Errors
+    /// The stream is broken.
+    pub async fn send(
+        &mut self,
+        pieces: Vec<Piece>,
+        owner: Owner,
+    ) -> io::Result<(Sent, Vec<Problem>)> {
+        let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(AHEAD);
+        let reading = tokio::task::spawn_blocking(move || {
+            let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+            send(pieces, owner, &mut |chunk| {
+                sender.blocking_send(chunk).map_err(gone)
+            })
+        });
+        while let Some(chunk) = chunks.recv().await {
+            self.write(&chunk).await?;
+        }
+        let sent = reading.await.map_err(io::Error::other)??;
+        let problems = self.ask(Request::Commit, sent.bytes).await?.1;
+        Ok((sent, problems))
+    }
+
+    /// Which of these are otherwise, by their place.
+    ///
+    /// # Errors
+    /// The stream is broken.
+    pub async fn compare(&mut self, expected: &[(Vec<u8>, Expected)]) -> io::Result<Vec<usize>> {
+        let mut frames = Vec::new();
+        let mut bytes = 0;
+        for (path, expected) in expected {
+            if let Expected::File { size, .. } = expected {
+                bytes += size;
+            }
+            Request::Expect(path.clone(), *expected).encode(&mut frames);
+            if frames.len() >= GATHERED {
+                self.write_within(&frames, limit(bytes)).await?;
+                frames.clear();
+            }
+        }
+        self.write_within(&frames, limit(bytes)).await?;
+        let (numbers, _) = self.ask(Request::Compare, bytes).await?;
+        Ok(numbers.into_iter().map(|number| number as usize).collect())
+    }
+
+    async fn ask(
+        &mut self,
+        request: impl FnOnce(u64) -> Request,
+        bytes: u64,
+    ) -> io::Result<(Vec<u32>, Vec<Problem>)> {
+        let id = self.next;
+        self.next += 1;
+        let mut frame = Vec::new();
+        request(id).encode(&mut frame);
+        self.write(&frame).await?;
+        let mut differs = Vec::new();
+        loop {
+            match self.read(limit(bytes)).await? {
+                Reply::Differs(numbers) => differs.extend(numbers),
+                Reply::Done { id: of, problems } if of == id => return Ok((differs, problems)),
+                _ => return Err(io::ErrorKind::InvalidData.into()),
+            }
+        }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_within(bytes, STALL).await
+    }
+
+    async fn write_within(&mut self, bytes: &[u8], limit: Duration) -> io::Result<()> {
+        let writing = async {
+            self.held.input.write_all(bytes).await?;
+            self.held.input.flush().await
+        };
+        tokio::time::timeout(limit, writing)
+            .await
+            .map_err(|_| stalled())?
+    }
+
+    async fn read(&mut self, limit: Duration) -> io::Result<Reply> {
+        let reading = async {
+            let mut length = [0; 4];
+            self.held.output.read_exact(&mut length).await?;
+            let mut frame = vec![0; length_of(length)?];
+            self.held.output.read_exact(&mut frame).await?;
+            Reply::decode(&frame).map_err(|Nonsense| io::Error::from(io::ErrorKind::InvalidData))
+        };
+        tokio::time::timeout(limit, reading)
+            .await
+            .map_err(|_| stalled())?
+    }
+}
+
+fn stalled() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        "the container takes nothing in; is it paused?",
+    )
+}
+
+fn limit(bytes: u64) -> Duration {
+    STALL + Duration::from_secs(bytes / BYTES_A_SECOND)
+}

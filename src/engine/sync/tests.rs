@@ -1,0 +1,539 @@
+//! A worker in a world that is a folder: the helper runs in a thread.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+
+use super::Synced;
+use super::worker::{Job, Worker};
+use crate::engine::event::FailureClass;
+use crate::engine::input::Input;
+use crate::helper::protocol::{Problem, ProblemKind, Reply, Request, VERSION, read_frame};
+use crate::plan::observed::{Observed, ObservedContainer, Status};
+use crate::plan::react::fixture::{image, rule, service, stack, sync};
+use crate::plan::react::{PathKind, SyncItem, SyncRules};
+use crate::runtime::world::{
+    Call, Change, ExecOutput, ExecSpec, FileChange, Held, LogLine, Look, Output, World,
+};
+use crate::runtime::{ProgressSender, RuntimeError};
+use crate::stack::{AfterSync, Mount, Stack};
+use crate::watch::sync::{Bounds, Piece, Record};
+
+/// How the helper in it behaves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Helper {
+    Serves,
+    /// Greets, takes everything in and answers nothing.
+    Stalls,
+    /// As root it may not write.
+    Denied,
+}
+
+#[derive(Default)]
+struct Model {
+    /// How the next ones behave; then all serve.
+    helpers: Vec<Helper>,
+    /// Commands that were held, with the user.
+    held: Vec<(Vec<String>, Option<String>)>,
+    /// Streams that can be cut.
+    streams: Vec<std::os::unix::net::UnixStream>,
+    /// What was put, without the helper itself.
+    put: Vec<FileChange>,
+    /// Where the helper lies.
+    installed: Vec<String>,
+    read_only: bool,
+    /// Nothing can be run in it.
+    mute: bool,
+    ran: Vec<String>,
+}
+
+#[derive(Default)]
+struct Folder(Mutex<Model>);
+
+impl Folder {
+    fn model(&self) -> std::sync::MutexGuard<'_, Model> {
+        self.0.lock().unwrap()
+    }
+
+    fn hold_now(&self, spec: &ExecSpec) -> Result<Held, RuntimeError> {
+        let mut model = self.model();
+        if model.mute || !model.installed.contains(&spec.command[0]) {
+            return Err(other("no such program"));
+        }
+        model.held.push((spec.command.clone(), spec.user.clone()));
+        let how = match model.helpers.is_empty() {
+            true => Helper::Serves,
+            false => model.helpers.remove(0),
+        };
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let theirs = theirs.into_std().unwrap();
+        theirs.set_nonblocking(false).unwrap();
+        model.streams.push(theirs.try_clone().unwrap());
+        std::thread::spawn(move || serve(how, theirs));
+        let (output, input) = ours.into_split();
+        Ok(Held {
+            input: Box::pin(input),
+            output: Box::pin(output),
+        })
+    }
+}
+
+fn serve(how: Helper, stream: std::os::unix::net::UnixStream) {
+    use std::io::Write;
+    if how == Helper::Serves {
+        let me = fs::metadata("/proc/self").unwrap();
+        let _cut = crate::helper::serve::serve(&stream, &stream, (me.uid(), me.gid()));
+        return;
+    }
+    let say = |reply: Reply| {
+        let mut frame = Vec::new();
+        reply.encode(&mut frame);
+        let _cut = (&stream).write_all(&frame);
+    };
+    let (version, uid, gid) = (VERSION, 0, 0);
+    say(Reply::Hello { version, uid, gid });
+    while let Ok(Some(frame)) = read_frame(&mut &stream) {
+        if how == Helper::Stalls {
+            continue;
+        }
+        match Request::decode(&frame).unwrap() {
+            Request::Compare(id) => {
+                say(Reply::Differs(vec![0]));
+                say(Reply::Done {
+                    id,
+                    problems: vec![],
+                });
+            }
+            Request::Commit(id) => {
+                let problem = Problem {
+                    path: b"/".to_vec(),
+                    kind: ProblemKind::Denied,
+                    text: "permission denied".to_owned(),
+                };
+                let problems = vec![problem];
+                say(Reply::Done { id, problems });
+            }
+            _ => {}
+        }
+    }
+}
+
+fn other(text: &str) -> RuntimeError {
+    RuntimeError::new(FailureClass::Other, text)
+}
+
+impl World for Folder {
+    fn look<'a>(&'a self, _: &'a Look) -> BoxFuture<'a, Result<Observed, RuntimeError>> {
+        Box::pin(async { Err(other("not asked here")) })
+    }
+
+    fn perform<'a>(
+        &'a self,
+        _: &'a Call,
+        _: ProgressSender,
+    ) -> BoxFuture<'a, Result<Output, RuntimeError>> {
+        Box::pin(async { Err(other("not asked here")) })
+    }
+
+    fn changes(&self, _: &str) -> BoxStream<'static, Change> {
+        Box::pin(futures_util::stream::empty())
+    }
+
+    fn exec<'a>(
+        &'a self,
+        _: &'a str,
+        spec: &'a ExecSpec,
+    ) -> BoxFuture<'a, Result<ExecOutput, RuntimeError>> {
+        Box::pin(async move {
+            let mut model = self.model();
+            let program = &spec.command[0];
+            let me = fs::metadata("/proc/self").unwrap();
+            if spec.command.get(1).is_some_and(|word| word == "whoami") {
+                let known = !model.mute && model.installed.contains(program);
+                return Ok(ExecOutput {
+                    code: if known { 0 } else { 127 },
+                    output: format!("{}\n{}\n", me.uid(), me.gid()),
+                });
+            }
+            model.ran.push(spec.command.join(" "));
+            Ok(ExecOutput::default())
+        })
+    }
+
+    fn hold<'a>(
+        &'a self,
+        _: &'a str,
+        spec: &'a ExecSpec,
+    ) -> BoxFuture<'a, Result<Held, RuntimeError>> {
+        Box::pin(async move { self.hold_now(spec) })
+    }
+
+    fn signal<'a>(
+        &'a self,
+        _: &'a str,
+        signal: &'a str,
+    ) -> BoxFuture<'a, Result<(), RuntimeError>> {
+        self.model().ran.push(format!("signal {signal}"));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn put_files<'a>(
+        &'a self,
+        _: &'a str,
+        change: FileChange,
+    ) -> BoxFuture<'a, Result<(), RuntimeError>> {
+        Box::pin(async move {
+            let mut model = self.model();
+            if model.read_only && change.at.is_none() {
+                return Err(other("container rootfs is marked read-only"));
+            }
+            let mut archive = tar::Archive::new(&change.bytes[..]);
+            for entry in archive.entries().unwrap() {
+                let path = entry.unwrap().path().unwrap().into_owned();
+                let at = PathBuf::from(change.at.as_deref().unwrap_or("/")).join(path);
+                let at = at.to_str().unwrap().to_owned();
+                if at.contains(crate::helper::FOLDER) {
+                    model.installed.push(at);
+                }
+            }
+            model.put.push(change);
+            Ok(())
+        })
+    }
+
+    fn logs(&self, _: &str, _: i128, _: bool) -> BoxStream<'static, LogLine> {
+        Box::pin(futures_util::stream::empty())
+    }
+
+    fn bridge_is_routable(&self) -> bool {
+        false
+    }
+
+    fn describe(&self) -> String {
+        String::new()
+    }
+}
+
+/// A checkout with `app`, a container with `srv`, and what reaches its worker.
+struct Place {
+    dir: tempfile::TempDir,
+    stack: Arc<Stack>,
+    world: Arc<Folder>,
+}
+
+/// A worker at work.
+struct Run {
+    jobs: mpsc::Sender<Job>,
+    behind: Arc<AtomicBool>,
+    news: mpsc::Receiver<Input>,
+}
+
+impl Place {
+    fn new(then: AfterSync) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("srv").to_str().unwrap().to_owned();
+        fs::create_dir(dir.path().join("srv")).unwrap();
+        fs::create_dir(dir.path().join("app")).unwrap();
+        let rules = vec![rule(&["app"], sync(&target, then))];
+        let mut stack = stack(vec![service("api", image(), rules)]);
+        stack.dir = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        let mut place = Self {
+            dir,
+            stack: Arc::new(stack),
+            world: Arc::default(),
+        };
+        place.write("app/a", "a");
+        place
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    fn write(&mut self, path: &str, text: &str) {
+        fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
+        fs::write(self.path(path), text).unwrap();
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+
+    fn begin(&self) -> Run {
+        let (jobs, queue) = mpsc::channel(4);
+        let (inputs, news) = mpsc::channel(64);
+        let behind = Arc::new(AtomicBool::new(false));
+        let container = ObservedContainer {
+            id: "id".to_owned(),
+            name: "api-1".to_owned(),
+            service: "api".to_owned(),
+            index: 1,
+            config: None,
+            dir: None,
+            checkout: None,
+            image_id: String::new(),
+            status: Status::Running,
+            finished_at: String::new(),
+            stop_grace: None,
+            started_at: String::new(),
+            ports: Vec::new(),
+            addresses: BTreeMap::new(),
+            restart_policy: "no".to_owned(),
+        };
+        let state = |name: &str| Utf8PathBuf::from_path_buf(self.path(name)).unwrap();
+        let worker = Worker::new(
+            self.world.clone(),
+            Arc::clone(&self.stack),
+            &container,
+            (queue, Arc::clone(&behind), inputs),
+            Record::open(state("state/synced/api-1")),
+            Bounds {
+                memory: 1024 * 1024,
+                scratch: state("state"),
+            },
+        );
+        tokio::spawn(worker.run());
+        Run { jobs, behind, news }
+    }
+
+    fn job(&self, paths: &[&str]) -> Job {
+        let service = &self.stack.services["api"];
+        let rules = SyncRules::new(&self.stack, service);
+        let pieces = paths.iter().map(|path| {
+            let source = Utf8PathBuf::from_path_buf(self.path(path)).unwrap();
+            let (item, then) = rules.item(&source, PathKind::File).unwrap();
+            let item = SyncItem { ..item };
+            Piece::new(item, then.clone(), &rules)
+        });
+        Job {
+            stack: Arc::clone(&self.stack),
+            pieces: Some(Arc::new(pieces.collect())),
+        }
+    }
+
+    fn there(&self) -> BTreeMap<String, String> {
+        let entries = fs::read_dir(self.path("srv")).unwrap();
+        let entries = entries.map(|entry| {
+            let entry = entry.unwrap();
+            let text = fs::read_to_string(entry.path()).unwrap_or_default();
+            (entry.file_name().into_string().unwrap(), text)
+        });
+        entries.collect()
+    }
+
+    fn has(&self, expected: &[(&str, &str)]) {
+        let expected = expected
+            .iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
+        assert_eq!(self.there(), expected.collect());
+    }
+}
+
+impl Run {
+    async fn tells(&mut self) -> Synced {
+        let told = tokio::time::timeout(Duration::from_secs(20), self.news.recv()).await;
+        match told.expect("it tells in time").expect("it lives") {
+            Input::Synced(synced) => synced,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn sends(&mut self, job: Job) -> Synced {
+        self.jobs.send(job).await.unwrap();
+        self.tells().await
+    }
+}
+
+#[tokio::test]
+async fn a_new_life_gets_the_difference_and_then_what_is_saved() {
+    let mut place = Place::new(AfterSync::Nothing);
+    place.write("app/same", "same");
+    place.write("srv/same", "same");
+    place.write("srv/own", "the container's own");
+    let mut run = place.begin();
+    let first = run.tells().await;
+    assert_eq!((first.files, first.first.as_str()), (1, "app/a"));
+    place.has(&[("a", "a"), ("own", "the container's own"), ("same", "same")]);
+
+    place.write("app/a", "b");
+    let second = run.sends(place.job(&["app/a"])).await;
+    assert_eq!((second.files, second.result.is_ok()), (1, true));
+    fs::remove_file(place.path("app/same")).unwrap();
+    run.sends(place.job(&["app/same"])).await;
+    place.has(&[("a", "b"), ("own", "the container's own")]);
+    let model = place.world.model();
+    assert_eq!((model.put.len(), model.held.len()), (1, 1));
+    assert_eq!(model.held[0].1.as_deref(), Some("0"));
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_is_opened_anew_and_what_was_missed_arrives() {
+    let mut place = Place::new(AfterSync::Nothing);
+    let mut run = place.begin();
+    run.tells().await;
+    place.write("app/missed", "nobody told");
+    place.write("app/a", "b");
+    for stream in place.world.model().streams.drain(..) {
+        stream.shutdown(std::net::Shutdown::Both).unwrap();
+    }
+    let told = run.sends(place.job(&["app/a"])).await;
+    assert!(told.result.is_ok());
+    place.has(&[("a", "b"), ("missed", "nobody told")]);
+    let model = place.world.model();
+    assert_eq!((model.put.len(), model.held.len()), (1, 2));
+}
+
+#[tokio::test]
+async fn a_stream_that_stalls_is_given_up() {
+    let place = Place::new(AfterSync::Nothing);
+    place.world.model().helpers = vec![Helper::Stalls];
+    let mut run = place.begin();
+    let told = run.tells().await;
+    assert_eq!((told.files, told.result.is_ok()), (1, true));
+    place.has(&[("a", "a")]);
+    assert_eq!(place.world.model().held.len(), 2);
+}
+
+#[tokio::test]
+async fn one_that_stalls_again_is_told_of_once_and_tried_until_it_takes() {
+    let place = Place::new(AfterSync::Nothing);
+    place.world.model().helpers = vec![Helper::Stalls; 4];
+    let mut run = place.begin();
+    let told = run.tells().await;
+    let error = told.result.unwrap_err().to_string();
+    assert!(error.contains("takes nothing in"), "{error}");
+    assert!(run.tells().await.result.is_ok());
+    place.has(&[("a", "a")]);
+}
+
+#[tokio::test]
+async fn where_root_may_not_write_the_user_of_the_container_does() {
+    let place = Place::new(AfterSync::Nothing);
+    place.world.model().helpers = vec![Helper::Denied];
+    let mut run = place.begin();
+    assert!(run.tells().await.result.is_ok());
+    place.has(&[("a", "a")]);
+    let users: Vec<_> = place
+        .world
+        .model()
+        .held
+        .iter()
+        .map(|held| held.1.clone())
+        .collect();
+    assert_eq!(users, [Some("0".to_owned()), None]);
+}
+
+#[tokio::test]
+async fn without_a_helper_files_go_by_archive() {
+    let mut place = Place::new(AfterSync::Nothing);
+    place.write("app/gone", "x");
+    place.world.model().mute = true;
+    let mut run = place.begin();
+    assert!(run.tells().await.result.is_ok());
+    fs::remove_file(place.path("app/gone")).unwrap();
+    assert!(run.sends(place.job(&["app/gone"])).await.result.is_ok());
+    let model = place.world.model();
+    let gone = place.path("srv/gone").to_str().unwrap().to_owned();
+    let [_helper, all, removal] = &model.put[..] else {
+        panic!("{:?}", model.put);
+    };
+    let mut archive = tar::Archive::new(&all.bytes[..]);
+    assert_eq!(archive.entries().unwrap().count(), 2);
+    assert_eq!(removal.remove, [gone]);
+}
+
+#[tokio::test]
+async fn where_the_root_is_read_only_the_helper_starts_from_a_volume() {
+    let mut place = Place::new(AfterSync::Nothing);
+    let volume = place.path("srv").to_str().unwrap().to_owned();
+    let mut stack = Stack::clone(&place.stack);
+    let mounts = &mut stack.services.get_mut("api").unwrap().mounts;
+    mounts.push(Mount::Volume {
+        key: "srv".to_owned(),
+        target: volume.clone(),
+        read_only: false,
+    });
+    place.stack = Arc::new(stack);
+    place.world.model().read_only = true;
+    let mut run = place.begin();
+    assert!(run.tells().await.result.is_ok());
+    place.has(&[("a", "a")]);
+    let command = place.world.model().held[0].0.clone();
+    assert!(command[0].starts_with(&volume), "{command:?}");
+    assert_eq!(command[1..], ["serve", "--once"]);
+}
+
+#[tokio::test]
+async fn batches_that_did_not_fit_are_found_by_comparing() {
+    let mut place = Place::new(AfterSync::Nothing);
+    let mut run = place.begin();
+    run.tells().await;
+    place.write("app/lost", "x");
+    run.behind.store(true, Ordering::Relaxed);
+    run.sends(place.job(&["app/a"])).await;
+    place.has(&[("a", "a"), ("lost", "x")]);
+}
+
+#[tokio::test]
+async fn what_vanished_while_nobody_watched_goes_and_what_is_ignored_stays() {
+    let mut place = Place::new(AfterSync::Nothing);
+    for name in ["gone", "ignored"] {
+        place.write(&format!("app/{name}"), "x");
+    }
+    let mut run = place.begin();
+    run.tells().await;
+    drop(run);
+    fs::remove_file(place.path("app/gone")).unwrap();
+    fs::create_dir(place.path(".git")).unwrap();
+    place.write(".gitignore", "ignored\n");
+    let mut run = place.begin();
+    assert_eq!(run.tells().await.files, 1);
+    place.has(&[("a", "a"), ("ignored", "x")]);
+}
+
+#[tokio::test]
+async fn what_follows_a_sync_follows_only_what_changed_here() {
+    let mut place = Place::new(AfterSync::Restart);
+    let mut run = place.begin();
+    assert!(run.tells().await.restart);
+    drop(run);
+    // Its own entrypoint edits what was synced: restarting for that would never end.
+    place.write("srv/a", "edited there");
+    let mut run = place.begin();
+    let told = run.tells().await;
+    assert_eq!((told.files, told.restart), (1, false));
+    drop(run);
+    place.write("app/a", "edited here");
+    assert!(place.begin().tells().await.restart);
+}
+
+#[tokio::test]
+async fn commands_and_signals_follow_once_for_a_batch() {
+    let mut place = Place::new(AfterSync::Signal("HUP".to_owned()));
+    place.write("app/b", "b");
+    let mut run = place.begin();
+    assert_eq!(run.tells().await.files, 2);
+    assert_eq!(place.world.model().ran, ["signal HUP"]);
+    run.sends(place.job(&["app/a"])).await;
+    assert_eq!(place.world.model().ran.len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_takes_the_place_of_a_folder_that_has_more_in_it() {
+    let mut place = Place::new(AfterSync::Nothing);
+    place.write("app/b", "b");
+    let mut run = place.begin();
+    assert!(run.tells().await.result.is_ok());
+    fs::create_dir(place.path("srv/c")).unwrap();
+    fs::write(place.path("srv/c/inside"), "").unwrap();
+    place.write("app/c", "a file where a folder is there");
+    assert!(run.sends(place.job(&["app/c"])).await.result.is_ok());
+    assert_eq!(place.there()["c"], "a file where a folder is there");
+}

@@ -1,0 +1,59 @@
+//! What follows a sync.
+
+use std::sync::Arc;
+
+use crate::engine::event::FailureClass;
+use crate::runtime::RuntimeError;
+use crate::runtime::world::{ExecSpec, World};
+use crate::stack::AfterSync;
+
+/// Does each thing once, and says whether the container is to be restarted: that makes signals unnecessary, but not commands,
+/// which may leave something behind.
+///
+/// # Errors
+/// A command that failed, a signal that could not be sent; the rest is done anyway.
+pub(super) async fn follow(
+    world: &Arc<dyn World>,
+    container: &str,
+    wanted: &[AfterSync],
+) -> (bool, Result<(), RuntimeError>) {
+    let mut wanted_once: Vec<&AfterSync> = Vec::new();
+    for then in wanted {
+        if !wanted_once.contains(&then) {
+            wanted_once.push(then);
+        }
+    }
+    let restart = wanted_once.contains(&&AfterSync::Restart);
+    let mut result = Ok(());
+    for then in wanted_once {
+        let done = match then {
+            AfterSync::Nothing | AfterSync::Restart => Ok(()),
+            AfterSync::Signal(_) if restart => Ok(()),
+            AfterSync::Signal(signal) => world.signal(container, signal).await,
+            AfterSync::Exec(command) => run(world, container, command).await,
+        };
+        result = result.and(done);
+    }
+    (restart, result)
+}
+
+async fn run(
+    world: &Arc<dyn World>,
+    container: &str,
+    command: &[String],
+) -> Result<(), RuntimeError> {
+    let spec = ExecSpec {
+        command: command.to_vec(),
+        ..ExecSpec::default()
+    };
+    let output = world.exec(container, &spec).await?;
+    if output.code == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "the command after the sync ended with exit code {}",
+        output.code
+    );
+    let lines = output.output.lines().map(str::to_owned).collect();
+    Err(RuntimeError::new(FailureClass::Other, message).detail(lines))
+}

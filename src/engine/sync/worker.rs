@@ -1,0 +1,381 @@
+//! Who brings files to one life of a container.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::Synced;
+use super::copy::{copy, failed, owner};
+use super::line::Line;
+use super::open::{Opened, open};
+use super::then::follow;
+use crate::engine::event::FailureClass;
+use crate::engine::input::Input;
+use crate::helper::protocol::{self, Expected, Problem, ProblemKind};
+use crate::plan::observed::{Generation, ObservedContainer};
+use crate::plan::react::{SyncItem, SyncRules};
+use crate::runtime::RuntimeError;
+use crate::runtime::world::World;
+use crate::stack::{AfterSync, Stack};
+use crate::watch::sync::{self, Bounds, Manifest, Piece, Record, manifest};
+
+/// The first pause after something failed; doubled up to the longest.
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Problems that one message names.
+const NAMED: usize = 5;
+
+/// What is to be brought.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub stack: Arc<Stack>,
+    /// `None`: compare everything.
+    pub pieces: Option<Arc<Vec<Piece>>>,
+}
+
+/// What reaches a worker and what it tells: jobs, whether some were lost, and where to.
+pub(super) type Ways = (mpsc::Receiver<Job>, Arc<AtomicBool>, mpsc::Sender<Input>);
+
+pub(super) struct Worker {
+    world: Arc<dyn World>,
+    stack: Arc<Stack>,
+    service: String,
+    index: u32,
+    life: Generation,
+    ways: Ways,
+    record: Record,
+    bounds: Bounds,
+    way: Way,
+    /// Root may not write there: the container's user does.
+    as_user: bool,
+    /// What the container has is not what it should have, as far as is known.
+    doubt: bool,
+    failures: u32,
+}
+
+enum Way {
+    Unknown,
+    Helper {
+        line: Box<Line>,
+        owner: protocol::Owner,
+        targets: Vec<String>,
+    },
+    /// There is no helper for this image, whatever is tried.
+    Archive(sync::Owner),
+}
+
+/// What one pass has done.
+#[derive(Default)]
+struct Done {
+    sent: Vec<(Piece, Expected)>,
+    then: Vec<AfterSync>,
+    problems: Vec<String>,
+    class: Option<FailureClass>,
+}
+
+/// Why a pass has to be done again.
+enum Broken {
+    Stream(io::Error),
+    /// Root is refused.
+    Denied,
+    Other(RuntimeError),
+}
+
+impl Worker {
+    pub fn new(
+        world: Arc<dyn World>,
+        stack: Arc<Stack>,
+        container: &ObservedContainer,
+        ways: Ways,
+        record: Record,
+        bounds: Bounds,
+    ) -> Self {
+        Self {
+            world,
+            stack,
+            service: container.service.clone(),
+            index: container.index,
+            life: container.generation(),
+            ways,
+            record,
+            bounds,
+            way: Way::Unknown,
+            as_user: false,
+            doubt: true,
+            failures: 0,
+        }
+    }
+
+    /// Compares, then brings what comes, until nobody sends any more.
+    pub async fn run(mut self) {
+        self.pass(Vec::new()).await;
+        loop {
+            let pause =
+                (PAUSE * 2u32.saturating_pow(self.failures.saturating_sub(1))).min(LONGEST_PAUSE);
+            let again = async {
+                if self.failures == 0 {
+                    std::future::pending::<()>().await;
+                }
+                tokio::time::sleep(pause).await;
+            };
+            let mut pieces = Vec::new();
+            tokio::select! {
+                job = self.ways.0.recv() => match job {
+                    Some(job) => self.take(job, &mut pieces),
+                    None => return,
+                },
+                () = again => {}
+            }
+            while let Ok(job) = self.ways.0.try_recv() {
+                self.take(job, &mut pieces);
+            }
+            self.doubt |= self.ways.1.swap(false, Ordering::Relaxed);
+            self.pass(pieces).await;
+        }
+    }
+
+    fn take(&mut self, job: Job, pieces: &mut Vec<Piece>) {
+        self.stack = job.stack;
+        match job.pieces {
+            Some(more) => pieces.extend(more.iter().cloned()),
+            None => self.doubt = true,
+        }
+    }
+
+    /// Brings these, or what differs, and tells of it.
+    async fn pass(&mut self, pieces: Vec<Piece>) {
+        let begun = Instant::now();
+        let mut tried = self.attempt(pieces).await;
+        if !matches!(tried, Ok(_) | Err(Broken::Other(_))) {
+            // A stream that broke is opened anew, once at once; what it had brought, comparing tells.
+            self.as_user |= matches!(tried, Err(Broken::Denied));
+            self.way = Way::Unknown;
+            self.doubt = true;
+            tried = self.attempt(Vec::new()).await;
+        }
+        let done = match tried {
+            Ok(done) => {
+                self.failures = 0;
+                done
+            }
+            Err(broken) => {
+                self.way = Way::Unknown;
+                self.doubt = true;
+                self.failures += 1;
+                if self.failures == 1 {
+                    self.tell(begun, &Done::default(), false, Err(broken.into()))
+                        .await;
+                }
+                return;
+            }
+        };
+        let (restart, followed) = follow(&self.world, &self.life.id, &done.then).await;
+        let result = done.result().and(followed);
+        if restart || result.is_err() || !done.sent.is_empty() {
+            self.tell(begun, &done, restart, result).await;
+        }
+    }
+
+    async fn attempt(&mut self, pieces: Vec<Piece>) -> Result<Done, Broken> {
+        self.open().await?;
+        let (pieces, manifest, problems) = if self.doubt {
+            self.compare().await?
+        } else {
+            (pieces, None, Vec::new())
+        };
+        // Without it no more is lost than what is deleted while nobody watches.
+        let _unsaved = self.record.announce(&pieces);
+        let mut done = Done {
+            then: pieces.iter().map(|piece| piece.then.clone()).collect(),
+            problems,
+            ..Done::default()
+        };
+        match &mut self.way {
+            _ if pieces.is_empty() => {}
+            Way::Helper { line, owner, .. } => {
+                let (sent, problems) = line.send(pieces, *owner).await.map_err(Broken::Stream)?;
+                let denied = |problem: &Problem| problem.kind == ProblemKind::Denied;
+                if line.uid == 0 && !self.as_user && problems.iter().any(denied) {
+                    return Err(Broken::Denied);
+                }
+                done.problems.extend(sent.problems);
+                done.sent = sent.pieces;
+                done.take_in(&problems);
+            }
+            Way::Archive(owner) => {
+                let items: Vec<SyncItem> = pieces.iter().filter_map(Piece::item).collect();
+                let (world, bounds) = (&self.world, self.bounds.clone());
+                let copied = copy(world, &self.life.id, items, *owner, bounds).await;
+                copied.map_err(Broken::Other)?;
+                let sent = pieces.into_iter().map(|piece| (piece, Expected::Absent));
+                done.sent = sent.collect();
+            }
+            Way::Unknown => {}
+        }
+        self.doubt = !done.problems.is_empty();
+        let _unsaved = match manifest {
+            Some(manifest) if !self.doubt => self.record.set(&manifest),
+            _ if matches!(self.way, Way::Helper { .. }) => self.record.add(&done.sent),
+            _ => Ok(()),
+        };
+        Ok(done)
+    }
+
+    async fn open(&mut self) -> Result<(), Broken> {
+        let Some(service) = self.stack.services.get(&self.service) else {
+            return Ok(());
+        };
+        let targets: Vec<String> = SyncRules::new(&self.stack, service)
+            .targets()
+            .into_iter()
+            .collect();
+        if let Way::Helper {
+            line, targets: set, ..
+        } = &mut self.way
+        {
+            if *set != targets {
+                line.set_roots(&targets).await.map_err(Broken::Stream)?;
+                *set = targets;
+            }
+            return Ok(());
+        }
+        if matches!(self.way, Way::Archive(_)) {
+            return Ok(());
+        }
+        self.doubt = true;
+        let container = &self.life.id;
+        match open(&self.world, container, (service, &targets), !self.as_user).await {
+            Ok(Opened { mut line, owner }) => {
+                line.set_roots(&targets).await.map_err(Broken::Stream)?;
+                self.way = Way::Helper {
+                    line: Box::new(line),
+                    owner,
+                    targets,
+                };
+            }
+            // It worked before: this passes.
+            Err(error) if self.failures > 0 || error.0.class == FailureClass::Engine => {
+                return Err(Broken::Other(error));
+            }
+            Err(_) => {
+                let owner = owner(&self.world, container, Some(service)).await;
+                self.way = Way::Archive(owner);
+            }
+        }
+        Ok(())
+    }
+
+    /// What differs, all that there should be, and what of it cannot be read.
+    async fn compare(&mut self) -> Result<(Vec<Piece>, Option<Manifest>, Vec<String>), Broken> {
+        let (stack, name) = (Arc::clone(&self.stack), self.service.clone());
+        let read = tokio::task::spawn_blocking(move || match stack.services.get(&name) {
+            Some(service) => manifest(&SyncRules::new(&stack, service)),
+            None => Manifest::default(),
+        });
+        let mut manifest = read
+            .await
+            .map_err(|error| Broken::Other(failed(&io::Error::other(error))))?;
+        let problems = std::mem::take(&mut manifest.problems);
+        let gone = self.record.gone(&manifest);
+        let gone = gone.into_iter().map(|piece| (piece, Expected::Absent));
+        let mut wanted: Vec<(Piece, Expected)> = gone.collect();
+        wanted.extend(manifest.entries.values().cloned());
+        for (piece, expected) in &mut wanted {
+            // It was sent before, and the container has changed it since: that is put right without a word.
+            if !self.record.is_news(&piece.target, *expected) {
+                piece.then = AfterSync::Nothing;
+            }
+        }
+        let pieces = if let Way::Helper { line, .. } = &mut self.way {
+            let asked: Vec<_> = wanted
+                .iter()
+                .map(|(piece, expected)| (piece.target.clone(), *expected))
+                .collect();
+            let places = line.compare(&asked).await.map_err(Broken::Stream)?;
+            let mut differs = vec![false; wanted.len()];
+            for place in places {
+                if let Some(differs) = differs.get_mut(place) {
+                    *differs = true;
+                }
+            }
+            let marked = wanted.into_iter().zip(differs);
+            marked
+                .filter_map(|((piece, _), differs)| differs.then_some(piece))
+                .collect()
+        } else {
+            wanted.into_iter().map(|(piece, _)| piece).collect()
+        };
+        Ok((pieces, Some(manifest), problems))
+    }
+
+    async fn tell(
+        &mut self,
+        begun: Instant,
+        done: &Done,
+        restart: bool,
+        result: Result<(), RuntimeError>,
+    ) {
+        let first = done.sent.first().map(|(piece, _)| {
+            let dir = self.stack.dir.as_std_path();
+            let shown = piece.source.strip_prefix(dir).unwrap_or(&piece.source);
+            shown.to_string_lossy().into_owned()
+        });
+        let synced = Synced {
+            service: self.service.clone(),
+            index: self.index,
+            generation: self.life.clone(),
+            files: done.sent.len(),
+            first: first.unwrap_or_default(),
+            millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            restart,
+            result,
+        };
+        // When nobody listens any more, there is nothing to tell.
+        let _ended = self.ways.2.send(Input::Synced(synced)).await;
+    }
+}
+
+impl Done {
+    fn take_in(&mut self, problems: &[Problem]) {
+        for problem in problems {
+            let path = String::from_utf8_lossy(&problem.path);
+            self.problems.push(format!("{path}: {}", problem.text));
+            if problem.kind == ProblemKind::Full {
+                self.class = Some(FailureClass::DiskFull);
+            }
+            self.sent.retain(|(piece, _)| piece.target != problem.path);
+        }
+    }
+
+    fn result(&self) -> Result<(), RuntimeError> {
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        let count = self.problems.len();
+        let class = self.class.unwrap_or(FailureClass::Other);
+        let message = match count {
+            1 => "a file could not be synced".to_owned(),
+            _ => format!("{count} files could not be synced"),
+        };
+        let named = self.problems.iter().take(NAMED).cloned().collect();
+        Err(RuntimeError::new(class, message).detail(named))
+    }
+}
+
+impl From<Broken> for RuntimeError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Other(error) => error,
+            Broken::Denied => Self::new(FailureClass::Other, "the container refuses the files"),
+            Broken::Stream(error) => Self::new(
+                FailureClass::Other,
+                format!("files do not reach the container: {error}"),
+            )
+            .help("what it lacks is sent as soon as it takes something in again"),
+        }
+    }
+}

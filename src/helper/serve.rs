@@ -1,0 +1,214 @@
+//! The helper's loop: requests in, replies out, until the input ends.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::change::{self, Writing};
+use super::place::{Places, Refusal};
+use super::protocol::{Expected, Nonsense, Problem, Reply, Request, Sum, VERSION, read_frame};
+
+/// Problems that one batch tells of; there may be as many as files.
+const PROBLEMS: usize = 50;
+/// Numbers in one reply.
+const NUMBERS: usize = 10_000;
+
+/// Serves until the input ends.
+///
+/// # Errors
+/// The other side is gone, or talks nonsense.
+pub fn serve(input: impl Read, output: impl Write, (uid, gid): (u32, u32)) -> io::Result<()> {
+    let mut input = BufReader::with_capacity(64 * 1024, input);
+    let mut server = Server {
+        output,
+        places: Places::default(),
+        writing: None,
+        modes: Vec::new(),
+        problems: Vec::new(),
+        expected: 0,
+        differs: Vec::new(),
+    };
+    server.say(&Reply::Hello {
+        version: VERSION,
+        uid,
+        gid,
+    })?;
+    while let Some(frame) = read_frame(&mut input)? {
+        let request = Request::decode(&frame)
+            .map_err(|Nonsense| io::Error::from(io::ErrorKind::InvalidData))?;
+        server.take(request)?;
+    }
+    Ok(())
+}
+
+struct Server<W> {
+    output: W,
+    places: Places,
+    /// The file at hand; `None` while what comes for it is dropped, because it failed.
+    writing: Option<(Vec<u8>, Writing)>,
+    /// Of folders, to be set once what is in them is there.
+    modes: Vec<(PathBuf, u32)>,
+    problems: Vec<Problem>,
+    expected: u32,
+    differs: Vec<u32>,
+}
+
+impl<W: Write> Server<W> {
+    fn take(&mut self, request: Request) -> io::Result<()> {
+        match request {
+            Request::Roots(roots) => {
+                self.places = Places::new(roots);
+                for root in self.places.roots() {
+                    change::sweep(if root.is_dir() {
+                        root
+                    } else {
+                        root.parent().unwrap_or(root)
+                    });
+                }
+            }
+            Request::File {
+                path,
+                mode,
+                owner,
+                mtime,
+            } => {
+                let begun = self
+                    .places
+                    .find(&path, Some(owner))
+                    .and_then(|target| Ok(Writing::begin(target, mode, owner, mtime)?));
+                self.writing = match begun {
+                    Ok(writing) => Some((path, writing)),
+                    Err(refusal) => {
+                        self.problem(path, &refusal);
+                        None
+                    }
+                };
+            }
+            Request::Data(bytes) => {
+                if let Some((_, writing)) = &mut self.writing
+                    && let Err(error) = writing.write(&bytes)
+                    && let Some((path, _)) = self.writing.take()
+                {
+                    self.problem(path, &error.into());
+                }
+            }
+            Request::End => {
+                if let Some((path, writing)) = self.writing.take()
+                    && let Err(error) = writing.end()
+                {
+                    self.problem(path, &error.into());
+                }
+            }
+            Request::Folder { path, mode, owner } => {
+                self.places.forget();
+                let made = self.places.find(&path, Some(owner)).and_then(|target| {
+                    change::make_folder(&target, owner)?;
+                    Ok(target)
+                });
+                match made {
+                    Ok(target) => self.modes.push((target, mode)),
+                    Err(refusal) => self.problem(path, &refusal),
+                }
+            }
+            Request::Symlink { path, text, owner } => {
+                self.places.forget();
+                let made = self.places.find(&path, Some(owner));
+                let made = made.and_then(|at| Ok(change::make_symlink(&at, text, owner)?));
+                self.note(path, made);
+            }
+            Request::Remove(path) => {
+                self.places.forget();
+                let removed = match self.places.find(&path, None) {
+                    Ok(target) => change::remove(&target).map_err(Refusal::from),
+                    Err(Refusal::Io(error)) if change::is_gone(&error) => Ok(()),
+                    Err(refusal) => Err(refusal),
+                };
+                self.note(path, removed);
+            }
+            Request::Commit(id) => return self.commit(id),
+            Request::Expect(path, expected) => {
+                if self.is_otherwise(&path, expected) {
+                    self.differs.push(self.expected);
+                }
+                self.expected += 1;
+            }
+            Request::Compare(id) => {
+                let differs = std::mem::take(&mut self.differs);
+                self.expected = 0;
+                for numbers in differs.chunks(NUMBERS) {
+                    self.say(&Reply::Differs(numbers.to_vec()))?;
+                }
+                return self.commit(id);
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, id: u64) -> io::Result<()> {
+        // What is deeper comes first: a folder may be closed to its own helper afterwards.
+        for (folder, mode) in std::mem::take(&mut self.modes).into_iter().rev() {
+            let set = fs::set_permissions(&folder, Permissions::from_mode(mode & 0o7777));
+            let path = folder.as_os_str().as_bytes().to_vec();
+            self.note(path, set.map_err(Refusal::from));
+        }
+        let problems = std::mem::take(&mut self.problems);
+        // Processes of the container may change folders meanwhile.
+        self.places.forget();
+        self.say(&Reply::Done { id, problems })
+    }
+
+    fn note(&mut self, path: Vec<u8>, result: Result<(), Refusal>) {
+        if let Err(refusal) = result {
+            self.problem(path, &refusal);
+        }
+    }
+
+    fn problem(&mut self, path: Vec<u8>, refusal: &Refusal) {
+        if self.problems.len() < PROBLEMS {
+            let (kind, text) = (refusal.kind(), refusal.text());
+            self.problems.push(Problem { path, kind, text });
+        }
+    }
+
+    fn is_otherwise(&mut self, path: &[u8], expected: Expected) -> bool {
+        let found = self.places.find(path, None);
+        let found = found.and_then(|at| Ok((fs::symlink_metadata(&at)?, at)));
+        let Ok((metadata, at)) = found else {
+            return expected != Expected::Absent;
+        };
+        let mode_is = |mode: u32| metadata.permissions().mode() & 0o7777 == mode & 0o7777;
+        match expected {
+            Expected::Absent => true,
+            Expected::Folder { mode } => {
+                if metadata.is_dir() {
+                    change::sweep(&at);
+                }
+                !metadata.is_dir() || !mode_is(mode)
+            }
+            Expected::File { mode, size, sum } => {
+                !metadata.is_file()
+                    || metadata.len() != size
+                    || !mode_is(mode)
+                    || content_sum(&at).is_none_or(|found| found != sum)
+            }
+            Expected::Symlink { sum: wanted } => {
+                let text = fs::read_link(&at).ok();
+                text.is_none_or(|text| Sum::of(text.as_os_str().as_bytes()) != wanted)
+            }
+        }
+    }
+
+    fn say(&mut self, reply: &Reply) -> io::Result<()> {
+        let mut frame = Vec::new();
+        reply.encode(&mut frame);
+        self.output.write_all(&frame)?;
+        self.output.flush()
+    }
+}
+
+fn content_sum(path: &Path) -> Option<u64> {
+    let file: File = OpenOptions::new().read(true).open(path).ok()?;
+    Sum::read(file).ok().map(|(_, sum)| sum)
+}

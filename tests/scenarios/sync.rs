@@ -1,0 +1,298 @@
+//! What a container has of the files that a rule syncs: exactly what the checkout has, whatever happens meanwhile.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use super::support::tree::{difference, here, there};
+use super::support::{BUSYBOX, SOON, Stack, docker, eventually, sleeps};
+
+const RULE: &str = r#"watch = [{ paths = ["www"], sync = "/www" }]"#;
+
+/// Waits until the container has what the checkout has, no more and no less.
+pub fn gets_the_same(stack: &Stack, service: &str) {
+    eventually(SOON, "the container has what is here", || {
+        let container = stack.try_container(service).ok_or("no container")?;
+        let (here, there) = (here(&stack.path("www")), there(&container.id, "/www")?);
+        if here == there {
+            Ok(())
+        } else {
+            Err(difference(&here, &there))
+        }
+    });
+}
+
+fn mode(stack: &Stack, path: &str, mode: u32) {
+    fs::set_permissions(stack.path(path), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn with_files(topic: &str, more: &str) -> Stack {
+    let stack = Stack::new(topic, sleeps("site", &format!("{RULE}\n{more}")));
+    for (path, text) in [
+        ("www/a.txt", "a"),
+        ("www/sub/b.txt", "b"),
+        ("www/sub/deep/c.txt", "c"),
+    ] {
+        stack.write(path, text);
+    }
+    stack
+}
+
+#[test]
+fn every_kind_of_change_arrives_exactly() {
+    let stack = with_files("exact", "");
+    let _up = stack.up();
+    gets_the_same(&stack, "site");
+
+    fs::rename(stack.path("www/sub"), stack.path("www/moved")).unwrap();
+    fs::create_dir_all(stack.path("www/empty/nested")).unwrap();
+    symlink("../nowhere", stack.path("www/dangling")).unwrap();
+    symlink("moved/b.txt", stack.path("www/link")).unwrap();
+    stack.write("www/run.sh", "#!/bin/sh\n");
+    mode(&stack, "www/run.sh", 0o750);
+    gets_the_same(&stack, "site");
+
+    mode(&stack, "www/a.txt", 0o600);
+    mode(&stack, "www/empty", 0o700);
+    fs::remove_file(stack.path("www/link")).unwrap();
+    symlink("a.txt", stack.path("www/link")).unwrap();
+    fs::remove_dir_all(stack.path("www/moved/deep")).unwrap();
+    gets_the_same(&stack, "site");
+
+    // A file where a folder was, and the other way round.
+    fs::remove_dir_all(stack.path("www/moved")).unwrap();
+    stack.write("www/moved", "now a file");
+    fs::remove_file(stack.path("www/a.txt")).unwrap();
+    stack.write("www/a.txt/inside", "now a folder");
+    gets_the_same(&stack, "site");
+}
+
+#[test]
+fn odd_names_and_a_loop_of_links_arrive_too() {
+    let stack = with_files("odd", "");
+    let _up = stack.up();
+    let long = "x".repeat(255);
+    for name in [
+        &b"two\nlines"[..],
+        b"\xff\xfe not text",
+        b" ",
+        b"-rf",
+        long.as_bytes(),
+    ] {
+        fs::write(stack.path("www").join(OsStr::from_bytes(name)), name).unwrap();
+    }
+    symlink("loop-b", stack.path("www/loop-a")).unwrap();
+    symlink("loop-a", stack.path("www/loop-b")).unwrap();
+    gets_the_same(&stack, "site");
+
+    fs::write(
+        stack
+            .path("www")
+            .join(OsStr::from_bytes(b"\xff\xfe not text")),
+        "again",
+    )
+    .unwrap();
+    fs::remove_file(stack.path("www/two\nlines")).unwrap();
+    gets_the_same(&stack, "site");
+    fs::remove_file(
+        stack
+            .path("www")
+            .join(OsStr::from_bytes(b"\xff\xfe not text")),
+    )
+    .unwrap();
+    gets_the_same(&stack, "site");
+}
+
+#[test]
+fn an_image_with_nothing_but_its_program_is_synced() {
+    let toml = format!("[services.site]\nbuild = \".\"\nstop = {{ signal = \"KILL\" }}\n{RULE}\n");
+    let stack = Stack::new("scratch", toml);
+    stack.write("www/a.txt", "a");
+    stack.write(".dockerignore", "www\n");
+    stack.write(
+        "Dockerfile",
+        format!(
+            "FROM {BUSYBOX} AS tools\nFROM scratch\nCOPY --from=tools /bin/busybox /busybox\n\
+             USER 65532:65532\nCMD [\"/busybox\", \"sleep\", \"1000000\"]\n"
+        ),
+    );
+    let _up = stack.up();
+    gets_the_same(&stack, "site");
+    stack.write("www/new/b.txt", "b");
+    fs::remove_file(stack.path("www/a.txt")).unwrap();
+    gets_the_same(&stack, "site");
+    let container = stack.container("site").id;
+    let owner = docker([
+        "exec",
+        &container,
+        "/busybox",
+        "stat",
+        "-c",
+        "%u:%g",
+        "/www/new/b.txt",
+    ]);
+    assert_eq!(owner, "65532:65532");
+}
+
+#[test]
+fn files_belong_to_the_user_of_the_container() {
+    let stack = with_files("owner", "user = \"1000:1001\"");
+    let _up = stack.up();
+    stack.write("www/new/x.txt", "x");
+    symlink("x.txt", stack.path("www/new/link")).unwrap();
+    gets_the_same(&stack, "site");
+    let container = stack.container("site").id;
+    for path in ["/www/new", "/www/new/x.txt", "/www/new/link", "/www/a.txt"] {
+        let owner = docker(["exec", &container, "stat", "-c", "%u:%g", path]);
+        assert_eq!(owner, "1000:1001", "{path}");
+    }
+}
+
+#[test]
+fn a_thousand_files_at_once_arrive_exactly() {
+    let stack = with_files("thousand", "");
+    let _up = stack.up();
+    for version in ["one", "two"] {
+        for number in 0..1000 {
+            let path = stack.path(&format!("www/many/{}/{number}.txt", number % 17));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, format!("{version} {number}")).unwrap();
+        }
+        gets_the_same(&stack, "site");
+    }
+    fs::remove_dir_all(stack.path("www/many")).unwrap();
+    gets_the_same(&stack, "site");
+}
+
+#[test]
+fn what_changed_while_dev_was_down_is_found_by_comparing() {
+    let stack = with_files("meanwhile", "");
+    let up = stack.up();
+    stack.write("www/late.txt", "late");
+    gets_the_same(&stack, "site");
+    let before = stack.container("site").life();
+    up.kill_after(Duration::ZERO);
+
+    stack.write("www/a.txt", "changed");
+    stack.write("www/new.txt", "new");
+    fs::remove_file(stack.path("www/late.txt")).unwrap();
+    fs::remove_dir_all(stack.path("www/sub")).unwrap();
+    docker([
+        "exec",
+        &before.0,
+        "sh",
+        "-c",
+        "echo own >/www/own; echo spoilt >/www/new.txt",
+    ]);
+    let _up = stack.up();
+    eventually(
+        SOON,
+        "the difference arrives, and nothing else is touched",
+        || {
+            let mut there = there(&before.0, "/www")?;
+            let own = there
+                .remove(&b"own"[..])
+                .ok_or("what is the container's own is gone")?;
+            assert!(own.contains("own"), "{own}");
+            let here = here(&stack.path("www"));
+            if here == there {
+                Ok(())
+            } else {
+                Err(difference(&here, &there))
+            }
+        },
+    );
+    assert_eq!(stack.container("site").life(), before);
+}
+
+#[test]
+fn a_container_that_is_restarted_or_replaced_while_files_are_saved_has_them_all() {
+    let stack = with_files("midway", "");
+    let _up = stack.up();
+    let www = stack.path("www");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..150 {
+                fs::write(
+                    www.join(format!("{}.txt", number % 40)),
+                    format!("{number}"),
+                )
+                .unwrap();
+                let _once = fs::remove_file(www.join(format!("{}.txt", (number + 13) % 40)));
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        thread::sleep(Duration::from_millis(300));
+        docker(["restart", "--time", "0", &stack.container("site").id]);
+        thread::sleep(Duration::from_millis(800));
+        docker(["rm", "--force", &stack.container("site").id]);
+    });
+    gets_the_same(&stack, "site");
+}
+
+#[test]
+fn a_container_that_is_paused_meanwhile_gets_what_it_missed() {
+    let stack = with_files("paused", "");
+    let _up = stack.up();
+    gets_the_same(&stack, "site");
+    let container = stack.container("site").id;
+    docker(["pause", &container]);
+    stack.write("www/a.txt", "while it was paused");
+    stack.write("www/b/c.txt", "new");
+    // Whoever is first: `dev` continues it by itself.
+    let _already = Command::new("docker")
+        .args(["unpause", &container])
+        .output();
+    gets_the_same(&stack, "site");
+}
+
+#[test]
+fn files_that_come_and_go_leave_nothing() {
+    let stack = with_files("vanish", "");
+    let _up = stack.up();
+    for number in 0..300 {
+        let path = stack.path(&format!("www/tmp-{}", number % 7));
+        fs::write(&path, vec![b'x'; number * 100]).unwrap();
+        fs::remove_file(path).unwrap();
+    }
+    stack.write("www/last", "last");
+    gets_the_same(&stack, "site");
+}
+
+#[test]
+fn a_link_that_leads_out_of_the_target_is_not_written_through() {
+    let stack = with_files("escape", "");
+    let mut up = stack.up();
+    gets_the_same(&stack, "site");
+    let container = stack.container("site").id;
+    docker([
+        "exec",
+        &container,
+        "sh",
+        "-c",
+        "rm -r /www/sub; mkdir /etc/x; ln -s /etc/x /www/sub",
+    ]);
+    stack.write("www/sub/b.txt", "evil");
+    up.says("leads out of the target");
+    assert_eq!(docker(["exec", &container, "ls", "/etc/x"]), "");
+    // The next save puts right what stands in the way.
+    stack.write("www/a.txt", "again");
+    gets_the_same(&stack, "site");
+}
+
+#[test]
+fn a_target_that_cannot_be_written_is_named() {
+    let stack = Stack::new(
+        "readonly",
+        sleeps("site", &format!("{RULE}\nvolumes = [\"./other:/www:ro\"]")),
+    );
+    stack.write("other/x", "x");
+    stack.write("www/a.txt", "a");
+    let mut up = stack.start(["up"]);
+    up.says("ead-only file system");
+    assert!(!up.has_ended());
+}
