@@ -338,3 +338,36 @@ fn liveness_that_fails_restarts_the_service() {
         status.ready && stack.container("web").started > before.started
     });
 }
+
+#[test]
+fn images_that_newer_ones_replaced_go_but_for_the_last_two() {
+    let app = "[services.app]\nbuild = \".\"\ncommand = [\"sleep\", \"1000000\"]\nstop = { signal = \"KILL\" }\n";
+    let stack = Stack::new("superseded", app);
+    stack.write("Dockerfile", format!("FROM {BUSYBOX}\nCOPY version /\n"));
+    let mut made = Vec::new();
+    for version in 1..=5 {
+        stack.write("version", version.to_string());
+        stack.dev(["up", "--wait"]).succeeds();
+        made.push(
+            stack.container("app").raw["Image"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
+    }
+    let label = format!("label=com.docker.compose.project={}", stack.name());
+    let left = docker([
+        "image",
+        "ls",
+        "--all",
+        "--quiet",
+        "--no-trunc",
+        "--filter",
+        &label,
+    ]);
+    let left: Vec<&str> = left.lines().collect();
+    assert_eq!(left.len(), 3, "{left:?}");
+    for (image, stays) in made.iter().zip([false, false, true, true, true]) {
+        assert_eq!(left.contains(&image.as_str()), stays, "{made:?} {left:?}");
+    }
+}

@@ -8,6 +8,7 @@ mod failure;
 mod mask;
 mod session;
 mod stream;
+mod superseded;
 mod tar;
 mod trace;
 
@@ -90,7 +91,9 @@ impl Docker {
         progress: Option<&ProgressSender>,
     ) -> Result<BuiltImage, RuntimeError> {
         let options = BuildOptions::from_environment(self.inner.environment.get("DOCKER_BUILDKIT"));
-        self.build_with(spec, options, progress).await
+        let image = self.build_with(spec, options, progress).await?;
+        self.prune_superseded(spec).await;
+        Ok(image)
     }
 
     /// [`Self::build`] with options of its own.
