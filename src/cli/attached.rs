@@ -85,7 +85,7 @@ pub async fn follow(
             screen.conclude(&asked, &state, attach.begun.elapsed());
             ExitCode::NotReady
         }
-        Ended::Bye if until_ready => {
+        Ended::Bye(_) if until_ready => {
             screen.close(&state);
             return match attach.child.take() {
                 Some(child) => failed(session, child).await.map(Some),
@@ -95,11 +95,11 @@ pub async fn follow(
                 }),
             };
         }
-        Ended::Bye if state.ending => {
+        Ended::Bye(_) if state.ending => {
             screen.close(&state);
             ExitCode::Done
         }
-        Ended::Bye => return Ok(None),
+        Ended::Bye(_) => return Ok(None),
         Ended::Interrupted => {
             screen.remark("detached; the stack goes on running");
             screen.close(&state);

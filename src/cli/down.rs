@@ -128,8 +128,9 @@ pub(super) async fn through_engine(
     .await;
     screen.close(&feed.state);
     Ok(match ended {
+        Ended::Bye(Some(failure)) => return Err(CliError::Runtime(failure)),
         Ended::Verdict(Outcome::Failed(_)) => ExitCode::ServiceFailed,
-        Ended::Verdict(_) | Ended::Bye => ExitCode::Done,
+        Ended::Verdict(_) | Ended::Bye(None) => ExitCode::Done,
         Ended::Interrupted => ExitCode::Interrupted,
         Ended::Deadline => ExitCode::NotReady,
     })
@@ -189,8 +190,10 @@ impl End {
             .until(|_| None)
             .await;
             screen.close(&feed.state);
-            if ended == Ended::Interrupted {
-                return Ok(ExitCode::Interrupted);
+            match ended {
+                Ended::Interrupted => return Ok(ExitCode::Interrupted),
+                Ended::Bye(Some(failure)) => return Err(CliError::Runtime(failure)),
+                _ => {}
             }
             let reached = match self.goal {
                 Goal::Down(_) => feed.state.removing,

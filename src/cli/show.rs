@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::error::CliError;
 use super::output::Output;
-use crate::engine::event::Event;
+use crate::engine::event::{Event, Failure};
 use crate::engine::feed::{Feed, News};
 use crate::engine::goal::Outcome;
 use crate::engine::state::State;
@@ -18,8 +18,8 @@ const FRAME: Duration = Duration::from_millis(100);
 /// Why following ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// The engine said good-bye.
-    Bye,
+    /// The engine said good-bye, or could not do what it was told.
+    Bye(Option<Failure>),
     /// What was waited for has come to an end, good or bad.
     Verdict(Outcome),
     /// A person interrupted; how often so far.
@@ -80,13 +80,13 @@ impl Follow<'_> {
                 news = self.feed.next() => match news {
                     Some(News::Event(stamped)) => {
                         self.screen.event(&self.feed.state, &stamped);
-                        if matches!(stamped.event, Event::Bye { .. }) {
-                            return Ended::Bye;
+                        if let Event::Bye { failure, .. } = stamped.event {
+                            return Ended::Bye(failure);
                         }
                     }
                     Some(News::Log(entry)) => self.screen.log(&entry),
                     Some(News::Refreshed) => {}
-                    None => return Ended::Bye,
+                    None => return Ended::Bye(None),
                 },
                 _ = frames.tick() => self.screen.frame(&self.feed.state),
                 () = self.interrupts.next() => return Ended::Interrupted,

@@ -242,7 +242,7 @@ impl Own {
                 screen.conclude(&self.asked, &state, self.begun.elapsed());
                 Ok(ExitCode::NotReady)
             }
-            Ended::Bye | Ended::Verdict(_) => {
+            Ended::Bye(_) | Ended::Verdict(_) => {
                 let state = running.feed.state.clone();
                 let (outcome, asked, begun) = (running.end().await, &self.asked, self.begun);
                 let wait = arguments.wait;

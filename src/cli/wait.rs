@@ -60,7 +60,7 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
     Ok(match ended {
         Ended::Verdict(Outcome::Done) => ExitCode::Done,
         Ended::Verdict(outcome) if outcome.is_late() => ExitCode::NotReady,
-        Ended::Verdict(_) | Ended::Bye => ExitCode::ServiceFailed,
+        Ended::Verdict(_) | Ended::Bye(_) => ExitCode::ServiceFailed,
         Ended::Interrupted => ExitCode::Interrupted,
         Ended::Deadline => ExitCode::NotReady,
     })

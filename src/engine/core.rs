@@ -471,7 +471,10 @@ fn redact(mut event: Event, redactor: &Redactor) -> Event {
     };
     match &mut event {
         Event::Probe { answer, .. } | Event::NotAlive { answer, .. } => text(answer),
-        Event::GaveUp { why, .. } => failure(why),
+        Event::GaveUp { why, .. }
+        | Event::Bye {
+            failure: Some(why), ..
+        } => failure(why),
         Event::Restarting { failure: why, .. } => failure(why),
         Event::Operation {
             step: super::event::Step::Failed { failure: why },

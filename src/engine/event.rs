@@ -100,7 +100,12 @@ pub enum Event {
     /// It was told to end: it stops services, or removes what there is, and begins nothing more.
     Ending { removes: bool },
     /// The engine of this stack stops.
-    Bye { removed: bool },
+    Bye {
+        /// Everything is removed.
+        removed: bool,
+        /// What it was told to do could not be done.
+        failure: Option<Failure>,
+    },
 }
 
 /// What views need to know of a service beside its state.

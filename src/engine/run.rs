@@ -46,8 +46,15 @@ impl Engine {
         // What is asked from here on is refused, and not taken by nobody.
         self.queue.close();
         while self.queue.try_recv().is_ok() {}
+        let failure = match &outcome {
+            Outcome::Failed(failures) if !matches!(self.goal, Goal::Up { .. }) => {
+                failures.first().map(|(_, failure)| failure.clone())
+            }
+            _ => None,
+        };
         self.emit(Event::Bye {
-            removed: matches!(self.goal, Goal::Down(_)),
+            removed: matches!(self.goal, Goal::Down(_)) && outcome == Outcome::Done,
+            failure,
         });
         self.stop.cancel();
         self.tasks.close();

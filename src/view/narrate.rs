@@ -148,7 +148,7 @@ impl Narrator {
                 self.say(&state.name, paint, mark, true, cell(text));
             }
             Event::Runtime { up, text } => self.runtime(*up, text, state),
-            Event::Bye { removed: true } => {
+            Event::Bye { removed: true, .. } => {
                 self.say(
                     &state.name,
                     Paint::Dim,

@@ -195,3 +195,23 @@ fn a_context_of_a_hundred_thousand_files_is_built_without_what_is_ignored() {
         "changed"
     );
 }
+
+#[test]
+fn a_down_that_cannot_remove_everything_says_so_through_a_running_engine_too() {
+    let stack = Stack::new("cannot", sleeps("app", "volumes = [\"data:/data\"]"));
+    stack.dev(["up", "-d"]).succeeds();
+    let volume = format!("{}_data:/data", stack.name());
+    let user = docker([
+        "run", "--detach", "--volume", &volume, BUSYBOX, "sleep", "1000000",
+    ]);
+    stack
+        .dev(["down", "--volumes", "--yes"])
+        .exits(1)
+        .says_on_stderr("volume")
+        .does_not_say("is down");
+    docker(["rm", "--force", &user]);
+    stack
+        .dev(["down", "--volumes", "--yes"])
+        .succeeds()
+        .says("is down");
+}

@@ -324,7 +324,13 @@ fn a_day_at_work() {
         Step::Done { millis: 4 },
         5,
     );
-    story.then(5, Event::Bye { removed: true });
+    story.then(
+        5,
+        Event::Bye {
+            removed: true,
+            failure: None,
+        },
+    );
     insta::assert_snapshot!("day", story.text);
 }
 

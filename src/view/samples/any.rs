@@ -290,7 +290,10 @@ fn about_the_rest() -> BoxedStrategy<Event> {
         (any::<bool>(), 0..9_usize)
             .prop_map(|(ready, operations)| Event::Settled { ready, operations }),
         any::<bool>().prop_map(|removes| Event::Ending { removes }),
-        any::<bool>().prop_map(|removed| Event::Bye { removed }),
+        any::<bool>().prop_map(|removed| Event::Bye {
+            removed,
+            failure: None
+        }),
     ]
     .boxed()
 }
