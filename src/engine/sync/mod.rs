@@ -234,7 +234,7 @@ impl Engine {
                 let spec = stack.services.get(&service);
                 let owner = copy::owner(&world, &container, spec).await;
                 let items = all_items(Arc::clone(&stack), service.clone()).await?;
-                copy::copy(&world, &container, items, owner, bounds).await
+                copy::copy(&world, (&container, false), items, owner, bounds).await
             };
             let result = result.await.map(|()| Output::Nothing);
             Input::Operated {
