@@ -50,8 +50,10 @@ impl Engine {
             operation,
             input,
         } = launch;
-        if let Action::Seed { service, .. } = &operation.action {
-            self.begin_seed(ticket, service.clone(), input.unwrap_or_default());
+        if let (Action::Seed { .. }, Subject::Instance { service, index, .. }) =
+            (&operation.action, &operation.subject)
+        {
+            self.begin_seed(ticket, service.clone(), *index, input.unwrap_or_default());
             return;
         }
         self.note_job(&operation, input.as_deref());

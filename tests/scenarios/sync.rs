@@ -238,8 +238,18 @@ fn a_container_that_is_restarted_or_replaced_while_files_are_saved_has_them_all(
 fn a_container_that_is_paused_meanwhile_gets_what_it_missed() {
     let stack = with_files("paused", "");
     let _up = stack.up();
+    // Once the stream is open: Docker hangs for good where a command starts in a container that is being paused.
+    stack.write("www/first", "1");
     gets_the_same(&stack, "site");
     let container = stack.container("site").id;
+    eventually(SOON, "the stream is open", || {
+        let running = docker(["top", &container]);
+        if running.contains("serve") {
+            Ok(())
+        } else {
+            Err(running)
+        }
+    });
     docker(["pause", &container]);
     stack.write("www/a.txt", "while it was paused");
     stack.write("www/b/c.txt", "new");

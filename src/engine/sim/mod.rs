@@ -15,6 +15,7 @@ mod life;
 mod model;
 mod reload;
 mod secrets;
+mod seeds;
 mod stacks;
 mod world;
 

@@ -9,13 +9,14 @@ use crate::runtime::world::{ExecSpec, FileChange, World};
 use crate::stack::Service;
 use crate::watch::sync::{Archive, Bounds, Owner, pack};
 
-/// Copies items as they are now, and removes what is gone.
+/// Copies items as they are now, and removes what is gone where the container `runs`: nothing can be removed in another, and
+/// comparing finds it once that has started.
 ///
 /// # Errors
 /// What cannot be read here or written there.
 pub(super) async fn copy(
     world: &Arc<dyn World>,
-    container: &str,
+    (container, runs): (&str, bool),
     items: Vec<SyncItem>,
     owner: Owner,
     bounds: Bounds,
@@ -25,7 +26,7 @@ pub(super) async fn copy(
         .unwrap_or_else(|error| Err(std::io::Error::other(error)))
         .map_err(|error| failed(&error))?;
     let mut change = FileChange {
-        remove: packed.remove,
+        remove: if runs { packed.remove } else { Vec::new() },
         ..FileChange::default()
     };
     match &packed.archive {

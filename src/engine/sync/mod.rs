@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use camino::Utf8PathBuf;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -226,15 +227,22 @@ impl Engine {
     }
 
     /// Copies everything into a container that has not started yet.
-    pub(super) fn begin_seed(&mut self, ticket: Ticket, service: String, container: String) {
+    pub(super) fn begin_seed(
+        &mut self,
+        ticket: Ticket,
+        service: String,
+        index: u32,
+        container: String,
+    ) {
+        let record = self.store.synced(&service, index);
         let (world, stack, bounds) = (self.world.clone(), Arc::clone(&self.stack), self.bounds());
         self.spawn(async move {
             let begun = tokio::time::Instant::now();
             let result = async {
                 let spec = stack.services.get(&service);
                 let owner = copy::owner(&world, &container, spec).await;
-                let items = all_items(Arc::clone(&stack), service.clone()).await?;
-                copy::copy(&world, &container, items, owner, bounds).await
+                let items = all_items(Arc::clone(&stack), service.clone(), record).await?;
+                copy::copy(&world, (&container, false), items, owner, bounds).await
             };
             let result = result.await.map(|()| Output::Nothing);
             Input::Operated {
@@ -246,7 +254,12 @@ impl Engine {
     }
 }
 
-async fn all_items(stack: Arc<Stack>, service: String) -> Result<Vec<SyncItem>, RuntimeError> {
+/// Everything that a service's rules cover, noted as sent: what of it is deleted before the container is compared has to go.
+async fn all_items(
+    stack: Arc<Stack>,
+    service: String,
+    record: Utf8PathBuf,
+) -> Result<Vec<SyncItem>, RuntimeError> {
     let read = tokio::task::spawn_blocking(move || {
         let Some(service) = stack.services.get(&service) else {
             return Ok(Vec::new());
@@ -255,6 +268,8 @@ async fn all_items(stack: Arc<Stack>, service: String) -> Result<Vec<SyncItem>, 
         if let Some(problem) = manifest.problems.into_iter().next() {
             return Err(std::io::Error::other(problem));
         }
+        let sent = manifest.entries.values().map(|(piece, _)| piece);
+        Record::open(record).announce(sent)?;
         let pieces = manifest.entries.into_values();
         Ok(pieces.filter_map(|(piece, _)| piece.item()).collect())
     });

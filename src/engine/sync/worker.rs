@@ -209,7 +209,7 @@ impl Worker {
             Way::Archive(owner) => {
                 let items: Vec<SyncItem> = pieces.iter().filter_map(Piece::item).collect();
                 let (world, bounds) = (&self.world, self.bounds.clone());
-                let copied = copy(world, &self.life.id, items, *owner, bounds).await;
+                let copied = copy(world, (&self.life.id, true), items, *owner, bounds).await;
                 copied.map_err(Broken::Other)?;
                 let sent = pieces.into_iter().map(|piece| (piece, Expected::Absent));
                 done.sent = sent.collect();

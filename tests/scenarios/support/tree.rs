@@ -57,7 +57,8 @@ pub fn there(container: &str, path: &str) -> Result<Tree, String> {
     let mut tree = Tree::new();
     let mut archive = tar::Archive::new(&copied.stdout[..]);
     for entry in archive.entries().unwrap() {
-        let mut entry = entry.unwrap();
+        // It changes while it is read.
+        let mut entry = entry.map_err(|error| error.to_string())?;
         let name = entry.path_bytes().into_owned();
         let name = name.strip_prefix(b"./").unwrap_or(&name);
         let name = name.strip_suffix(b"/").unwrap_or(name).to_vec();
@@ -70,7 +71,9 @@ pub fn there(container: &str, path: &str) -> Result<Tree, String> {
             tar::EntryType::Symlink => described("link", 0, &entry.link_name_bytes().unwrap()),
             _ => {
                 let mut content = Vec::new();
-                entry.read_to_end(&mut content).unwrap();
+                entry
+                    .read_to_end(&mut content)
+                    .map_err(|error| error.to_string())?;
                 described("file", mode, &content)
             }
         };
