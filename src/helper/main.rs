@@ -8,6 +8,7 @@ mod change;
 mod place;
 mod protocol;
 mod serve;
+mod sum;
 
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;

@@ -5,6 +5,7 @@ pub mod change;
 pub mod place;
 pub mod protocol;
 pub mod serve;
+mod sum;
 
 #[cfg(test)]
 mod tests;
