@@ -26,6 +26,22 @@ pub fn gets_the_same(stack: &Stack, service: &str) {
     });
 }
 
+/// Waits until a container is no longer what it was seeded with only, but has been compared; says which it is.
+fn stream_is_open(stack: &Stack) -> String {
+    let container = stack.container("site").id;
+    eventually(SOON, "the stream is open", || {
+        let running = docker(["top", &container]);
+        if running.contains(" serve") {
+            Ok(())
+        } else {
+            Err(running)
+        }
+    });
+    stack.write("www/opened", "opened");
+    gets_the_same(stack, "site");
+    container
+}
+
 fn mode(stack: &Stack, path: &str, mode: u32) {
     fs::set_permissions(stack.path(path), fs::Permissions::from_mode(mode)).unwrap();
 }
@@ -238,18 +254,8 @@ fn a_container_that_is_restarted_or_replaced_while_files_are_saved_has_them_all(
 fn a_container_that_is_paused_meanwhile_gets_what_it_missed() {
     let stack = with_files("paused", "");
     let _up = stack.up();
-    // Once the stream is open: Docker hangs for good where a command starts in a container that is being paused.
-    stack.write("www/first", "1");
-    gets_the_same(&stack, "site");
-    let container = stack.container("site").id;
-    eventually(SOON, "the stream is open", || {
-        let running = docker(["top", &container]);
-        if running.contains("serve") {
-            Ok(())
-        } else {
-            Err(running)
-        }
-    });
+    // Docker hangs for good where a command starts in a container that is being paused.
+    let container = stream_is_open(&stack);
     docker(["pause", &container]);
     stack.write("www/a.txt", "while it was paused");
     stack.write("www/b/c.txt", "new");
@@ -277,8 +283,7 @@ fn files_that_come_and_go_leave_nothing() {
 fn a_link_that_leads_out_of_the_target_is_not_written_through() {
     let stack = with_files("escape", "");
     let mut up = stack.up();
-    gets_the_same(&stack, "site");
-    let container = stack.container("site").id;
+    let container = stream_is_open(&stack);
     docker([
         "exec",
         &container,
