@@ -110,7 +110,9 @@ impl ProcessWorld {
     async fn supervised(&self, launch: &Launch) -> Result<Record, String> {
         let words = |error: std::io::Error| error.to_string();
         let mut child = tokio::process::Command::new(&self.program)
-            .arg(SUPERVISE)
+            // For people who look at what runs; the name says whose it is.
+            .arg0("dev")
+            .args([SUPERVISE, launch.record.name.as_str()])
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
