@@ -405,7 +405,7 @@ const ASKS: &str = r#"
     databases = ["one", "two"]
 
     [services.app]
-    run = "psql $URL -tAc 'create table if not exists t (n int); insert into t values (7); select count(*) from t'; exec sleep 1000000"
+    run = "psql $URL -tAc 'create table if not exists t (n int); insert into t values (7); select count(*) from t' 2>/dev/null; exec sleep 1000000"
     env = { URL = "${db.two.url}" }
     ready = { log = "^[0-9]+$" }
 "#;
