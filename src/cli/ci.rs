@@ -24,11 +24,11 @@ use crate::engine::default_services;
 use crate::engine::feed::Feed;
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::{Command, Input};
-use crate::engine::store::{Lock, Store};
+use crate::engine::store::{Lock, Remembered, Store};
 use crate::plan::allocate::{Allocations, PortKey};
 use crate::plan::observed::Status;
 use crate::plan::reconcile::Removal;
-use crate::runtime::docker::Look;
+use crate::runtime::world::{Look, World};
 use crate::stack::Stack;
 
 /// Lines of log shown of each service that failed.
@@ -49,7 +49,11 @@ pub async fn run(global: &GlobalArgs, arguments: &CiArgs) -> Result<ExitCode, Cl
     check_command(&arguments.command)?;
     let base = plain.stack.name.clone();
     remove_leftovers(&plain, &base).await;
-    let (session, _lock) = open_apart(&plain, &base)?;
+    let (mut session, _lock) = open_apart(&plain, &base)?;
+    if let Err(error) = choose_runtime(&mut session, global, arguments).await {
+        session.store.discard().map_err(CliError::state)?;
+        return Err(error);
+    }
     let mut interrupts = Interrupts::listen()?;
     let result = bring_up_and_run(&session, global, arguments, &mut interrupts).await;
     let removed = remove(&session, &mut interrupts).await;
@@ -73,6 +77,32 @@ fn check_command(command: &[OsString]) -> Result<(), CliError> {
             help: Some("what stands after `--` is run as it is, without a shell".to_owned()),
         }
     })
+}
+
+/// What runs on the host is remembered, so that it is found there even if this `dev` is killed.
+async fn choose_runtime(
+    session: &mut Session,
+    global: &GlobalArgs,
+    arguments: &CiArgs,
+) -> Result<(), CliError> {
+    let services = if arguments.services.is_empty() {
+        default_services(&session.stack)
+    } else {
+        arguments.services.iter().cloned().collect()
+    };
+    let goal = Goal::Up {
+        services,
+        stopped: BTreeSet::new(),
+    };
+    session.choose_runtime(&goal, global.json).await?;
+    let remembered = Remembered {
+        runtime: session.stack.runtime,
+        ..Remembered::default()
+    };
+    session
+        .store
+        .remember(Some(&remembered))
+        .map_err(CliError::state)
 }
 
 /// A name that nothing else has, held by its lock.
@@ -265,14 +295,14 @@ async fn run_command(
 
 /// What ended in the stack while the command ran: a test that failed may have failed for that.
 async fn tell_failed(session: &Session, begun: u64) {
-    let Ok(docker) = session.docker().await else {
+    let Ok(world) = session.world(false).await else {
         return;
     };
     let look = Look {
         project: session.stack.name.clone(),
         ..Look::default()
     };
-    let Ok(observed) = docker.look(&look).await else {
+    let Ok(observed) = world.look(&look).await else {
         return;
     };
     let ended = observed

@@ -22,7 +22,7 @@ use crate::engine::state::State;
 use crate::engine::store::Lock;
 use crate::engine::wire::Request;
 use crate::plan::reconcile::Removal;
-use crate::runtime::docker::Look;
+use crate::runtime::world::{Look, World};
 
 /// A restart that is not through after this long is reported as late.
 const RESTART: Duration = Duration::from_secs(180);
@@ -259,7 +259,8 @@ async fn agree(session: &Session) -> Result<(), CliError> {
                 project: session.stack.name.clone(),
                 ..Look::default()
             };
-            let there = session.docker().await?.look(&ask).await?.volumes;
+            let required = session.needs_containers(&Goal::Observe);
+            let there = session.world(required).await?.look(&ask).await?.volumes;
             let ours = there.into_iter().filter(|(_, volume)| volume.ours);
             ours.map(|(name, _)| name).collect()
         }

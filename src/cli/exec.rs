@@ -5,16 +5,31 @@ use std::io::IsTerminal;
 use super::args::{ExecArgs, GlobalArgs};
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::instance::Instance;
 use super::session::Session;
 use crate::engine::event::FailureClass;
 use crate::runtime::RuntimeError;
 use crate::runtime::docker::{ExecSpec, Look};
+use crate::runtime::process::Inside;
 
 /// # Errors
 /// The service does not run, or the command cannot be started. The command's own exit code is none.
 pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, CliError> {
     let session = Session::open_anyway(global).await?;
     let instance = session.instance(&arguments.service, arguments.index)?;
+    let processes = session.processes();
+    let process = processes.look().into_iter().find(|found| {
+        found.service == instance.service && instance.is(found.index) && found.is_running()
+    });
+    if let Some(process) = process {
+        return on_host(processes.inside(&process.id)?, arguments).await;
+    }
+    if session.is_process(&instance.service) {
+        return Err(not_running(
+            &format!("`{instance}` does not run"),
+            &instance,
+        ));
+    }
     let docker = session.docker().await?;
     let look = Look {
         project: session.stack.name.clone(),
@@ -28,10 +43,7 @@ pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, 
     });
     let Some(container) = running.next() else {
         let message = format!("no container of `{instance}` runs");
-        let error = RuntimeError::new(FailureClass::Other, message);
-        return Err(error
-            .help(format!("`dev why {}` says why", instance.service))
-            .into());
+        return Err(not_running(&message, &instance));
     };
     let mut command = Vec::new();
     for argument in &arguments.command {
@@ -50,5 +62,33 @@ pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, 
         ..ExecSpec::new(command)
     };
     let code = docker.exec_interactive(&container.id, &spec).await?;
+    Ok(ExitCode::Command(u8::try_from(code).unwrap_or(1)))
+}
+
+fn not_running(message: &str, instance: &Instance) -> CliError {
+    let error = RuntimeError::new(FailureClass::Other, message);
+    error
+        .help(format!("`dev why {}` says why", instance.service))
+        .into()
+}
+
+/// Beside a process on the host: in its folder, with its environment.
+async fn on_host(inside: Inside, arguments: &ExecArgs) -> Result<ExitCode, CliError> {
+    let [program, rest @ ..] = arguments.command.as_slice() else {
+        return Err(CliError::usage("there is no command to run"));
+    };
+    let status = tokio::process::Command::new(program)
+        .args(rest)
+        .env_clear()
+        .envs(inside.env)
+        .current_dir(inside.folder)
+        .status()
+        .await;
+    let status = status.map_err(|error| {
+        let message = format!("cannot run `{}`: {error}", program.display());
+        RuntimeError::new(FailureClass::Other, message)
+    })?;
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal);
+    let code = status.code().or(signal).unwrap_or(255);
     Ok(ExitCode::Command(u8::try_from(code).unwrap_or(1)))
 }

@@ -1,7 +1,6 @@
 //! `dev logs`: what is kept on disk, what the engine has beyond that, and what comes.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, SelectAll};
@@ -18,10 +17,11 @@ use super::show::{Interrupts, now};
 use crate::engine::event::VERSION;
 use crate::engine::feed::News;
 use crate::engine::follow::HEAD_START;
-use crate::engine::logs;
+use crate::engine::goal::Goal;
 use crate::plan::observed::ObservedContainer;
-use crate::runtime::docker::{DockerWorld, Look};
-use crate::runtime::world::{Change, LogLine, World};
+use crate::runtime::Both;
+use crate::runtime::ring;
+use crate::runtime::world::{Change, LogLine, Look, World};
 use crate::secret::Redactor;
 use crate::view::Gutter;
 use crate::view::json::{LogRecord, LogTag};
@@ -63,8 +63,9 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
     if facts.is_none() {
         return redacted_before(&session, &names, arguments, printer).await;
     }
-    let docker = match session.docker().await {
-        Ok(docker) => docker,
+    let required = session.needs_containers(&Goal::Observe);
+    let world = match session.world(required).await {
+        Ok(world) => world,
         // What is on disk is there without an engine.
         Err(error) if arguments.follow => return Err(error),
         Err(_) => {
@@ -78,10 +79,9 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
         project: project.clone(),
         ..Look::default()
     };
-    let world = Arc::new(DockerWorld::new(docker.clone()));
     // Subscribed before the look, so that no container begins between them.
     let changes = world.changes(&project);
-    let observed = docker.look(&ask).await?;
+    let observed = world.look(&ask).await?;
     let containers: Vec<ObservedContainer> = observed
         .containers
         .into_iter()
@@ -96,7 +96,7 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
     if arguments.follow {
         let mut interrupts = Interrupts::listen()?;
         tokio::select! {
-            () = follow(&docker, &world, changes, &names, last, &mut printer, &ask) => {}
+            () = follow(&world, changes, &names, last, &mut printer, &ask) => {}
             () = interrupts.next() => return Ok(ExitCode::Interrupted),
         }
     }
@@ -170,25 +170,20 @@ async fn say_last_words(
         aside,
         unread: false,
     };
-    let entries = match session.docker().await {
-        Ok(docker) => {
+    let required = session.needs_containers(&Goal::Observe);
+    let entries = match session.world(required).await {
+        Ok(world) => {
             let ask = Look {
                 project: session.stack.name.clone(),
                 ..Look::default()
             };
-            let mut containers = docker
+            let mut containers = world
                 .look(&ask)
                 .await
                 .map(|observed| observed.containers)
                 .unwrap_or_default();
             containers.retain(|container| services.contains(&container.service));
-            gather(
-                session,
-                &Arc::new(DockerWorld::new(docker)),
-                services,
-                &containers,
-            )
-            .await
+            gather(session, &world, services, &containers).await
         }
         Err(_) => services
             .iter()
@@ -201,7 +196,7 @@ async fn say_last_words(
 /// What is kept on disk, and what the engine has beyond that: an engine of ours that ended may not have read it all.
 async fn gather(
     session: &Session,
-    world: &Arc<DockerWorld>,
+    world: &Both,
     names: &[String],
     containers: &[ObservedContainer],
 ) -> Vec<Entry> {
@@ -249,7 +244,7 @@ fn kept(session: &Session, service: &str) -> Vec<Entry> {
         .map_or(1, |service| service.replicas);
     let folder = session.store.logs();
     let of = |index: u32| {
-        let lines = logs::read(&folder, &format!("{service}-{index}")).into_iter();
+        let lines = ring::read(&folder, &format!("{service}-{index}")).into_iter();
         lines.map(move |kept| (kept.index, kept.at, kept.error, kept.line))
     };
     (1..=replicas.max(1))
@@ -274,8 +269,7 @@ fn newest(entries: &[Entry], container: &ObservedContainer) -> i128 {
 type Lines = SelectAll<BoxStream<'static, Entry>>;
 
 async fn follow(
-    docker: &crate::runtime::docker::Docker,
-    world: &Arc<DockerWorld>,
+    world: &Both,
     mut changes: BoxStream<'static, Change>,
     names: &[String],
     last: Vec<(ObservedContainer, i128)>,
@@ -313,7 +307,7 @@ async fn follow(
             }
             change = changes.next() => match change {
                 Some(Change::Container { began: true, .. }) => {
-                    let Ok(observed) = docker.look(ask).await else { continue };
+                    let Ok(observed) = world.look(ask).await else { continue };
                     for container in observed.containers {
                         if container.is_running() && names.contains(&container.service) {
                             let started = chrono::DateTime::parse_from_rfc3339(&container.started_at).ok();

@@ -23,6 +23,7 @@ mod output;
 mod plan;
 mod restart;
 mod run;
+mod runtime;
 mod salvage;
 mod schema;
 mod session;

@@ -19,7 +19,7 @@ const VERSION: u32 = 1;
 /// # Errors
 /// The stack cannot be read, something in it has no value, or no container engine answers.
 pub async fn run(global: &GlobalArgs, arguments: &PlanArgs) -> Result<ExitCode, CliError> {
-    let session = Session::open(global)?;
+    let mut session = Session::open(global)?;
     session.check_names(&arguments.services)?;
     let services: BTreeSet<String> = if arguments.services.is_empty() {
         default_services(&session.stack)
@@ -30,6 +30,7 @@ pub async fn run(global: &GlobalArgs, arguments: &PlanArgs) -> Result<ExitCode, 
         services,
         stopped: BTreeSet::new(),
     };
+    session.choose_runtime(&goal, global.json).await?;
     let engine = Engine::new(session.setup(goal, Until::Ready, false).await?);
     let preview = engine.preview().await?;
     if global.json {

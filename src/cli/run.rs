@@ -9,9 +9,20 @@ use super::args::{Cli, Command};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::output;
+use crate::runtime::process::{SUPERVISE, supervise};
 
 /// Runs the command that `arguments` name, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // Before anything else: this is no command of a person's.
+    if arguments.get(1).is_some_and(|first| first == SUPERVISE) {
+        let started = supervise();
+        return if started {
+            ExitCode::Done
+        } else {
+            ExitCode::ServiceFailed
+        };
+    }
     let cli = match Cli::read(arguments) {
         Ok(cli) => cli,
         Err(error) => {

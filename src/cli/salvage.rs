@@ -15,8 +15,9 @@ use crate::engine::store::Store;
 use crate::plan::hold::Gate;
 use crate::runtime::Environment;
 use crate::runtime::docker::{Docker, Look};
+use crate::runtime::process::ProcessWorld;
 use crate::stack::file::{LoadError, LoadRequest, salvage};
-use crate::stack::{Need, Service, Stack, StackKubernetes};
+use crate::stack::{Need, Service, Source, Stack, StackKubernetes};
 
 /// Why the stack file counts no more, and what is known without it.
 #[derive(Debug)]
@@ -55,12 +56,20 @@ impl Session {
                 None => "the stack file has errors (`dev plan` shows them); going by what is there",
             });
         }
-        let services = match found.feed {
+        let mut services = match found.feed {
             Some(feed) => of_state(&feed.state),
             None => of_containers(&environment, &found.name).await,
         };
+        for process in ProcessWorld::new(&found.store.dir(), &found.dir).look() {
+            let name = process.service;
+            let service = services.entry(name.clone());
+            service
+                .or_insert_with(|| Service::known_by_name(&name, 1))
+                .source = Source::Run(String::new());
+        }
         let secrets = found.secrets;
         let stack = Stack {
+            runtime: found.store.remembered().unwrap_or_default().runtime,
             named: true,
             dir: found.dir,
             layers: Vec::new(),
@@ -77,6 +86,7 @@ impl Session {
             store: found.store,
             request,
             env_files: BTreeSet::new(),
+            docker: tokio::sync::OnceCell::new(),
             broken: Some(Broken {
                 errors,
                 secretive: secrets.is_none(),

@@ -2,22 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use tokio::sync::OnceCell;
 
 use super::args::GlobalArgs;
 use super::error::CliError;
 use super::output::to_stderr;
+use super::runtime::{list, moved};
 use crate::engine::core::{Loaded, Reload, Setup};
 use crate::engine::goal::{Goal, Until};
 use crate::engine::store::{Remembered, Store};
-use crate::runtime::Environment;
-use crate::runtime::docker::{Docker, DockerWorld};
+use crate::runtime::docker::Docker;
+use crate::runtime::process::ProcessWorld;
+use crate::runtime::{Both, Environment};
 use crate::secret;
-use crate::stack::Stack;
 use crate::stack::file::{LoadRequest, load};
 use crate::stack::resolve::Facts;
+use crate::stack::{Runtime, Source, Stack};
 
+/// How long a stack without containers waits for an engine that may hold some from before.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Columns of warnings.
 const WIDTH: usize = 100;
 
@@ -31,6 +37,7 @@ pub struct Session {
     pub(super) env_files: BTreeSet<Utf8PathBuf>,
     /// The stack file has errors; this is what runs.
     pub broken: Option<super::salvage::Broken>,
+    pub(super) docker: OnceCell<Docker>,
 }
 
 impl Session {
@@ -65,14 +72,17 @@ impl Session {
                 to_stderr(warning.render(false, WIDTH).trim_end());
             }
         }
-        Ok(Self {
+        let mut session = Self {
             environment,
             stack: loaded.stack,
             store,
             request,
             env_files: loaded.env_files,
             broken: None,
-        })
+            docker: OnceCell::new(),
+        };
+        session.keep_runtime()?;
+        Ok(session)
     }
 
     /// The same stack under another name, with nothing of the host fixed, for what runs beside it.
@@ -86,20 +96,70 @@ impl Session {
         };
         let mut loaded = load(&request)?;
         loaded.stack.free_ports();
-        Ok(Self {
+        let mut session = Self {
             environment: self.environment.clone(),
             store: open_store(&loaded.stack)?,
             stack: loaded.stack,
             request,
             env_files: loaded.env_files,
             broken: None,
-        })
+            docker: self.docker.clone(),
+        };
+        session.keep_runtime()?;
+        Ok(session)
     }
 
     /// # Errors
     /// No engine answers.
     pub async fn docker(&self) -> Result<Docker, CliError> {
-        Ok(Docker::connect(&self.environment).await?)
+        let connect = || Docker::connect(&self.environment);
+        Ok(self.docker.get_or_try_init(connect).await?.clone())
+    }
+
+    /// Containers and processes. With `required` a container engine has to answer; else one is used if it is there.
+    ///
+    /// # Errors
+    /// No engine answers.
+    pub async fn world(&self, required: bool) -> Result<Both, CliError> {
+        let docker = if required {
+            Some(self.docker().await?)
+        } else {
+            let limited = tokio::time::timeout(PATIENCE, self.docker()).await;
+            limited.ok().and_then(Result::ok)
+        };
+        let hosted = self.stack.runtime == Runtime::Process;
+        let processes = self.processes();
+        Ok(Both::new(
+            &self.environment,
+            docker,
+            processes,
+            hosted,
+            required,
+        ))
+    }
+
+    /// The processes of this stack on the host.
+    pub fn processes(&self) -> ProcessWorld {
+        ProcessWorld::new(&self.store.dir(), &self.stack.dir)
+    }
+
+    /// Whether what is to be done needs a container engine.
+    pub fn needs_containers(&self, goal: &Goal) -> bool {
+        if self.stack.runtime == Runtime::Process {
+            return false;
+        }
+        let services = match goal {
+            Goal::Up { services, .. } => self.stack.closure(services.iter().map(String::as_str)),
+            Goal::Stop(services) => services.clone(),
+            Goal::Observe | Goal::Down(_) => self.stack.services.keys().cloned().collect(),
+        };
+        services.iter().any(|name| !self.is_process(name))
+    }
+
+    /// Whether a service is a process on the host.
+    pub fn is_process(&self, name: &str) -> bool {
+        let service = self.stack.services.get(name);
+        service.is_some_and(|service| matches!(service.source, Source::Run(_)))
     }
 
     /// What an engine on this stack starts with.
@@ -107,9 +167,10 @@ impl Session {
     /// # Errors
     /// No engine answers, or a secret cannot be had.
     pub async fn setup(&self, goal: Goal, until: Until, watch: bool) -> Result<Setup, CliError> {
-        let (docker, loaded) = tokio::try_join!(self.docker(), self.facts())?;
+        let required = self.needs_containers(&goal);
+        let (world, loaded) = tokio::try_join!(self.world(required), self.facts())?;
         Ok(Setup {
-            world: Arc::new(DockerWorld::new(docker)),
+            world: Arc::new(world),
             store: self.store.clone(),
             loaded,
             reload: self.reload(),
@@ -136,13 +197,17 @@ impl Session {
         let request = self.request.clone();
         let store = self.store.clone();
         let variables = self.environment.variables.clone();
+        let hosted = self.stack.runtime == Runtime::Process;
         Arc::new(move || {
             let (request, store, variables) = (request.clone(), store.clone(), variables.clone());
             Box::pin(async move {
                 let stack = tokio::task::spawn_blocking(move || load(&request)).await;
                 let stack = stack.map_err(|error| error.to_string())?;
                 let loaded = stack.map_err(|error| super::error::plain(&error))?;
-                let (stack, env_files) = (loaded.stack, loaded.env_files);
+                let (mut stack, env_files) = (loaded.stack, loaded.env_files);
+                if hosted {
+                    stack = moved(&stack, &store, &variables).map_err(|refused| list(&refused))?;
+                }
                 let facts = read_facts(&stack, &store, &variables)
                     .await
                     .map_err(|error| error.to_string())?;

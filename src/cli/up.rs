@@ -15,7 +15,7 @@ use super::error::CliError;
 use super::exit::ExitCode;
 use super::logs::last_words;
 use super::meet::{Met, meet_for_more};
-use super::output::Output;
+use super::output::{Output, to_stderr};
 use super::session::Session;
 use super::show::{Ended, Follow, Interrupts, now};
 use crate::engine::core::Engine;
@@ -37,7 +37,7 @@ const JOINING: Duration = Duration::from_secs(60);
 /// The stack cannot be read, or no container engine answers.
 pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, CliError> {
     let begun = std::time::Instant::now();
-    let session = Session::open(global)?;
+    let mut session = Session::open(global)?;
     session.check_names(&arguments.services)?;
     let front = !arguments.wait && !arguments.detach;
     let mut screen = Output::open(global.json, if front { "Ctrl-C stops" } else { "" }, front)
@@ -59,24 +59,29 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
     let late = Instant::now() + JOINING;
     loop {
         match meet_for_more(&session, &mut screen).await? {
-            Met::Nobody(lock) if arguments.background => {
-                return background(&session, arguments, lock).await;
-            }
             // The one that took the stack meanwhile will do.
             Met::Running(_) if arguments.background => return Ok(ExitCode::Done),
-            Met::Nobody(lock) if arguments.detach => {
-                session.docker().await?;
-                drop(lock);
-                return detach(&session, global, arguments, &mut screen, &mut attach).await;
-            }
             Met::Nobody(lock) => {
+                let goal = goal(&session, arguments);
+                session.choose_runtime(&goal, global.json).await?;
+                if arguments.background {
+                    return background(&session, arguments, lock).await;
+                }
+                if arguments.detach {
+                    drop(lock);
+                    return detach(&session, global, arguments, &mut screen, &mut attach).await;
+                }
                 let own = Own {
                     asked,
                     deadline,
                     begun,
                     first: None,
                 };
-                return own.run(&session, arguments, lock, screen).await;
+                let code = own.run(&session, arguments, lock, screen).await?;
+                if code == ExitCode::Done && arguments.wait && !global.json {
+                    tell_left(&session, arguments);
+                }
+                return Ok(code);
             }
             Met::Running(_) => {}
         }
@@ -101,6 +106,13 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
     }
 }
 
+fn goal(session: &Session, arguments: &UpArgs) -> Goal {
+    Goal::Up {
+        services: wanted(session, arguments),
+        stopped: BTreeSet::new(),
+    }
+}
+
 fn wanted(session: &Session, arguments: &UpArgs) -> BTreeSet<String> {
     if arguments.services.is_empty() {
         default_services(&session.stack)
@@ -113,6 +125,7 @@ fn remember(session: &Session, arguments: &UpArgs) -> Result<(), CliError> {
     let remembered = Remembered {
         envs: session.request.envs.clone(),
         scope: arguments.services.clone(),
+        runtime: session.stack.runtime,
     };
     session
         .store
@@ -139,11 +152,7 @@ pub(super) async fn begin(
     until: Until,
     first: Option<First>,
 ) -> Result<Running, CliError> {
-    let goal = Goal::Up {
-        services: wanted(session, arguments),
-        stopped: BTreeSet::new(),
-    };
-    let setup = session.setup(goal, until, true).await?;
+    let setup = session.setup(goal(session, arguments), until, true).await?;
     remember(session, arguments)?;
     let grace = first.as_ref().and_then(|first| first.grace);
     let engine = Engine::new(setup).within(grace);
@@ -249,6 +258,23 @@ impl Own {
                 conclude(session, &outcome, &mut screen, &state, asked, begun, wait).await
             }
         }
+    }
+}
+
+/// That processes of the host outlive this one is nothing that people expect.
+fn tell_left(session: &Session, arguments: &UpArgs) {
+    let wanted = wanted(session, arguments);
+    let scope = session.stack.closure(wanted.iter().map(String::as_str));
+    let stays = |name: &&String| {
+        let service = session.stack.services.get(*name);
+        session.is_process(name) && service.is_some_and(|service| !service.is_job())
+    };
+    let names: Vec<&str> = scope.iter().filter(stays).map(String::as_str).collect();
+    if !names.is_empty() {
+        let names = names.join(", ");
+        to_stderr(&format!(
+            "on the host without `dev` from now on: {names}; `dev down` ends that"
+        ));
     }
 }
 

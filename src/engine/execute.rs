@@ -331,6 +331,9 @@ impl Action {
                 a.hash == b.hash
             }
             (Self::StartContainer { .. }, Self::StartContainer { .. }) => true,
+            (Self::StartProcess { spec: a }, Self::StartProcess { spec: b }) => {
+                a.hash == b.hash && a.ports == b.ports
+            }
             (Self::Seed { .. }, Self::Seed { .. }) => true,
             (a, b) => a == b,
         }

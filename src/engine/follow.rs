@@ -13,8 +13,8 @@ use super::core::Engine;
 use super::goal::Until;
 use super::input::Input;
 use super::instances::instance_name;
-use super::logs::{DEFAULT_LIMIT, Ring};
 use crate::plan::observed::ObservedContainer;
+use crate::runtime::ring::{DEFAULT_LIMIT, Ring};
 use crate::runtime::world::LogLine;
 use crate::secret::Redactor;
 
@@ -53,11 +53,17 @@ impl Engine {
             self.inputs.clone(),
         );
         let stop = self.stop.clone();
+        // A process's supervisor keeps its log itself; what it had said before this engine began was shown before.
+        let kept = !container.is_process();
+        let begun = i128::from(self.begun) * 1_000_000;
+        let shown = if started < begun { begun } else { 0 };
         let follow = async move {
             tokio::time::sleep(pause).await;
             // Without a file, as on a full disk, the log is only shown.
-            let ring = Ring::open(&folder, &name, limit).ok();
-            let newest = ring.as_ref().map_or(0, Ring::newest);
+            let ring = kept
+                .then(|| Ring::open(&folder, &name, limit).ok())
+                .flatten();
+            let newest = ring.as_ref().map_or(shown, Ring::newest);
             // A probe has to see this life's lines from the first one on; the ring takes only what is new to it.
             let since = if probe.is_some() {
                 started

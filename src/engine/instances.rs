@@ -267,6 +267,12 @@ impl Engine {
             };
             (*number, SocketAddr::new(ip, *host))
         });
+        if container.is_process() {
+            return Target {
+                listening: published.collect(),
+                ..Target::default()
+            };
+        }
         // On the host's network it listens on the host itself.
         let on_host = self
             .stack
@@ -286,6 +292,7 @@ impl Engine {
         Target {
             bridge,
             published: published.collect(),
+            ..Target::default()
         }
     }
 

@@ -11,7 +11,7 @@ use crate::plan::desired::{Desired, ImageSource};
 use crate::plan::observed::{JobRecord, Observed, ObservedContainer, Status};
 use crate::plan::reconcile::job_hash;
 use crate::plan::{Action, Operation};
-use crate::stack::{Role, Stack};
+use crate::stack::{Role, Source, Stack};
 
 /// What is remembered of jobs. Read once: with a full disk, or without the folder, it still holds for this engine.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ impl Engine {
         };
         match &operation.action {
             Action::StartContainer { .. } => self.note_job_run(service, input.unwrap_or_default()),
+            Action::StartProcess { spec } => self.note_job_run(service, &spec.id()),
             // One that is told to stop may well say that it ended well.
             Action::StopContainer { .. } if self.jobs.runs.remove(service).is_some() => {
                 self.keep_job_runs()
@@ -155,7 +156,8 @@ fn has_wanted_image(
     let Some(service) = stack.services.get(&container.service) else {
         return false;
     };
-    if matches!(&service.role, Role::Job(job) if job.inputs.is_some()) {
+    let has_inputs = matches!(&service.role, Role::Job(job) if job.inputs.is_some());
+    if has_inputs || matches!(service.source, Source::Run(_)) {
         return true;
     }
     let Some(source) = desired.images.get(&container.service) else {

@@ -14,7 +14,6 @@ pub mod goal;
 pub mod input;
 mod instances;
 mod jobs;
-pub mod logs;
 mod look;
 mod perform;
 mod provision;

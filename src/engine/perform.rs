@@ -183,7 +183,10 @@ impl Engine {
         };
         let (service, index) = (service.clone(), *index);
         match (&operation.action, output) {
-            (Action::StartContainer { .. }, Output::Started(container)) => self.started(*container),
+            (
+                Action::StartContainer { .. } | Action::StartProcess { .. },
+                Output::Started(container),
+            ) => self.started(*container),
             (Action::StopContainer { id, .. }, _) => {
                 let stopped = self
                     .observed
@@ -312,24 +315,23 @@ impl Engine {
         if failure.class != FailureClass::PortTaken {
             return false;
         }
-        let spec = self
-            .desired
-            .containers
-            .iter()
-            .find(|spec| spec.service == *service && spec.index == *index);
-        let Some(spec) = spec else { return false };
-        let fixed = spec
-            .ports
-            .iter()
-            .any(|port| port.host.is_some() && !port.auto);
-        let names_fixed = spec.ports.iter().any(|port| {
+        let containers = self.desired.containers.iter();
+        let processes = self.desired.processes.iter();
+        let ports = containers
+            .map(|spec| (&spec.service, spec.index, &spec.ports))
+            .chain(processes.map(|spec| (&spec.service, spec.index, &spec.ports)))
+            .find(|(of, at, _)| *of == service && at == index);
+        let Some((_, _, ports)) = ports else {
+            return false;
+        };
+        let fixed = ports.iter().any(|port| port.host.is_some() && !port.auto);
+        let names_fixed = ports.iter().any(|port| {
             !port.auto
                 && port
                     .host
                     .is_some_and(|host| failure.message.contains(&host.to_string()))
         });
-        let chosen: Vec<u16> = spec
-            .ports
+        let chosen: Vec<u16> = ports
             .iter()
             .filter(|port| port.auto)
             .filter_map(|port| port.host)
@@ -373,7 +375,9 @@ impl Engine {
             | Action::RemoveImage { .. }
             | Action::RemoveContainer { .. } => Verb::Remove,
             Action::Seed { .. } | Action::SetRestartPolicy { .. } => Verb::Update,
-            Action::StartContainer { .. } | Action::UnpauseContainer { .. } => Verb::Start,
+            Action::StartContainer { .. }
+            | Action::StartProcess { .. }
+            | Action::UnpauseContainer { .. } => Verb::Start,
             Action::StopContainer { .. } => Verb::Stop,
         };
         let users = self.image_users(&operation.subject);

@@ -14,7 +14,7 @@ use crate::plan::reconcile::{
 };
 use crate::plan::{Cause, Operation, Plan};
 use crate::runtime::RuntimeError;
-use crate::stack::{Source, Stack};
+use crate::stack::Stack;
 
 /// What `up` would do.
 #[derive(Debug, Clone)]
@@ -97,7 +97,6 @@ impl Engine {
 
     fn plan_up(&mut self) -> Plan {
         self.desire();
-        self.refuse_processes();
         self.settle_jobs();
         let seed = self.needs_seed();
         let checkout = self.store.checkout();
@@ -170,24 +169,6 @@ impl Engine {
                 self.desired = Desired::default();
                 return;
             }
-        }
-    }
-
-    /// Said of each, so that nobody waits for what does not come.
-    fn refuse_processes(&mut self) {
-        let scope = self.scope();
-        let processes: Vec<String> = scope
-            .into_iter()
-            .filter(|name| {
-                matches!(
-                    self.stack.services.get(name).map(|s| &s.source),
-                    Some(Source::Run(_))
-                )
-            })
-            .collect();
-        for service in processes {
-            let text = "host processes (`run`) cannot be started by this version; give it a `build` or an `image`";
-            self.unresolved(&service, text.to_owned());
         }
     }
 
@@ -305,10 +286,12 @@ impl Engine {
     /// What failed, and is now made from something else, starts with a clean slate: once for each change, so that a
     /// change that cannot be carried out is not tried without a pause.
     fn forgive_changes(&mut self, before: &Desired) {
+        let processes = self.desired.processes.iter().map(|spec| &spec.service);
         let changed: Vec<String> = self
             .desired
             .images
             .keys()
+            .chain(processes)
             .filter(|service| makings(before, service) != makings(&self.desired, service))
             .cloned()
             .collect();
@@ -433,6 +416,10 @@ fn makings<'a>(desired: &'a Desired, service: &str) -> Vec<&'a str> {
         .containers
         .iter()
         .filter(|spec| spec.service == *service);
+    let processes = desired
+        .processes
+        .iter()
+        .filter(|spec| spec.service == *service);
     let builds = desired
         .builds
         .iter()
@@ -440,6 +427,7 @@ fn makings<'a>(desired: &'a Desired, service: &str) -> Vec<&'a str> {
     let job = desired.jobs.get(service).map(String::as_str);
     containers
         .map(|spec| spec.hash.as_str())
+        .chain(processes.map(|spec| spec.hash.as_str()))
         .chain(builds.map(|build| build.hash.as_str()))
         .chain(job)
         .collect()

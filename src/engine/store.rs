@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use super::event::Failure;
 use crate::plan::allocate::Allocations;
 use crate::plan::observed::JobRecord;
+use crate::stack::Runtime;
 
 /// What one stack remembers between two runs of `dev`.
 #[derive(Debug, Clone)]
@@ -31,6 +32,9 @@ pub struct Remembered {
     pub envs: Vec<String>,
     /// Services of the last `up`; empty: all.
     pub scope: Vec<String>,
+    /// On what it runs; `Auto` while that was not to be decided.
+    #[serde(default)]
+    pub runtime: Runtime,
 }
 
 /// A run of a job: noted before it begins, so that whoever sees its end knows what it was made from.
@@ -107,6 +111,11 @@ impl Store {
 
     pub fn root(&self) -> &Utf8Path {
         &self.root
+    }
+
+    /// `.dev/NAME`
+    pub fn dir(&self) -> Utf8PathBuf {
+        self.dir.clone()
     }
 
     pub fn logs(&self) -> Utf8PathBuf {

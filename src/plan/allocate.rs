@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::stack::resolve::HostPorts;
-use crate::stack::{HostPort, Port, Protocol, Service, Source, Stack};
+use crate::stack::{HostPort, Part, Port, Protocol, Reference, Service, Source, Stack};
 
 /// A published port of one instance of a service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -96,8 +96,11 @@ fn wanted<'a>(stack: &'a Stack, scope: &BTreeSet<String>) -> Vec<Wanted<'a>> {
         .partition(|s| scope.contains(&s.name));
     let mut wanted = Vec::new();
     for service in within.into_iter().chain(outside) {
+        let is_process = matches!(service.source, Source::Run(_));
         // What runs on the host itself listens on the number that it is configured with.
-        let on_host = service.host_network || matches!(service.source, Source::Run(_));
+        let on_host = service.host_network || is_process;
+        // Unless it can be told another one.
+        let movable = is_process && refers_to_itself(service);
         for index in 1..=if on_host { 1 } else { service.replicas } {
             for (name, port) in service
                 .ports
@@ -105,6 +108,8 @@ fn wanted<'a>(stack: &'a Stack, scope: &BTreeSet<String>) -> Vec<Wanted<'a>> {
                 .filter(|(_, port)| port.publish || on_host)
             {
                 let fixed = match port.host {
+                    HostPort::Auto if movable => None,
+                    HostPort::Fixed(number) if is_process => Some(number),
                     _ if on_host => Some(port.container),
                     // Only one instance can have it.
                     HostPort::Fixed(number) if index == 1 => Some(number),
@@ -120,6 +125,19 @@ fn wanted<'a>(stack: &'a Stack, scope: &BTreeSet<String>) -> Vec<Wanted<'a>> {
         }
     }
     wanted
+}
+
+/// Whether its environment says on which port it is to listen.
+pub(super) fn refers_to_itself(service: &Service) -> bool {
+    let own = |part: &Part| match part {
+        Part::Reference(Reference::Own { .. }) => true,
+        Part::Reference(Reference::Service { service: name, .. }) => *name == service.name,
+        _ => false,
+    };
+    service
+        .env
+        .values()
+        .any(|template| template.parts.iter().any(own))
 }
 
 /// The number that people expect.

@@ -59,7 +59,7 @@ impl Action {
             | Self::RemoveImage { .. }
             | Self::RemoveContainer { .. } => "remove",
             Self::Seed { .. } => "sync",
-            Self::StartContainer { .. } => "start",
+            Self::StartContainer { .. } | Self::StartProcess { .. } => "start",
             Self::StopContainer { .. } => "stop",
             Self::UnpauseContainer { .. } => "unpause",
             Self::SetRestartPolicy { .. } => "update",

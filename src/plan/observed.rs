@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::desired::PROCESS_ID;
 use crate::stack::Protocol;
 
 /// Everything that planning compares with; file hashes and job records included.
@@ -24,6 +25,7 @@ pub struct Observed {
     pub jobs: BTreeMap<String, JobRecord>,
 }
 
+/// An instance: a container, or a host process, whose id begins with [`PROCESS_ID`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedContainer {
     pub id: String,
@@ -126,6 +128,11 @@ pub struct Generation {
 }
 
 impl ObservedContainer {
+    /// It is a process on the host.
+    pub fn is_process(&self) -> bool {
+        self.id.starts_with(PROCESS_ID)
+    }
+
     pub fn is_running(&self) -> bool {
         matches!(self.status, Status::Running | Status::Paused)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::desired::{BuildSpec, ContainerSpec};
+use super::desired::{BuildSpec, ContainerSpec, ProcessSpec};
 use super::hold::Gate;
 use crate::stack::Restart;
 
@@ -81,6 +81,10 @@ pub enum Action {
     },
     StartContainer {
         container: Input<String>,
+    },
+    /// Begins a life of a host process; it must not run.
+    StartProcess {
+        spec: Box<ProcessSpec>,
     },
     /// `signal`: what the stack file asks for, else the container's own.
     StopContainer {

@@ -3,6 +3,7 @@
 mod down;
 mod instance;
 mod jobs;
+mod process;
 #[cfg(test)]
 pub(crate) mod scene;
 #[cfg(test)]
@@ -76,6 +77,11 @@ pub fn reconcile(wanted: &Wanted<'_>) -> Plan {
         // Whatever it may be that failed, trying it again is for later.
         if !wanted.standing.contains_key(&spec.service) {
             builder.instance(spec);
+        }
+    }
+    for spec in &wanted.desired.processes {
+        if !wanted.standing.contains_key(&spec.service) {
+            builder.process(spec);
         }
     }
     builder.surplus();
@@ -154,6 +160,13 @@ impl Builder<'_> {
             .containers
             .iter()
             .map(|spec| (spec.service.as_str(), spec.index))
+            .chain(
+                wanted
+                    .desired
+                    .processes
+                    .iter()
+                    .map(|spec| (spec.service.as_str(), spec.index)),
+            )
             .collect();
         let services: BTreeSet<&str> = known.iter().map(|(service, _)| *service).collect();
         for container in &wanted.observed.containers {
@@ -182,13 +195,25 @@ impl Builder<'_> {
             };
             missing.then(|| (Subject::Network(network.name.clone()), action))
         });
-        let volumes = spec.mounts.iter().filter_map(|mount| {
-            let name = mount.volume.as_ref()?;
-            let volume = wanted
-                .desired
-                .volumes
-                .iter()
-                .find(|volume| volume.name == *name)?;
+        let networks: Vec<_> = networks.collect();
+        let mut made: Vec<OpId> = networks
+            .into_iter()
+            .map(|(subject, action)| self.shared(subject, action))
+            .collect();
+        let volumes = spec.mounts.iter();
+        made.extend(self.volumes(volumes.filter_map(|mount| mount.volume.as_ref())));
+        let attached = spec.networks.iter();
+        let twins = attached.filter_map(|attached| self.twins.get(&attached.network));
+        made.extend(twins.flatten().copied());
+        made
+    }
+
+    /// The volumes of these names that are not there yet.
+    fn volumes<'v>(&mut self, names: impl Iterator<Item = &'v String>) -> Vec<OpId> {
+        let wanted = self.wanted;
+        let volumes = names.filter_map(|name| {
+            let mut volumes = wanted.desired.volumes.iter();
+            let volume = volumes.find(|volume| volume.name == *name)?;
             let missing = !volume.external && !wanted.observed.volumes.contains_key(name);
             let action = Action::CreateVolume {
                 name: name.clone(),
@@ -196,17 +221,10 @@ impl Builder<'_> {
             };
             missing.then(|| (Subject::Volume(name.clone()), action))
         });
-        let twins: Vec<OpId> = spec
-            .networks
-            .iter()
-            .filter_map(|attached| self.twins.get(&attached.network))
-            .flatten()
-            .copied()
-            .collect();
-        networks
-            .chain(volumes)
+        let volumes: Vec<_> = volumes.collect();
+        volumes
+            .into_iter()
             .map(|(subject, action)| self.shared(subject, action))
-            .chain(twins)
             .collect()
     }
 

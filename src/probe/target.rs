@@ -8,6 +8,8 @@ pub struct Target {
     pub bridge: Option<IpAddr>,
     /// Host addresses by container port.
     pub published: BTreeMap<u16, SocketAddr>,
+    /// Where a process on the host listens itself, by the number in the stack file.
+    pub listening: BTreeMap<u16, SocketAddr>,
 }
 
 /// One address to ask.
@@ -21,6 +23,12 @@ pub struct Address {
 impl Target {
     /// The truest address of a container port; `None` when nothing here can reach it.
     pub fn address(&self, port: u16) -> Option<Address> {
+        if let Some(socket) = self.listening.get(&port) {
+            return Some(Address {
+                socket: *socket,
+                proxied: false,
+            });
+        }
         if let Some(ip) = self.bridge {
             return Some(Address {
                 socket: SocketAddr::new(ip, port),
@@ -44,6 +52,7 @@ mod tests {
         let mut target = Target {
             bridge: Some("172.17.0.2".parse().unwrap()),
             published: [(80, published)].into(),
+            ..Target::default()
         };
         let direct = Address {
             socket: "172.17.0.2:80".parse().unwrap(),

@@ -2,10 +2,14 @@
 //! deadline.
 
 pub mod docker;
+pub mod process;
+pub mod ring;
 pub mod world;
 
+mod both;
 mod environment;
 
+pub use both::Both;
 pub use environment::Environment;
 
 use crate::engine::event::{Failure, FailureClass};

@@ -11,6 +11,7 @@ mod order;
 mod port;
 mod probe;
 mod promote;
+mod runtime;
 mod service;
 mod template;
 mod watch_rule;
@@ -29,6 +30,7 @@ pub use order::order;
 pub use port::{HostPort, Port, Protocol};
 pub use probe::{Probe, ProbeKind};
 pub use promote::Promote;
+pub use runtime::Runtime;
 pub use service::{Condition, Job, Limits, Need, Restart, Role, Service, Source, Stop};
 pub use template::{Output, Part, Reference, Template, TemplateError};
 pub use watch_rule::{AfterSync, WatchAction, WatchRule};
@@ -44,6 +46,8 @@ pub struct Stack {
     pub dir: Utf8PathBuf,
     /// The files this was read from, in the order in which they were merged. Absolute.
     pub layers: Vec<Utf8PathBuf>,
+    /// As the file says it, or as it was found.
+    pub runtime: Runtime,
     pub services: BTreeMap<String, Service>,
     /// Networks by key; every service without `networks` is on `default`.
     pub networks: BTreeMap<String, Network>,

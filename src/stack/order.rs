@@ -15,6 +15,7 @@ impl Service {
     /// What it is made from, in a few words.
     pub fn source_text(&self) -> String {
         match (&self.preset, &self.source) {
+            (Some(preset), Source::Run(_)) => format!("{preset} on the host"),
             (Some(preset), _) => preset.clone(),
             (None, Source::Image(image)) => image.clone(),
             (None, Source::Build(_)) => "build".to_owned(),

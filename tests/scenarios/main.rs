@@ -32,6 +32,8 @@ mod ports;
 #[cfg(test)]
 mod presets;
 #[cfg(test)]
+mod process;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod soak;

@@ -138,7 +138,7 @@ async fn through(blows: Vec<(u64, Blow)>) -> Result<(), TestCaseError> {
     let specs: Vec<_> = model
         .containers
         .values()
-        .map(|container| (container.seen.name.clone(), container.spec.user.clone()))
+        .map(|container| (container.seen.name.clone(), container.user.clone()))
         .collect();
     for (name, user) in specs {
         let service = name.trim_start_matches("gold-").trim_end_matches("-1");

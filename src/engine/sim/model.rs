@@ -11,19 +11,27 @@ use super::fault::{Fault, How};
 use super::life::{Behaviour, Life};
 use crate::engine::event::FailureClass;
 use crate::plan::Action;
-use crate::plan::desired::{ContainerSpec, LABEL_CHECKOUT, LABEL_DIR, LABEL_PROJECT};
+use crate::plan::desired::{
+    ContainerSpec, LABEL_CHECKOUT, LABEL_DIR, LABEL_PROJECT, MountSpec, NetworkAttachment,
+    PortSpec, ProcessSpec,
+};
 use crate::plan::observed::{
     Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status,
 };
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Call, LogLine, Look, Output};
+use crate::stack::resolve::Value;
 use crate::stack::{Condition, Stack};
 
 #[derive(Debug)]
 pub struct SimContainer {
     pub seen: ObservedContainer,
     pub project: String,
-    pub spec: ContainerSpec,
+    pub user: Option<String>,
+    pub env: Vec<(String, Value)>,
+    ports: Vec<PortSpec>,
+    mounts: Vec<MountSpec>,
+    networks: Vec<NetworkAttachment>,
     pub began: Option<Instant>,
     pub ended: Option<Instant>,
     /// The engine that started it.
@@ -155,6 +163,7 @@ impl Model {
             }
             Action::RemoveImage { reference } => reference.clone(),
             Action::CreateContainer { spec, .. } => spec.name.clone(),
+            Action::StartProcess { spec } => spec.name.clone(),
             Action::Seed { .. } | Action::StartContainer { .. } => {
                 named(call.input.as_deref().unwrap_or_default())
             }
@@ -186,6 +195,18 @@ impl Model {
             self.violations.push(format!("{name} was started twice"));
         }
         if let Some(need) = self.closed_gate(&container.seen.service.clone()) {
+            self.violations
+                .push(format!("{name} was started before {need} was ready"));
+        }
+    }
+
+    /// The same for a process, which there may be nothing of yet.
+    pub fn check_process(&mut self, spec: &ProcessSpec, engine: u32) {
+        self.check_start(&spec.id(), engine);
+        if !self.containers.contains_key(&spec.id())
+            && let Some(need) = self.closed_gate(&spec.service)
+        {
+            let name = &spec.name;
             self.violations
                 .push(format!("{name} was started before {need} was ready"));
         }
@@ -279,7 +300,7 @@ impl Model {
             Action::RemoveNetwork { name } => {
                 let used = self.containers.values().find(|container| {
                     container.seen.is_running()
-                        && container.spec.networks.iter().any(|on| on.network == *name)
+                        && container.networks.iter().any(|on| on.network == *name)
                 });
                 if used.is_some() {
                     return Err(refused(
@@ -309,7 +330,6 @@ impl Model {
             Action::RemoveVolume { name } => {
                 let mounted = self.containers.values().any(|container| {
                     container
-                        .spec
                         .mounts
                         .iter()
                         .any(|mount| mount.volume.as_ref() == Some(name))
@@ -326,6 +346,7 @@ impl Model {
             Action::CreateContainer { spec, .. } => self.create(spec, call),
             Action::Seed { .. } => Ok(Output::Nothing),
             Action::StartContainer { .. } => self.start(call.input.as_deref().unwrap_or_default()),
+            Action::StartProcess { spec } => self.start_process(spec, call),
             Action::StopContainer { id, .. } => {
                 let service = self
                     .containers
@@ -398,7 +419,11 @@ impl Model {
         let container = SimContainer {
             seen,
             project: label(LABEL_PROJECT).unwrap_or_default(),
-            spec: spec.clone(),
+            user: spec.user.clone(),
+            env: spec.env.clone(),
+            ports: spec.ports.clone(),
+            mounts: spec.mounts.clone(),
+            networks: spec.networks.clone(),
             began: None,
             ended: None,
             begun_by: 0,
@@ -407,6 +432,54 @@ impl Model {
         };
         self.containers.insert(id.clone(), container);
         Ok(Output::Container(id))
+    }
+
+    /// A process that ran before begins anew under its id.
+    fn start_process(&mut self, spec: &ProcessSpec, call: &Call) -> Result<Output, RuntimeError> {
+        let id = spec.id();
+        if !self.containers.contains_key(&id) {
+            let label = |name: &str| {
+                let found = call.labels.iter().find(|(key, _)| key == name);
+                found.map(|(_, value)| value.clone())
+            };
+            let seen = ObservedContainer {
+                id: id.clone(),
+                name: spec.name.clone(),
+                service: spec.service.clone(),
+                index: spec.index,
+                config: None,
+                dir: label(LABEL_DIR),
+                checkout: label(LABEL_CHECKOUT),
+                image_id: String::new(),
+                status: Status::Created,
+                started_at: "0001-01-01T00:00:00Z".to_owned(),
+                finished_at: String::new(),
+                stop_grace: None,
+                ports: Vec::new(),
+                addresses: BTreeMap::new(),
+                restart_policy: "no".to_owned(),
+            };
+            let container = SimContainer {
+                seen,
+                project: label(LABEL_PROJECT).unwrap_or_default(),
+                user: None,
+                env: spec.env.clone(),
+                ports: Vec::new(),
+                mounts: Vec::new(),
+                networks: Vec::new(),
+                began: None,
+                ended: None,
+                begun_by: 0,
+                run: 0,
+                log: Vec::new(),
+            };
+            self.containers.insert(id.clone(), container);
+        }
+        if let Some(process) = self.containers.get_mut(&id) {
+            process.seen.config = Some(spec.hash.clone());
+            process.ports.clone_from(&spec.ports);
+        }
+        self.start(&id)
     }
 
     fn start(&mut self, id: &str) -> Result<Output, RuntimeError> {
@@ -420,7 +493,6 @@ impl Model {
             return Ok(Output::Started(Box::new(container.seen.clone())));
         }
         let lost = container
-            .spec
             .networks
             .iter()
             .find(|on| !self.networks.contains_key(&on.network));
@@ -440,7 +512,6 @@ impl Model {
             .chain(self.foreign_ports.iter().copied())
             .collect();
         let wanted = container
-            .spec
             .ports
             .iter()
             .filter_map(|port| Some((port.container, port.protocol, port.host?)));

@@ -198,7 +198,6 @@ async fn a_change_during_the_first_start_is_taken_along() {
             .model()
             .by_name("gold-db-1")
             .unwrap()
-            .spec
             .env
             .clone();
         assert!(env.iter().any(|(name, _)| name == "MORE"), "{after}");

@@ -235,9 +235,12 @@ impl SimWorld {
         let verb = call.action.verb_text();
         let subject = self.model().subject(&call);
         let _busy = Busy::begin(&self, subject.clone());
-        if let Action::StartContainer { .. } = &call.action {
-            self.model()
-                .check_start(call.input.as_deref().unwrap_or_default(), self.engine);
+        match &call.action {
+            Action::StartContainer { .. } => self
+                .model()
+                .check_start(call.input.as_deref().unwrap_or_default(), self.engine),
+            Action::StartProcess { spec } => self.model().check_process(spec, self.engine),
+            _ => {}
         }
         let how = self.model().strike(&call.action);
         if matches!(how, Some(How::Hang)) {
@@ -296,7 +299,10 @@ impl SimWorld {
             (Action::CreateContainer { spec, .. }, Output::Container(id)) => {
                 self.tell_of(id, &spec.service, true)
             }
-            (Action::StartContainer { .. }, Output::Started(container)) => {
+            (
+                Action::StartContainer { .. } | Action::StartProcess { .. },
+                Output::Started(container),
+            ) => {
                 self.tell_of(&container.id, &container.service, true);
                 if let Some(started) = self.model().containers.get_mut(&container.id) {
                     started.begun_by = self.engine;

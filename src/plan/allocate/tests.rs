@@ -182,6 +182,21 @@ fn what_is_not_published_has_none_and_what_runs_on_the_host_keeps_its_own() {
 }
 
 #[test]
+fn a_process_that_is_told_its_port_moves_and_one_that_is_not_stays() {
+    let process = |name: &str| Service {
+        source: Source::Run("serve".to_owned()),
+        ..service(name).with_port("http", http(3000))
+    };
+    let told = process("a").with_env("PORT", "${self.http.port}");
+    let named = process("b").with_env("ADDRESS", "x:${b.http.port}");
+    let stack = stack([told, named, process("c")]);
+    let chosen = chosen(&stack, &Allocations::new(), &Taken::new());
+    assert_eq!(chosen[&key("a", "http", 1)], 40_000);
+    assert_eq!(chosen[&key("b", "http", 1)], 40_001);
+    assert_eq!(chosen[&key("c", "http", 1)], 3000);
+}
+
+#[test]
 fn useless_proposals_end() {
     let taken = Taken::from([(None, 8000), (None, 20_000)]);
     let stack = one(8000);

@@ -38,7 +38,7 @@ impl Desire<'_> {
         containers
     }
 
-    fn container_name(&self, service: &Service, index: u32) -> String {
+    pub(super) fn container_name(&self, service: &Service, index: u32) -> String {
         format!("{}-{}-{index}", self.stack.name, service.name)
     }
 
@@ -82,7 +82,7 @@ impl Desire<'_> {
         }
     }
 
-    fn ports(&self, service: &Service, index: u32) -> Vec<PortSpec> {
+    pub(super) fn ports(&self, service: &Service, index: u32) -> Vec<PortSpec> {
         let port = |(name, port): (&String, &crate::stack::Port)| {
             let key = PortKey {
                 service: service.name.clone(),
@@ -102,7 +102,7 @@ impl Desire<'_> {
         service.ports.iter().map(port).collect()
     }
 
-    fn mounts(&self, service: &Service) -> Vec<MountSpec> {
+    pub(super) fn mounts(&self, service: &Service) -> Vec<MountSpec> {
         let mount = |mount: &Mount| MountSpec {
             mount: mount.clone(),
             volume: match mount {
@@ -151,6 +151,12 @@ impl Desire<'_> {
         digest.optional_values(container.entrypoint.as_deref());
         digest.optional_values(container.command.as_deref());
         digest.pairs(&container.env);
+        self.inputs(service, &mut digest);
+        digest.finish()
+    }
+
+    /// What counts beside the definition of a job.
+    pub(super) fn inputs(&self, service: &Service, digest: &mut Digest<'_>) {
         let has_inputs = matches!(&service.role, Role::Job(job) if job.inputs.is_some());
         if has_inputs {
             digest.text("inputs");
@@ -158,7 +164,6 @@ impl Desire<'_> {
         } else {
             digest.text("image");
         }
-        digest.finish()
     }
 }
 
@@ -218,7 +223,7 @@ fn hash(spec: &ContainerSpec, image: &str, key: &[u8; 32]) -> String {
     digest.finish()
 }
 
-fn hash_port(digest: &mut Digest<'_>, port: &PortSpec) {
+pub(super) fn hash_port(digest: &mut Digest<'_>, port: &PortSpec) {
     let PortSpec {
         name: _,
         container,

@@ -5,6 +5,7 @@ mod container;
 mod error;
 mod hash;
 mod labels;
+mod process;
 mod spec;
 
 #[cfg(test)]
@@ -19,13 +20,17 @@ use crate::stack::{Mount, Service, Source, Stack, Template, order};
 pub use build::{image_references, image_tag, image_tags};
 pub use error::DesireError;
 pub use labels::*;
-pub use spec::{BuildSpec, ContainerSpec, MountSpec, NetworkAttachment, PortSpec};
+pub use spec::{
+    BuildSpec, ContainerSpec, MountSpec, NetworkAttachment, PROCESS_ID, PortSpec, ProcessSpec,
+};
 
-/// Everything that should be on the engine for the services of one scope. Host processes have a place in `order` only.
+/// Everything that should be there for the services of one scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Desired {
     /// In `order`, then by index.
     pub containers: Vec<ContainerSpec>,
+    /// In `order`.
+    pub processes: Vec<ProcessSpec>,
     /// By tag.
     pub builds: Vec<BuildSpec>,
     /// By service.
@@ -124,15 +129,14 @@ pub fn desire(
         .collect();
     let order = order(&within);
     let in_order = order.iter().filter_map(|name| stack.services.get(name));
-    let on_engine: Vec<&Service> = in_order
-        .filter(|service| !matches!(service.source, Source::Run(_)))
-        .collect();
+    let (on_host, on_engine): (Vec<&Service>, Vec<&Service>) =
+        in_order.partition(|service| matches!(service.source, Source::Run(_)));
 
     let tags = build::Tags::new(stack);
     let mut desired = Desired {
         builds: desire.builds(&on_engine, &tags),
         networks: networks(stack, &on_engine),
-        volumes: volumes(stack, &on_engine),
+        volumes: volumes(stack, on_engine.iter().chain(&on_host).copied()),
         order,
         ..Desired::default()
     };
@@ -155,6 +159,21 @@ pub fn desire(
                 .provision
                 .insert(service.name.clone(), desire.provision(service));
         }
+    }
+    for service in on_host {
+        let Source::Run(command) = &service.source else {
+            continue;
+        };
+        let process = desire.process(service, command);
+        if service.is_job() {
+            let job = desire.process_job(service, &process);
+            desired.jobs.insert(service.name.clone(), job);
+        }
+        if !service.provision.is_empty() {
+            let commands = desire.process_provision(service);
+            desired.provision.insert(service.name.clone(), commands);
+        }
+        desired.processes.push(process);
     }
     if desire.errors.is_empty() {
         Ok(desired)
@@ -186,14 +205,21 @@ impl Desire<'_> {
         field: impl FnOnce() -> String,
         template: &Template,
     ) -> Value {
-        match resolve(
-            self.stack,
-            template,
-            Asker::Container {
-                service: &service.name,
-            },
-            self.facts,
-        ) {
+        let asker = Asker::Container {
+            service: &service.name,
+        };
+        self.value_for(asker, service, field, template)
+    }
+
+    /// The same as `asker` sees it.
+    fn value_for(
+        &mut self,
+        asker: Asker<'_>,
+        service: &Service,
+        field: impl FnOnce() -> String,
+        template: &Template,
+    ) -> Value {
+        match resolve(self.stack, template, asker, self.facts) {
             Ok(value) => value,
             Err(error) => {
                 self.errors.push(DesireError {
@@ -248,8 +274,8 @@ fn networks(stack: &Stack, services: &[&Service]) -> Vec<DesiredNetwork> {
     keys.into_iter().map(network).collect()
 }
 
-fn volumes(stack: &Stack, services: &[&Service]) -> Vec<DesiredVolume> {
-    let mounts = services.iter().flat_map(|service| &service.mounts);
+fn volumes<'a>(stack: &Stack, services: impl Iterator<Item = &'a Service>) -> Vec<DesiredVolume> {
+    let mounts = services.flat_map(|service| &service.mounts);
     let keys: BTreeSet<&String> = mounts
         .filter_map(|mount| match mount {
             Mount::Volume { key, .. } => Some(key),

@@ -93,3 +93,46 @@ pub struct BuildSpec {
     /// Hex; of the definition and the context's content. The image carries it as [`super::LABEL_BUILD`].
     pub hash: String,
 }
+
+/// One host process as it should be. Two with the same `hash` are interchangeable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessSpec {
+    pub service: String,
+    /// From 1.
+    pub index: u32,
+    /// `gold-web-1`
+    pub name: String,
+    pub job: bool,
+    /// For `sh -c`.
+    pub command: String,
+    /// Laid over the environment of `dev`.
+    pub env: Vec<(String, Value)>,
+    /// Absolute.
+    pub workdir: Utf8PathBuf,
+    /// Names of the volumes that hold its data: `gold_db-data`.
+    pub volumes: Vec<String>,
+    /// `host` is where it listens.
+    pub ports: Vec<PortSpec>,
+    /// What happens when it ends while `dev` is not there.
+    pub restart: Restart,
+    /// TERM where there is none.
+    pub stop_signal: Option<String>,
+    pub stop_grace: Duration,
+    /// Bytes kept of its log.
+    pub log_limit: Option<u64>,
+    /// Every secret of the stack: what its log must not say.
+    pub secrets: Vec<Value>,
+    /// Hex; of everything above but what tells instances apart, `restart` and `secrets`; with automatic ports as `auto`
+    /// and secret parts keyed.
+    pub hash: String,
+}
+
+/// What the ids of host processes begin with; no container engine gives such an id.
+pub const PROCESS_ID: &str = "process/";
+
+impl ProcessSpec {
+    /// Names the instance within its stack, whichever life it lives: `process/web-1`.
+    pub fn id(&self) -> String {
+        format!("{PROCESS_ID}{}-{}", self.service, self.index)
+    }
+}

@@ -66,6 +66,7 @@ pub fn stack(services: Vec<Service>) -> Stack {
             .into_iter()
             .map(|service| (service.name.clone(), service))
             .collect(),
+        runtime: crate::stack::Runtime::Auto,
         networks: BTreeMap::new(),
         volumes: BTreeMap::new(),
         secrets: BTreeMap::new(),

@@ -99,7 +99,7 @@ impl Builder<'_> {
     /// The container is the wanted one; it may still not run, or have to be bounced.
     fn keep(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
         let subject = subject(spec);
-        self.restart_policy(spec, container);
+        self.restart_policy(subject.clone(), spec.job, spec.restart, container);
         match container.status {
             Status::Paused => {
                 let action = Action::UnpauseContainer {
@@ -123,13 +123,15 @@ impl Builder<'_> {
         }
     }
 
-    /// Stops and starts the same container, where somebody asked or a need with `restart = true` began a new life.
+    /// Why a life is to end and to begin anew: somebody asked, or a need with `restart = true` began a new life.
+    pub(super) fn bounce_cause(&self, container: &ObservedContainer) -> Option<Cause> {
+        let asked = self.wanted.bounce.get(&container.generation()).cloned();
+        asked.or_else(|| self.newer_need(container).map(Cause::Needs))
+    }
+
+    /// Stops and starts the same container.
     fn bounce(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
-        let cause = if let Some(cause) = self.wanted.bounce.get(&container.generation()) {
-            cause.clone()
-        } else if let Some(need) = self.newer_need(spec, container) {
-            Cause::Needs(need)
-        } else {
+        let Some(cause) = self.bounce_cause(container) else {
             return;
         };
         let stop = self.stop_container(container, &cause, Vec::new());
@@ -137,8 +139,8 @@ impl Builder<'_> {
     }
 
     /// A service that this one wants to be restarted with, and that was started after it.
-    fn newer_need(&self, spec: &ContainerSpec, container: &ObservedContainer) -> Option<String> {
-        let service = self.wanted.stack.services.get(&spec.service)?;
+    fn newer_need(&self, container: &ObservedContainer) -> Option<String> {
+        let service = self.wanted.stack.services.get(&container.service)?;
         let mine = time(&container.started_at)?;
         service
             .needs
@@ -154,14 +156,17 @@ impl Builder<'_> {
             })
     }
 
-    fn restart_policy(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
+    pub(super) fn restart_policy(
+        &mut self,
+        subject: Subject,
+        job: bool,
+        restart: Restart,
+        container: &ObservedContainer,
+    ) {
         let (policy, cause) = match self.wanted.restarts {
             RestartOwner::DevForNow if container.is_running() => return,
             RestartOwner::Dev | RestartOwner::DevForNow => (Restart::No, Cause::Attach),
-            RestartOwner::Engine => (
-                if spec.job { Restart::No } else { spec.restart },
-                Cause::Detach,
-            ),
+            RestartOwner::Engine => (if job { Restart::No } else { restart }, Cause::Detach),
         };
         let observed = if container.restart_policy.is_empty() {
             "no"
@@ -173,7 +178,7 @@ impl Builder<'_> {
                 id: container.id.clone(),
                 policy,
             };
-            self.push(subject(spec), action, cause, Vec::new());
+            self.push(subject, action, cause, Vec::new());
         }
     }
 
@@ -224,27 +229,22 @@ impl Builder<'_> {
         cause: Cause,
         after: Vec<OpId>,
     ) {
-        let gates = match self.wanted.stack.services.get(&spec.service) {
-            Some(service) => service
-                .needs
-                .iter()
-                .map(|(name, need)| Gate {
-                    service: name.clone(),
-                    condition: need.condition,
-                })
-                .collect(),
-            None => Vec::new(),
-        };
-        let id = self.push(
-            subject(spec),
-            Action::StartContainer { container },
-            cause,
-            after,
-        );
-        self.plan.operations[id].gates = gates;
+        let action = Action::StartContainer { container };
+        let id = self.push(subject(spec), action, cause, after);
+        self.gate(id, &spec.service);
     }
 
-    fn stop_container(
+    /// An operation waits for what its service needs.
+    pub(super) fn gate(&mut self, id: OpId, service: &str) {
+        let needs = self.wanted.stack.services.get(service).map(|s| &s.needs);
+        let gates = needs.into_iter().flatten().map(|(name, need)| Gate {
+            service: name.clone(),
+            condition: need.condition,
+        });
+        self.plan.operations[id].gates = gates.collect();
+    }
+
+    pub(super) fn stop_container(
         &mut self,
         container: &ObservedContainer,
         cause: &Cause,

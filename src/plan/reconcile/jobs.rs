@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::plan::desired::{Desired, ImageSource};
 use crate::plan::observed::Observed;
-use crate::stack::{Mount, Role, Stack};
+use crate::stack::{Mount, Role, Source, Stack};
 
 /// Whether the last success of `service` was from what it would run with now.
 pub fn job_is_current(
@@ -38,7 +38,7 @@ pub fn job_hash(
         matches!(&stack.services.get(service)?.role, Role::Job(job) if job.inputs.is_some());
     if by_inputs {
         add(observed.inputs.get(service).map_or("", String::as_str));
-    } else {
+    } else if !matches!(stack.services.get(service)?.source, Source::Run(_)) {
         match desired.images.get(service)? {
             ImageSource::Pull(reference) => add(&observed.images.get(reference)?.id),
             ImageSource::Build(tag) => {

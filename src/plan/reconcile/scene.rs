@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{RestartOwner, Standing, Wanted, job_hash, reconcile};
 use crate::plan::allocate::{Allocations, Taken, allocate};
-use crate::plan::desired::{Desired, SourceHashes, desire, image_tags};
+use crate::plan::desired::{Desired, ProcessSpec, SourceHashes, desire, image_tags};
 use crate::plan::observed::{
     Generation, JobRecord, Observed, ObservedContainer, ObservedImage, ObservedNetwork,
     ObservedVolume, Status,
@@ -314,6 +314,9 @@ impl Scene {
                     "files come before the start"
                 );
             }
+            Action::StartProcess { spec } => {
+                self.begin_process(spec);
+            }
             Action::StartContainer { .. } => {
                 let id = input.expect("a container");
                 self.start(&id);
@@ -346,6 +349,31 @@ impl Scene {
             }
         }
         None
+    }
+
+    fn begin_process(&mut self, spec: &ProcessSpec) {
+        let id = spec.id();
+        self.observed
+            .containers
+            .retain(|other| other.id != id || other.is_running());
+        self.observed.containers.push(ObservedContainer {
+            id: id.clone(),
+            name: spec.name.clone(),
+            service: spec.service.clone(),
+            index: spec.index,
+            config: Some(spec.hash.clone()),
+            dir: Some(self.stack.dir.to_string()),
+            checkout: Some("here".to_owned()),
+            image_id: String::new(),
+            status: Status::Created,
+            started_at: String::new(),
+            finished_at: String::new(),
+            stop_grace: None,
+            ports: Vec::new(),
+            addresses: BTreeMap::new(),
+            restart_policy: "no".to_owned(),
+        });
+        self.start(&id);
     }
 
     fn by_id(&mut self, id: &str) -> &mut ObservedContainer {
@@ -422,6 +450,14 @@ pub fn runs(name: &str, needs: &[&str]) -> Service {
         made = made.with_need(need);
     }
     made
+}
+
+/// A host process that needs these.
+pub fn process(name: &str, needs: &[&str]) -> Service {
+    Service {
+        source: Source::Run(format!("run-{name}")),
+        ..runs(name, needs)
+    }
 }
 
 /// A job that needs these.

@@ -1,6 +1,7 @@
 mod changes;
 mod down;
 mod jobs;
+mod processes;
 mod property;
 mod runs;
 mod speed;

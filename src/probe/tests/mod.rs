@@ -1,6 +1,5 @@
 //! Against real sockets on loopback; the servers here do what real ones do while they start.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -74,7 +73,7 @@ fn prober(kind: ProbeKind, target: Target) -> Prober {
 fn direct(address: SocketAddr) -> Target {
     Target {
         bridge: Some(address.ip()),
-        published: BTreeMap::new(),
+        ..Target::default()
     }
 }
 
@@ -82,6 +81,7 @@ fn published(port: u16, address: SocketAddr) -> Target {
     Target {
         bridge: None,
         published: [(port, address)].into(),
+        ..Target::default()
     }
 }
 

@@ -108,6 +108,11 @@ impl Docker {
     }
 }
 
+/// The process of this machine that listens at an address: `process nginx (pid 4711)`. Reads `/proc`, and so blocks.
+pub(in crate::runtime) fn process_at(address: SocketAddr, protocol: Protocol) -> Option<String> {
+    process::owner(address, protocol)
+}
+
 /// Whether both addresses cannot be listened on at once.
 fn overlap(a: IpAddr, b: IpAddr) -> bool {
     a == b || a.is_unspecified() || b.is_unspecified()

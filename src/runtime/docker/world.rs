@@ -105,6 +105,10 @@ impl DockerWorld {
             Action::SetRestartPolicy { id, policy } => {
                 nothing(docker.set_restart_policy(id, *policy).await)
             }
+            Action::StartProcess { spec } => {
+                let message = format!("{} is a process on the host, and no container", spec.name);
+                Err(RuntimeError::new(FailureClass::Other, message))
+            }
             Action::Seed { service, .. } => {
                 let message = format!("the files of {service} are not the engine's to copy");
                 Err(RuntimeError::new(FailureClass::Other, message))

@@ -11,7 +11,7 @@ use super::service::{self, Read};
 use super::sink::Finding;
 use super::tree::{Entry, Node, Table, Value};
 use super::{kubernetes, references, secrets, volumes};
-use crate::stack::{Mount, Service, Stack};
+use crate::stack::{Mount, Runtime, Service, Stack};
 
 /// A stack that is whole only if the reader's sink has no errors.
 pub(super) fn assemble(reader: &mut Reader<'_>, root: &Table, name: Option<&str>) -> Stack {
@@ -37,6 +37,11 @@ pub(super) fn assemble(reader: &mut Reader<'_>, root: &Table, name: Option<&str>
         named: name.is_some() || root.get("name").is_some(),
         dir: reader.dir.to_owned(),
         layers: Vec::new(),
+        runtime: match root.get("runtime").and_then(Node::text) {
+            Some("docker") => Runtime::Docker,
+            Some("process") => Runtime::Process,
+            _ => Runtime::Auto,
+        },
         services: read
             .iter()
             .map(|read| (read.service.name.clone(), read.service.clone()))

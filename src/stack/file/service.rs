@@ -7,7 +7,7 @@ use super::ports::{self, Ports};
 use super::reader::{Mentioned, Reader};
 use super::service_shape::{CONTAINER_ONLY, PRESET_ONLY};
 use super::sink::Finding;
-use super::tree::{Entry, Node, Span, Value};
+use super::tree::{Entry, Node, Span, Table, Value};
 use super::{build, env, kubernetes, needs, preset, probe, process, promote, volumes, watch};
 use crate::stack::presets::PresetService;
 use crate::stack::{Output, Probe, Service, Source, Template};
@@ -212,12 +212,33 @@ fn conflicts(reader: &mut Reader<'_>, node: &Node) {
                 .help(help),
         );
     }
+    if on_host {
+        without_effect(reader, table);
+    }
     if let (Some(mode), Some(networks)) = (table.get("network"), table.get("networks")) {
         let message = "a service on the host's network is on no other";
         let finding = Finding::new(Code::Conflict, message)
             .at(mode.span, "this")
             .at(networks.span, "or this");
         reader.report(finding.help("keep one of `network` and `networks`"));
+    }
+}
+
+/// What a process on the host cannot have, though its keys are known there.
+fn without_effect(reader: &mut Reader<'_>, table: &Table) {
+    let replicas = table.entry("replicas");
+    if let Some(entry) = replicas.filter(|entry| entry.node.number() != Some(1u32)) {
+        let message = "a process on the host runs once";
+        let finding = Finding::new(Code::Conflict, message).at(entry.key_span, "not several");
+        reader.report(finding.help("leave it out, or run the service in a container"));
+    }
+    let limits = table.get("limits").map(Node::entries).unwrap_or_default();
+    for entry in limits.iter().filter(|entry| entry.key != "log") {
+        let message = format!("`{}` limits no process on the host", entry.key);
+        let finding = Finding::new(Code::NoEffect, message)
+            .at(entry.key_span, "no effect")
+            .warning();
+        reader.report(finding.help("leave it out; only `log` is kept to there"));
     }
 }
 

@@ -28,6 +28,11 @@ pub(super) static STACK: Shape = Shape {
             "Containers, host processes and jobs.",
         )
         .or(&["service"]),
+        key(
+            "runtime",
+            Kind::OneOf(&["auto", "docker", "process"]),
+            "On what presets run; \"auto\" without it: a container engine where one answers, else the host.",
+        ),
         key("secrets", secrets::SECRETS, "Where each secret comes from.").or(&["secret"]),
         key(
             "networks",

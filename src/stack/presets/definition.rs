@@ -38,6 +38,23 @@ pub(super) struct Definition {
     #[serde(default)]
     pub secret: Vec<String>,
     pub stop: Option<StopData>,
+    /// How it runs on the host, if it can.
+    pub process: Option<ProcessData>,
+}
+
+/// A server on the host.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProcessData {
+    /// Programs that have to be installed; of those with `|` between, one.
+    pub programs: Vec<String>,
+    /// Folders beside `PATH`; `*` is a version.
+    #[serde(default)]
+    pub folders: Vec<String>,
+    /// For `sh`: `$DEV_DATA` is its folder, `$DEV_PORT` its port; `$@` are the words of `command` behind the first.
+    pub run: String,
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

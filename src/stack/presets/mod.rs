@@ -5,6 +5,7 @@ mod catalog;
 mod definition;
 mod error;
 mod expand;
+mod host;
 mod text;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use super::{Mount, Output, Port, Probe, Stop, Template};
 
 pub use error::PresetError;
 pub use expand::expand;
+pub use host::{Host, on_host};
 
 /// A preset as a stack file uses it.
 #[derive(Debug, Clone, Copy)]

@@ -20,6 +20,7 @@ pub fn stack(services: impl IntoIterator<Item = Service>) -> Stack {
         dir: "/src/gold".into(),
         layers: vec!["/src/gold/dev.toml".into()],
         services,
+        runtime: crate::stack::Runtime::Auto,
         networks: BTreeMap::from([("default".to_owned(), Network::default())]),
         volumes: BTreeMap::from([("db-data".to_owned(), Volume::default())]),
         secrets: BTreeMap::from([("JWT".to_owned(), SecretSource::Generate(32))]),

@@ -304,3 +304,16 @@ fn color_is_only_where_it_is_wanted() {
     assert!(!render(&error, false, 80).contains('\u{1b}'));
     assert!(render(&error, true, 80).contains('\u{1b}'));
 }
+
+#[test]
+fn a_process_on_the_host_runs_once_and_has_no_limits_but_its_logs() {
+    let error = errors("[services.a]\nrun = \"x\"\nreplicas = 2\n");
+    assert!(render(&error, false, 80).contains("runs once"));
+    let text =
+        "[services.a]\nrun = \"x\"\nreplicas = 1\nlimits = { log = \"1MB\", memory = \"1GB\" }\n";
+    let warnings = read(&[("dev.toml", text)]).unwrap().warnings;
+    let [warning] = warnings.as_slice() else {
+        panic!("{warnings:?}")
+    };
+    assert!(warning.to_string().contains("`memory`"), "{warning}");
+}

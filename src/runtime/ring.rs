@@ -1,6 +1,7 @@
-//! A bounded log on disk for each service: two files that take turns, so that the newer half always survives. Beside
+//! A bounded log on disk for each instance: two files that take turns, so that the newer half always survives. Beside
 //! the state, not through it.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -61,16 +62,28 @@ impl Ring {
     /// # Errors
     /// Whatever the file system says; a full disk among it.
     pub fn append(&mut self, index: u32, line: &LogLine) -> io::Result<()> {
-        let stream = if line.error { 'e' } else { 'o' };
-        let text = format!("{} {index} {stream} {}\n", line.at, line.line);
-        if self.size + text.len() as u64 > self.limit {
+        self.append_all(index, std::slice::from_ref(line))
+    }
+
+    /// Several lines in one call to the system; with a new file where they do not fit.
+    ///
+    /// # Errors
+    /// As [`Ring::append`].
+    pub fn append_all(&mut self, index: u32, lines: &[LogLine]) -> io::Result<()> {
+        let mut text = String::new();
+        for line in lines {
+            let stream = if line.error { 'e' } else { 'o' };
+            // Writing into a text does not fail.
+            let _infallible = writeln!(text, "{} {index} {stream} {}", line.at, line.line);
+            self.newest = self.newest.max(line.at);
+        }
+        if self.size > 0 && self.size + text.len() as u64 > self.limit {
             fs::rename(&self.path, older(&self.path))?;
             self.file = append_to(&self.path)?;
             self.size = 0;
         }
         self.file.write_all(text.as_bytes())?;
         self.size += text.len() as u64;
-        self.newest = self.newest.max(line.at);
         Ok(())
     }
 }
@@ -113,11 +126,13 @@ fn newest(path: &Utf8Path) -> Option<i128> {
         .next()
 }
 
-fn older(path: &Utf8Path) -> Utf8PathBuf {
+/// The file that was put aside last.
+pub fn older(path: &Utf8Path) -> Utf8PathBuf {
     path.with_extension("1.log")
 }
 
-fn parse(line: &str) -> Option<Kept> {
+/// A line as it stands in the file, without its end.
+pub fn parse(line: &str) -> Option<Kept> {
     let mut parts = line.splitn(4, ' ');
     let at = parts.next()?.parse().ok()?;
     let index = parts.next()?.parse().ok()?;
@@ -142,13 +157,13 @@ mod tests {
     fn logs_are_for_their_owner_alone_those_of_older_versions_too() {
         let folder = tempfile::tempdir().unwrap();
         let dir = Utf8Path::from_path(folder.path()).unwrap();
-        let store = super::super::store::Store::open(dir, "gold").unwrap();
+        let store = crate::engine::store::Store::open(dir, "gold").unwrap();
         assert_eq!(mode(&store.logs()), 0o700);
         fs::set_permissions(store.logs(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let path = store.logs().join("api-1.log");
         fs::write(&path, "").unwrap();
         fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let store = super::super::store::Store::open(dir, "gold").unwrap();
+        let store = crate::engine::store::Store::open(dir, "gold").unwrap();
         assert_eq!(mode(&store.logs()), 0o700);
         let mut ring = Ring::open(&store.logs(), "api-1", 64).unwrap();
         assert_eq!(mode(&path), 0o600);

@@ -1,0 +1,514 @@
+//! Processes on the host: started, gated, probed, logged and ended like containers, and left to nobody.
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use super::support::{BUSYBOX, POSTGRES, SOON, Stack, eventually, free_port, get};
+
+/// A web server of the host that tells its pid and a word. `more`: further keys of its table.
+fn web(port: u16, more: &str) -> String {
+    format!(
+        r#"
+        [services.web]
+        run = "mkdir -p www; echo $$ >pid; echo $WORD >www/index.html; exec python3 -u -m http.server $PORT --bind 0.0.0.0 --directory www"
+        ports = {{ http = {port} }}
+        env = {{ PORT = "${{self.http.port}}", WORD = "first" }}
+        ready = {{ http = "/" }}
+        {more}
+        "#
+    )
+}
+
+fn pid(stack: &Stack, file: &str) -> i32 {
+    eventually(SOON, &format!("{file} is written"), || {
+        let text = fs::read_to_string(stack.path(file)).map_err(|error| error.to_string())?;
+        text.trim()
+            .parse::<i32>()
+            .map_err(|error| error.to_string())
+    })
+}
+
+fn runs(pid: i32) -> bool {
+    Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid).is_ok())
+}
+
+fn kill(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        kill_process(pid, Signal::KILL).unwrap();
+    }
+}
+
+fn ends(pid: i32) {
+    eventually(SOON, "the process has ended", || {
+        if runs(pid) { Err(pid) } else { Ok(()) }
+    });
+}
+
+#[test]
+fn a_stack_of_processes_needs_no_engine_and_down_leaves_none() {
+    let stack = Stack::without_engine("alone", web(free_port(), ""));
+    stack.dev(["up", "--wait"]).succeeds().says("up in");
+    let pid = pid(&stack, "pid");
+    assert!(stack.status().is("web", "ready"));
+    assert_eq!(stack.get("web", "").unwrap().body.trim(), "first");
+    stack
+        .dev(["exec", "web", "sh", "-c", "echo $WORD in $PWD"])
+        .succeeds()
+        .says("first in");
+    stack.dev(["logs", "web"]).succeeds().says("GET / HTTP");
+    // Nothing to do is nothing done.
+    stack.dev(["plan"]).succeeds().says("nothing to do");
+
+    stack.dev(["down"]).succeeds();
+    assert!(!runs(pid));
+    eventually(SOON, "no process is left", || match stack.processes() {
+        left if left.is_empty() => Ok(()),
+        left => Err(format!("{left:?}")),
+    });
+}
+
+#[test]
+fn an_app_on_the_host_waits_for_its_database_in_a_container() {
+    let stack = Stack::new(
+        "mixed",
+        format!(
+            r#"
+            [services.db]
+            preset = "postgres:15"
+            image = "{POSTGRES}"
+
+            [services.app]
+            run = "echo url=$URL; exec sleep 1000000"
+            env = {{ URL = "${{db.url}}" }}
+            ready = {{ log = "url=postgres" }}
+            "#
+        ),
+    );
+    stack.dev(["plan"]).succeeds().says("once db is ready");
+    let mut up = stack.up();
+    up.says("url=postgres");
+    let said = stack.dev(["logs", "app"]).succeeds().stdout;
+    assert!(said.contains("@127.0.0.1:"), "{said}");
+    up.signal(Signal::INT);
+    up.ends();
+    eventually(SOON, "it is stopped", || match stack.status() {
+        status if status.is("app", "ready") => Err(status),
+        _ => Ok(()),
+    });
+}
+
+#[test]
+fn a_container_reaches_a_process_on_the_host() {
+    let port = free_port();
+    let stack = Stack::new(
+        "reach",
+        format!(
+            r#"
+            {}
+            [services.caller]
+            image = "{BUSYBOX}"
+            command = "until wget -q -O - $WEB; do sleep 0.1; done; exec sleep 1000000"
+            env = {{ WEB = "${{web.http.url}}" }}
+            ready = {{ log = "first" }}
+            stop = {{ signal = "KILL" }}
+            "#,
+            web(port, "")
+        ),
+    );
+    stack.dev(["up", "--wait"]).succeeds();
+    let env = stack.dev(["exec", "caller", "env"]).succeeds().stdout;
+    assert!(env.contains("http://host.docker.internal:"), "{env}");
+}
+
+#[test]
+fn a_killed_dev_leaves_it_running_and_the_next_one_takes_it_over() {
+    let stack = Stack::without_engine("adopt", web(free_port(), ""));
+    let up = stack.up();
+    let first = pid(&stack, "pid");
+    up.kill_after(Duration::ZERO);
+    assert!(runs(first));
+    let again = stack.up();
+    assert_eq!(pid(&stack, "pid"), first);
+    assert!(runs(first));
+
+    // Changed while nobody was there, it is replaced.
+    again.kill_after(Duration::ZERO);
+    let text = fs::read_to_string(stack.path("dev.toml")).unwrap();
+    fs::write(
+        stack.path("dev.toml"),
+        text.replace("\"first\"", "\"second\""),
+    )
+    .unwrap();
+    stack.dev(["up", "--wait"]).succeeds();
+    ends(first);
+    stack.serves("web", "second");
+    stack.dev(["down"]).succeeds();
+}
+
+#[test]
+fn an_edit_of_the_stack_file_and_a_watched_file_restart_it() {
+    let stack = Stack::without_engine(
+        "edit",
+        web(
+            free_port(),
+            "watch = [{ paths = [\"src\"], then = \"restart\" }]",
+        ),
+    );
+    stack.write("src/main", "1");
+    let mut up = stack.up();
+    let first = pid(&stack, "pid");
+    let text = fs::read_to_string(stack.path("dev.toml")).unwrap();
+    stack.write("dev.toml", text.replace("\"first\"", "\"second\""));
+    stack.serves("web", "second");
+    ends(first);
+
+    let second = pid(&stack, "pid");
+    stack.write("src/main", "2");
+    ends(second);
+    stack.serves("web", "second");
+    up.signal(Signal::INT);
+    up.ends();
+    assert!(!runs(pid(&stack, "pid")));
+    stack.dev(["down"]).succeeds();
+}
+
+#[test]
+fn one_that_ignores_its_signal_and_what_it_put_aside_are_killed() {
+    let stack = Stack::without_engine(
+        "deaf",
+        r#"
+        [services.deaf]
+        run = "trap '' TERM; echo $$ >pid; setsid sh -c 'trap \"\" TERM; echo $$ >aside; while :; do sleep 1; done' & while :; do sleep 1; done"
+        stop = { grace = "300ms" }
+        "#,
+    );
+    stack.dev(["up", "--wait"]).succeeds();
+    let (main, aside) = (pid(&stack, "pid"), pid(&stack, "aside"));
+    assert!(runs(main) && runs(aside));
+    stack
+        .dev(["down"])
+        .succeeds()
+        .within(Duration::from_secs(8));
+    assert!(!runs(main));
+    ends(aside);
+}
+
+#[test]
+fn one_that_forks_away_is_told_of_and_leaves_nothing() {
+    let stack = Stack::without_engine(
+        "fork",
+        r#"
+        [services.daemon]
+        run = "setsid sh -c 'echo $$ >aside; exec sleep 1000000' & sleep 0.3"
+        restart = "no"
+        "#,
+    );
+    stack.dev(["up", "--wait-timeout", "30s", "--wait"]);
+    let aside = pid(&stack, "aside");
+    ends(aside);
+    stack.dev(["down"]).succeeds();
+}
+
+#[test]
+fn a_supervisor_that_was_killed_is_no_way_to_get_two_of_it() {
+    let stack = Stack::without_engine("orphan", web(free_port(), ""));
+    stack.dev(["up", "--wait"]).succeeds();
+    let first = pid(&stack, "pid");
+    let folder = stack.path(".dev").join(stack.name()).join("processes");
+    let record = fs::read_to_string(folder.join("web-1.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    kill(i32::try_from(record["supervisor"].as_i64().unwrap()).unwrap());
+    assert!(runs(first));
+
+    stack.dev(["up", "--wait"]).succeeds();
+    ends(first);
+    stack.serves("web", "first");
+    stack.dev(["down"]).succeeds();
+    assert!(!runs(pid(&stack, "pid")));
+}
+
+#[test]
+fn a_flood_and_bytes_that_are_no_text_stay_bounded_and_harmless() {
+    let stack = Stack::without_engine(
+        "flood",
+        r#"
+        [services.flood]
+        run = "printf 'a\\033[2J\\377b\\n'; head -c 1000 /dev/urandom; exec yes 0123456789012345678901234567890123456789"
+        limits = { log = "1MB" }
+        "#,
+    );
+    let mut up = stack.up();
+    let logs = stack.path(".dev").join(stack.name()).join("logs");
+    let size = || -> u64 {
+        let files = fs::read_dir(&logs).unwrap().filter_map(Result::ok);
+        files
+            .filter_map(|file| Some(file.metadata().ok()?.len()))
+            .sum()
+    };
+    eventually(SOON, "it has said more than is kept", || {
+        let all = size();
+        if all > 600_000 { Ok(()) } else { Err(all) }
+    });
+    for _ in 0..5 {
+        stack
+            .dev(["status"])
+            .succeeds()
+            .within(Duration::from_secs(3));
+        assert!(size() < 1_300_000, "{}", size());
+    }
+    let shown = up.output();
+    assert!(!shown.contains("\u{1b}[2J"), "an escape code came through");
+    up.signal(Signal::INT);
+    up.ends_within(Duration::from_secs(15));
+    stack.dev(["down"]).succeeds();
+}
+
+#[test]
+fn a_crash_is_followed_by_another_try_and_a_command_that_is_not_there_by_a_reason() {
+    let stack = Stack::without_engine(
+        "crash",
+        r#"
+        [services.flaky]
+        run = "test -e fine && exec sleep 1000000; touch fine; exit 3"
+
+        [services.lost]
+        run = "no-such-command-anywhere"
+        "#,
+    );
+    let mut up = stack.start(["up"]);
+    stack.until_with(&mut up, "one runs, the other is given up", |status| {
+        status.is("flaky", "ready") && status.is("lost", "failed")
+    });
+    up.says("exit code 127").says("not found");
+    up.signal(Signal::INT);
+    up.ends();
+    stack.dev(["down"]).succeeds();
+}
+
+#[test]
+fn a_port_that_is_taken_moves_it_where_it_can_be_told_and_names_the_owner_where_not() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let stack = Stack::without_engine("port", web(port, ""));
+    stack.dev(["up", "--wait"]).succeeds();
+    let address = stack.status().service("web").addresses[0].clone();
+    assert!(!address.ends_with(&format!(":{port}")), "{address}");
+    assert_eq!(get(&format!("{address}/")).unwrap().body.trim(), "first");
+    stack.dev(["down"]).succeeds();
+
+    stack.edit(format!(
+        "[services.web]\nrun = \"exec python3 -m http.server {port}\"\nports = {{ http = {port} }}"
+    ));
+    stack
+        .dev(["up", "--wait"])
+        .exits(1)
+        .says(&format!("{port} is taken by"))
+        .says("self.http.port");
+    stack.dev(["down"]).succeeds();
+}
+
+#[test]
+fn a_job_on_the_host_runs_once_and_its_secret_is_in_no_file() {
+    let mut stack = Stack::without_engine(
+        "job",
+        r#"
+        [secrets]
+        TOKEN = { env = "TOKEN" }
+
+        [services.seed]
+        run = "echo $TOKEN; echo ran >>runs"
+        env = { TOKEN = "${secret:TOKEN}" }
+        job = true
+
+        [services.app]
+        run = "exec sleep 1000000"
+        needs = ["seed"]
+        "#,
+    );
+    stack.set("TOKEN", "a-very-secret-word");
+    for _ in 0..2 {
+        stack.dev(["up", "--wait"]).succeeds();
+        assert_eq!(fs::read_to_string(stack.path("runs")).unwrap(), "ran\n");
+    }
+    stack.dev(["logs", "seed"]).succeeds().says("***");
+    for file in walk(&stack.path(".dev")) {
+        let text = fs::read(&file).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        assert!(!text.contains("a-very-secret-word"), "{}", file.display());
+    }
+    stack.dev(["down"]).succeeds();
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().filter_map(Result::ok) {
+        match entry.path() {
+            path if path.is_dir() => found.extend(walk(&path)),
+            path => found.push(path),
+        }
+    }
+    found
+}
+
+#[test]
+fn a_restart_of_its_own_holds_while_no_dev_is_there() {
+    let stack = Stack::without_engine("own", web(free_port(), "restart = \"always\""));
+    stack
+        .dev(["up", "--wait"])
+        .succeeds()
+        .says("on the host without `dev` from now on: web");
+    let first = pid(&stack, "pid");
+    kill(first);
+    eventually(SOON, "another one serves", || {
+        let now = pid(&stack, "pid");
+        let answer = stack.get("web", "")?;
+        if now != first && answer.body.trim() == "first" {
+            Ok(())
+        } else {
+            Err(format!("{now}"))
+        }
+    });
+    stack.dev(["stop"]).succeeds();
+    assert!(!runs(pid(&stack, "pid")));
+    stack.dev(["down"]).succeeds();
+}
+
+#[test]
+fn in_the_background_it_is_watched_and_restarted_until_down() {
+    let stack = Stack::without_engine("back", web(free_port(), ""));
+    stack.dev(["up", "-d"]).succeeds();
+    let first = pid(&stack, "pid");
+    kill(first);
+    eventually(SOON, "another one is ready", || {
+        let status = stack.try_status()?;
+        let ready = status.is("web", "ready") && status.service("web").restarts > 0;
+        if ready {
+            Ok(())
+        } else {
+            Err(status.to_string())
+        }
+    });
+    stack.dev(["restart", "web"]).succeeds();
+    stack.dev(["down"]).succeeds();
+    eventually(SOON, "no process is left", || match stack.processes() {
+        left if left.is_empty() => Ok(()),
+        left => Err(format!("{left:?}")),
+    });
+}
+
+/// A database of a preset, and a process that asks it.
+const ASKS: &str = r#"
+    [services.db]
+    preset = "postgres:15"
+    databases = ["one", "two"]
+
+    [services.app]
+    run = "psql $URL -tAc 'create table if not exists t (n int); insert into t values (7); select count(*) from t' 2>/dev/null; exec sleep 1000000"
+    env = { URL = "${db.two.url}" }
+    ready = { log = "^[0-9]+$" }
+"#;
+
+/// # Panics
+/// This machine has no PostgreSQL to run on the host.
+fn require_postgres(stack: &Stack) {
+    use std::os::unix::fs::PermissionsExt;
+    let installed =
+        fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut found| found.next().is_some());
+    assert!(
+        installed,
+        "this needs a server: `apt-get install postgresql`"
+    );
+    // As root, the server runs as somebody else, who has to get there.
+    fs::set_permissions(stack.outside(""), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn without_an_engine_a_preset_runs_on_the_host_keeps_its_data_and_is_not_root() {
+    let stack = Stack::without_engine("preset", ASKS);
+    require_postgres(&stack);
+    stack
+        .dev(["up", "--wait"])
+        .succeeds()
+        .says("as processes on the host: db");
+    let address = stack.status().service("db").addresses[0].clone();
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    let server = eventually(SOON, "the server has its number", || {
+        let data = stack.path(".dev").join(stack.name()).join("volumes");
+        let data = data.join(format!("{}_db-data/data/main/postmaster.pid", stack.name()));
+        let text = fs::read_to_string(data).map_err(|error| error.to_string())?;
+        text.lines()
+            .next()
+            .unwrap_or_default()
+            .parse::<i32>()
+            .map_err(|error| error.to_string())
+    });
+    let status = fs::read_to_string(format!("/proc/{server}/status")).unwrap();
+    let user = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Uid:"))
+        .unwrap();
+    assert!(user.split_whitespace().all(|id| id != "0"), "{user}");
+
+    // What it holds outlives a `down`, and goes when a person says so.
+    stack.dev(["down"]).succeeds();
+    assert!(!runs(server));
+    stack.dev(["up", "--wait"]).succeeds();
+    let logs = stack.dev(["logs", "app"]).succeeds().stdout;
+    assert!(logs.trim_end().ends_with('2'), "{logs}");
+    stack.dev(["down", "--volumes", "--yes"]).succeeds();
+    stack.dev(["up", "--wait"]).succeeds();
+    let logs = stack.dev(["logs", "app"]).succeeds().stdout;
+    assert!(logs.trim_end().ends_with('1'), "{logs}");
+    stack.dev(["down", "--volumes", "--yes"]).succeeds();
+}
+
+#[test]
+fn a_stack_for_one_command_comes_up_without_an_engine_and_leaves_nothing() {
+    let stack = Stack::without_engine("ci-host", ASKS);
+    require_postgres(&stack);
+    stack
+        .dev([
+            "ci",
+            "--",
+            "sh",
+            "-c",
+            "psql $DB_TWO_URL -tAc 'select 40 + 2'",
+        ])
+        .succeeds()
+        .says("42");
+    eventually(SOON, "no process is left", || match stack.processes() {
+        left if left.is_empty() => Ok(()),
+        left => Err(format!("{left:?}")),
+    });
+}
+
+#[test]
+fn what_cannot_run_on_the_host_is_named() {
+    let services = "[services.api]\nbuild = \".\"\n[services.queue]\npreset = \"rabbitmq:3\"\n";
+    let stack = Stack::without_engine("named", services);
+    stack.write("Dockerfile", "FROM scratch\n");
+    let up = stack.dev(["up", "--wait"]).exits(3);
+    up.says("api: it is built as an image")
+        .says("knows no server on the host");
+
+    stack.edit(format!("runtime = \"process\"\n{services}"));
+    let up = stack.dev(["up", "--wait"]).exits(2);
+    up.says("api: it is built as an image")
+        .says("knows no server on the host");
+}
+
+#[test]
+fn what_ran_in_containers_does_not_begin_anew_on_the_host_while_the_engine_is_away() {
+    let services = format!("[services.db]\npreset = \"postgres:15\"\nimage = \"{POSTGRES}\"\n");
+    let mut stack = Stack::new("away", services);
+    stack.dev(["up", "--wait"]).succeeds();
+    let engine = std::env::var("DOCKER_HOST").unwrap_or_default();
+    stack.set("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    let up = stack.dev(["up", "--wait"]).exits(3);
+    up.says("ran in containers last")
+        .does_not_say("processes on the host: db");
+    stack.set("DOCKER_HOST", &engine);
+    stack.dev(["up", "--wait"]).succeeds().says("up in");
+}
