@@ -77,6 +77,8 @@ impl Session {
             store: found.store,
             request,
             env_files: BTreeSet::new(),
+            outside: Vec::new(),
+            document: crate::stack::file::Document::default(),
             broken: Some(Broken {
                 errors,
                 secretive: secrets.is_none(),

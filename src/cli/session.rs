@@ -9,17 +9,15 @@ use super::args::GlobalArgs;
 use super::error::CliError;
 use super::output::to_stderr;
 use crate::engine::core::{Loaded, Reload, Setup};
+use crate::engine::default_services;
 use crate::engine::goal::{Goal, Until};
 use crate::engine::store::{Remembered, Store};
 use crate::runtime::Environment;
 use crate::runtime::docker::{Docker, DockerWorld};
 use crate::secret;
 use crate::stack::Stack;
-use crate::stack::file::{LoadRequest, load};
+use crate::stack::file::{Document, LoadRequest, Outside, check_outside, load};
 use crate::stack::resolve::Facts;
-
-/// Columns of warnings.
-const WIDTH: usize = 100;
 
 /// A stack that was found and read, with the place where it keeps its state.
 pub struct Session {
@@ -31,6 +29,9 @@ pub struct Session {
     pub(super) env_files: BTreeSet<Utf8PathBuf>,
     /// The stack file has errors; this is what runs.
     pub broken: Option<super::salvage::Broken>,
+    pub(super) outside: Vec<Outside>,
+    /// The layers merged.
+    pub document: Document,
 }
 
 impl Session {
@@ -62,7 +63,7 @@ impl Session {
         }
         if !global.json {
             for warning in &loaded.warnings {
-                to_stderr(warning.render(false, WIDTH).trim_end());
+                to_stderr(warning.render(false, super::run::width()).trim_end());
             }
         }
         Ok(Self {
@@ -72,6 +73,8 @@ impl Session {
             request,
             env_files: loaded.env_files,
             broken: None,
+            outside: loaded.outside,
+            document: loaded.document,
         })
     }
 
@@ -93,6 +96,8 @@ impl Session {
             request,
             env_files: loaded.env_files,
             broken: None,
+            outside: loaded.outside,
+            document: loaded.document,
         })
     }
 
@@ -105,9 +110,13 @@ impl Session {
     /// What an engine on this stack starts with.
     ///
     /// # Errors
-    /// No engine answers, or a secret cannot be had.
+    /// No engine answers, a secret cannot be had, or a service that is to come up refers to something that is not there.
     pub async fn setup(&self, goal: Goal, until: Until, watch: bool) -> Result<Setup, CliError> {
         let (docker, loaded) = tokio::try_join!(self.docker(), self.facts())?;
+        if let Goal::Up { services, .. } = &goal {
+            let scope = loaded.stack.closure(services.iter().map(String::as_str));
+            check_outside(&self.outside, &loaded.stack, &scope, &loaded.facts)?;
+        }
         Ok(Setup {
             world: Arc::new(DockerWorld::new(docker)),
             store: self.store.clone(),
@@ -142,10 +151,15 @@ impl Session {
                 let stack = tokio::task::spawn_blocking(move || load(&request)).await;
                 let stack = stack.map_err(|error| error.to_string())?;
                 let loaded = stack.map_err(|error| super::error::plain(&error))?;
-                let (stack, env_files) = (loaded.stack, loaded.env_files);
+                let (stack, env_files, outside) = (loaded.stack, loaded.env_files, loaded.outside);
                 let facts = read_facts(&stack, &store, &variables)
                     .await
                     .map_err(|error| error.to_string())?;
+                // What is not up by default is told when somebody asks for it.
+                let scope = default_services(&stack);
+                let scope = stack.closure(scope.iter().map(String::as_str));
+                check_outside(&outside, &stack, &scope, &facts)
+                    .map_err(|error| super::error::plain(&error))?;
                 Ok(Loaded {
                     stack,
                     facts,
