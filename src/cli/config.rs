@@ -1,7 +1,5 @@
-//! `dev config`: the stack as it is understood. Values are resolved as far as they are known without an engine; what
-//! holds a secret is `***`.
-
-use serde_json::{Map, Value as Json, json};
+//! `dev config`: the stack as one stack file, its layers merged. `dev` reads it again to the same stack; with `--resolved`,
+//! values are what the services get, and what holds a secret is `***`.
 
 use super::args::{ConfigArgs, ConfigFormat, GlobalArgs};
 use super::error::CliError;
@@ -9,156 +7,123 @@ use super::exit::ExitCode;
 use super::output::to_stdout;
 use super::session::Session;
 use crate::plan::allocate::host_ports;
+use crate::secret::Redactor;
+use crate::stack::file::Document;
 use crate::stack::resolve::{Asker, Facts, resolve};
 use crate::stack::{Reference, Service, Source, Stack, Template};
 
+const HIDDEN: &str = "***";
+
 /// # Errors
 /// The stack cannot be read.
-pub fn run(global: &GlobalArgs, arguments: &ConfigArgs) -> Result<ExitCode, CliError> {
+pub async fn run(global: &GlobalArgs, arguments: &ConfigArgs) -> Result<ExitCode, CliError> {
+    let format = arguments.format(global.json);
+    if format == ConfigFormat::Compose {
+        return Err(CliError::Usage {
+            message: "`dev config` cannot write a Compose file yet".to_owned(),
+            help: Some("`--format toml` and `--format json` write a stack file".to_owned()),
+        });
+    }
     let session = Session::open(global)?;
-    let facts = Facts {
-        host_ports: host_ports(&session.store.ports()),
-        environment: session.environment.variables.clone(),
-        ..Facts::default()
-    };
-    let mut document = document(&session.stack, &facts)?;
-    let text = match arguments.format(global.json) {
+    let mut document = session.document.clone();
+    if session.stack.named {
+        document.set(&["name"], &session.stack.name);
+    }
+    if arguments.resolved {
+        fill_in(&session, &mut document).await;
+    }
+    let text = match format {
         ConfigFormat::Json => serde_json::to_string_pretty(&document)
             .map_err(|error| CliError::state(error.into()))?,
-        ConfigFormat::Toml => {
-            prune(&mut document);
-            toml::to_string_pretty(&document)
-                .map_err(|error| CliError::state(std::io::Error::other(error)))?
+        ConfigFormat::Toml | ConfigFormat::Compose => {
+            let text = toml::to_string_pretty(&document)
+                .map_err(|error| CliError::state(std::io::Error::other(error)))?;
+            format!("{}\n{text}", heading(&session.stack))
         }
     };
     to_stdout(text.trim_end());
     Ok(ExitCode::Done)
 }
 
-fn document(stack: &Stack, facts: &Facts) -> Result<Json, CliError> {
-    let json = |value: Result<Json, serde_json::Error>| {
-        value.map_err(|error| CliError::state(error.into()))
-    };
-    let mut services = Map::new();
-    for service in stack.services.values() {
-        let mut table = json(serde_json::to_value(service))?;
-        if let Json::Object(table) = &mut table {
-            show_values(table, stack, service, facts);
-        }
-        services.insert(service.name.clone(), table);
-    }
-    Ok(json!({
-        "name": stack.name,
-        "layers": stack.layers,
-        "services": services,
-        "networks": json(serde_json::to_value(&stack.networks))?,
-        "volumes": json(serde_json::to_value(&stack.volumes))?,
-        "secrets": json(serde_json::to_value(&stack.secrets))?,
-        "kubernetes": json(serde_json::to_value(&stack.kubernetes))?,
-    }))
+/// Where it comes from, as a comment.
+fn heading(stack: &Stack) -> String {
+    let layers = stack.layers.iter();
+    let layers = layers.map(|layer| layer.strip_prefix(&stack.dir).unwrap_or(layer).as_str());
+    let layers = layers.collect::<Vec<_>>().join(", ");
+    format!("# {}, from {layers}\n", stack.name)
 }
 
-/// Templates as the text that the service would get.
-fn show_values(table: &mut Map<String, Json>, stack: &Stack, service: &Service, facts: &Facts) {
-    let asker = match service.source {
-        Source::Run(_) => Asker::Host {
-            service: Some(&service.name),
-        },
-        Source::Image(_) | Source::Build(_) => Asker::Container {
-            service: &service.name,
+/// Puts values in the place of references.
+async fn fill_in(session: &Session, document: &mut Document) {
+    // What cannot be had stays a reference.
+    let facts = match session.facts().await {
+        Ok(loaded) => loaded.facts,
+        Err(_) => Facts {
+            environment: session.environment.variables.clone(),
+            ..Facts::default()
         },
     };
-    let show = |template: &Template| Json::String(shown(stack, template, asker, facts));
-    let env: Map<String, Json> = service
-        .env
-        .iter()
-        .map(|(name, value)| (name.clone(), show(value)))
-        .collect();
-    table.insert("env".to_owned(), Json::Object(env));
-    for (key, value) in [
-        ("command", &service.command),
-        ("entrypoint", &service.entrypoint),
-    ] {
-        let words = value.as_ref().map(|words| words.iter().map(show).collect());
-        table.insert(key.to_owned(), words.map_or(Json::Null, Json::Array));
-    }
-    if let Source::Build(build) = &service.source
-        && let Some(Json::Object(shown)) = table
-            .get_mut("source")
-            .and_then(|source| source.get_mut("build"))
-    {
-        let args: Map<String, Json> = build
-            .args
-            .iter()
-            .map(|(name, value)| (name.clone(), show(value)))
-            .collect();
-        shown.insert("args".to_owned(), Json::Object(args));
-    }
-    let text = |template: &Template| Json::String(template.to_string());
-    let outputs: Map<String, Json> = service
-        .outputs
-        .iter()
-        .map(|(name, output)| (name.clone(), text(&output.value)))
-        .collect();
-    table.insert("outputs".to_owned(), Json::Object(outputs));
-    let provision = service
-        .provision
-        .iter()
-        .map(|command| Json::Array(command.iter().map(text).collect()));
-    table.insert("provision".to_owned(), Json::Array(provision.collect()));
-    if let crate::stack::Promote::With {
-        args,
-        command,
-        env,
-        target,
-    } = &service.promote
-    {
-        let map = |values: &std::collections::BTreeMap<String, Template>| -> Map<String, Json> {
-            values
-                .iter()
-                .map(|(name, value)| (name.clone(), text(value)))
-                .collect()
+    let secrets: Vec<_> = facts.secrets.values().cloned().collect();
+    let redactor = Redactor::new(&secrets);
+    let facts = Facts {
+        host_ports: host_ports(&session.store.ports()),
+        ..facts
+    };
+    for service in session.stack.services.values() {
+        let view = View {
+            stack: &session.stack,
+            service,
+            facts: &facts,
+            redactor: &redactor,
         };
-        let command = command
-            .as_ref()
-            .map(|words| words.iter().map(text).collect::<Vec<_>>());
-        let promote =
-            json!({ "target": target, "args": map(args), "command": command, "env": map(env) });
-        table.insert("promote".to_owned(), promote);
+        view.fill_in(document);
     }
 }
 
-fn shown(stack: &Stack, template: &Template, asker: Asker<'_>, facts: &Facts) -> String {
-    if template
-        .references()
-        .any(|reference| matches!(reference, Reference::Secret { .. }))
-    {
-        return "***".to_owned();
-    }
-    match resolve(stack, template, asker, facts) {
-        Ok(value) if value.secret => "***".to_owned(),
-        Ok(value) => value.text,
-        // A value that holds a secret by way of another service cannot be resolved here either, and stays a reference.
-        Err(_) => template.to_string(),
-    }
+/// The values of one service.
+struct View<'a> {
+    stack: &'a Stack,
+    service: &'a Service,
+    facts: &'a Facts,
+    redactor: &'a Redactor,
 }
 
-/// TOML has no null; and what is empty only makes it longer.
-fn prune(value: &mut Json) {
-    match value {
-        Json::Object(table) => {
-            table.values_mut().for_each(prune);
-            table.retain(|_, value| match value {
-                Json::Null => false,
-                Json::Object(table) => !table.is_empty(),
-                Json::Array(list) => !list.is_empty(),
-                _ => true,
+impl View<'_> {
+    fn fill_in(&self, document: &mut Document) {
+        let name = self.service.name.as_str();
+        // The preset's and the files' among them.
+        for (variable, value) in &self.service.env {
+            document.set(&["services", name, "env", variable], self.shown(value));
+        }
+        document.remove(&["services", name, "env_file"]);
+        let keys: [&[&str]; 3] = [&["command"], &["entrypoint"], &["build", "args"]];
+        for key in keys {
+            let path = [&["services", name], key].concat();
+            document.change(&path, &mut |text| match Template::parse(text) {
+                Ok(template) => self.shown(&template),
+                Err(_) => text.to_owned(),
             });
         }
-        Json::Array(list) => {
-            list.iter_mut().for_each(prune);
-            list.retain(|value| !value.is_null());
+    }
+
+    /// As a stack file says it: text, with `$` doubled.
+    fn shown(&self, template: &Template) -> String {
+        let is_secret = |reference: &Reference| matches!(reference, Reference::Secret { .. });
+        if template.all_references().iter().any(is_secret) {
+            return HIDDEN.to_owned();
         }
-        _ => {}
+        let service = &self.service.name;
+        let asker = match self.service.source {
+            Source::Run(_) => Asker::Host {
+                service: Some(service),
+            },
+            Source::Image(_) | Source::Build(_) => Asker::Container { service },
+        };
+        match resolve(self.stack, template, asker, self.facts) {
+            Ok(value) if value.secret => HIDDEN.to_owned(),
+            Ok(value) => Template::text(self.redactor.redact(&value.text)).to_string(),
+            // It has no value yet, such as a port that no `up` has chosen.
+            Err(_) => self.redactor.redact(&template.to_string()).into_owned(),
+        }
     }
 }

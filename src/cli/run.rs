@@ -3,8 +3,6 @@
 use std::ffi::OsString;
 use std::io::IsTerminal;
 
-use miette::{GraphicalReportHandler, GraphicalTheme};
-
 use super::args::{Cli, Command};
 use super::error::CliError;
 use super::exit::ExitCode;
@@ -80,7 +78,7 @@ async fn dispatch(cli: &Cli) -> Result<ExitCode, CliError> {
         Command::Ci(arguments) => super::ci::run(global, arguments).await,
         Command::Env(arguments) => super::env::run(global, arguments).await,
         Command::Open(arguments) => super::open::run(global, arguments).await,
-        Command::Config(arguments) => super::config::run(global, arguments),
+        Command::Config(arguments) => super::config::run(global, arguments).await,
         Command::Schema(arguments) => Ok(super::schema::run(arguments)),
         Command::Completions(arguments) => Ok(super::completions::run(arguments)),
     }
@@ -93,20 +91,15 @@ fn report(error: &CliError) {
         output::to_stderr(&crate::stack::file::render(errors, color, width()));
         return;
     }
-    let theme = if color {
-        GraphicalTheme::unicode()
-    } else {
-        GraphicalTheme::unicode_nocolor()
-    };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(width());
     let mut text = String::new();
-    match handler.render_report(&mut text, error) {
+    match crate::stack::file::reporter(color, width()).render_report(&mut text, error) {
         Ok(()) => output::to_stderr(text.trim_end()),
         Err(_) => output::to_stderr(&error.to_string()),
     }
 }
 
-fn width() -> usize {
+/// Columns of what goes to stderr.
+pub(super) fn width() -> usize {
     let term = console::Term::stderr();
     if term.is_term() {
         usize::from(term.size().1).clamp(40, 120)

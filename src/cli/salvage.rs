@@ -87,6 +87,8 @@ impl Session {
             request,
             env_files: BTreeSet::new(),
             docker: tokio::sync::OnceCell::new(),
+            outside: Vec::new(),
+            document: crate::stack::file::Document::default(),
             broken: Some(Broken {
                 errors,
                 secretive: secrets.is_none(),

@@ -12,20 +12,19 @@ use super::error::CliError;
 use super::output::to_stderr;
 use super::runtime::{list, moved};
 use crate::engine::core::{Loaded, Reload, Setup};
+use crate::engine::default_services;
 use crate::engine::goal::{Goal, Until};
 use crate::engine::store::{Remembered, Store};
 use crate::runtime::docker::Docker;
 use crate::runtime::process::ProcessWorld;
 use crate::runtime::{Both, Environment};
 use crate::secret;
-use crate::stack::file::{LoadRequest, load};
+use crate::stack::file::{Document, LoadRequest, Outside, check_outside, load};
 use crate::stack::resolve::Facts;
 use crate::stack::{Runtime, Source, Stack};
 
 /// How long a stack without containers waits for an engine that may hold some from before.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Columns of warnings.
-const WIDTH: usize = 100;
 
 /// A stack that was found and read, with the place where it keeps its state.
 pub struct Session {
@@ -38,6 +37,9 @@ pub struct Session {
     /// The stack file has errors; this is what runs.
     pub broken: Option<super::salvage::Broken>,
     pub(super) docker: OnceCell<Docker>,
+    pub(super) outside: Vec<Outside>,
+    /// The layers merged.
+    pub document: Document,
 }
 
 impl Session {
@@ -69,7 +71,7 @@ impl Session {
         }
         if !global.json {
             for warning in &loaded.warnings {
-                to_stderr(warning.render(false, WIDTH).trim_end());
+                to_stderr(warning.render(false, super::run::width()).trim_end());
             }
         }
         let mut session = Self {
@@ -80,6 +82,8 @@ impl Session {
             env_files: loaded.env_files,
             broken: None,
             docker: OnceCell::new(),
+            outside: loaded.outside,
+            document: loaded.document,
         };
         session.keep_runtime()?;
         Ok(session)
@@ -104,6 +108,8 @@ impl Session {
             env_files: loaded.env_files,
             broken: None,
             docker: self.docker.clone(),
+            outside: loaded.outside,
+            document: loaded.document,
         };
         session.keep_runtime()?;
         Ok(session)
@@ -165,10 +171,14 @@ impl Session {
     /// What an engine on this stack starts with.
     ///
     /// # Errors
-    /// No engine answers, or a secret cannot be had.
+    /// No engine answers, a secret cannot be had, or a service that is to come up refers to something that is not there.
     pub async fn setup(&self, goal: Goal, until: Until, watch: bool) -> Result<Setup, CliError> {
         let required = self.needs_containers(&goal);
         let (world, loaded) = tokio::try_join!(self.world(required), self.facts())?;
+        if let Goal::Up { services, .. } = &goal {
+            let scope = loaded.stack.closure(services.iter().map(String::as_str));
+            check_outside(&self.outside, &loaded.stack, &scope, &loaded.facts)?;
+        }
         Ok(Setup {
             world: Arc::new(world),
             store: self.store.clone(),
@@ -204,13 +214,19 @@ impl Session {
                 let stack = tokio::task::spawn_blocking(move || load(&request)).await;
                 let stack = stack.map_err(|error| error.to_string())?;
                 let loaded = stack.map_err(|error| super::error::plain(&error))?;
-                let (mut stack, env_files) = (loaded.stack, loaded.env_files);
+                let (mut stack, env_files, outside) =
+                    (loaded.stack, loaded.env_files, loaded.outside);
                 if hosted {
                     stack = moved(&stack, &store, &variables).map_err(|refused| list(&refused))?;
                 }
                 let facts = read_facts(&stack, &store, &variables)
                     .await
                     .map_err(|error| error.to_string())?;
+                // What is not up by default is told when somebody asks for it.
+                let scope = default_services(&stack);
+                let scope = stack.closure(scope.iter().map(String::as_str));
+                check_outside(&outside, &stack, &scope, &facts)
+                    .map_err(|error| super::error::plain(&error))?;
                 Ok(Loaded {
                     stack,
                     facts,

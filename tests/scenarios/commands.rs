@@ -255,8 +255,52 @@ fn config_prints_the_stack_as_it_is_understood() {
         .says("LEVEL")
         .stdout;
     assert!(toml.contains('2'), "{toml}");
+    // In the place of the layers it says the same.
+    stack.write("dev.toml", &toml);
+    let again = stack.dev(["config"]).succeeds().stdout;
+    assert_eq!(
+        again.lines().skip(1).collect::<Vec<_>>(),
+        toml.lines().skip(1).collect::<Vec<_>>()
+    );
     let json = stack.dev(["config", "--format", "json"]).succeeds().json();
-    assert!(json.to_string().contains("\"LEVEL\""), "{json}");
+    assert_eq!(json["services"]["web"]["env"]["LEVEL"], "2", "{json}");
+    stack
+        .dev(["config", "--format", "compose"])
+        .exits(2)
+        .says_on_stderr("yet");
+}
+
+#[test]
+fn config_keeps_references_and_resolves_them_when_asked_with_secrets_hidden() {
+    let stack = Stack::without_engine(
+        "configured",
+        format!(
+            "[secrets]\nTOKEN = {{ env = \"THE_TOKEN\" }}\n{}",
+            serves(
+                "web",
+                "env_file = \"web.env\"\nenv = { URL = \"${self.url}\", KEY = \"a ${secret:TOKEN}\" }"
+            )
+        ),
+    );
+    let mut stack = stack;
+    stack.set("THE_TOKEN", "keep-this-to-yourself");
+    stack.write("web.env", "PLAIN=seen\nHELD=x-keep-this-to-yourself-y\n");
+    stack
+        .dev(["config"])
+        .succeeds()
+        .says("${secret:TOKEN}")
+        .says("${self.url}")
+        .says("web.env");
+    let json = stack
+        .dev(["config", "--resolved", "--json"])
+        .succeeds()
+        .does_not_say("keep-this")
+        .json();
+    let env = &json["services"]["web"]["env"];
+    assert_eq!(env["PLAIN"], "seen");
+    assert_eq!(env["HELD"], "x-***-y");
+    assert_eq!(env["KEY"], "***");
+    assert_eq!(env["URL"], "http://web:8080");
 }
 
 #[test]

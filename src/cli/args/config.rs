@@ -6,12 +6,18 @@ pub struct ConfigArgs {
     /// How to write it [default: toml, or json with --json]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ConfigFormat>,
+    /// Values as the services get them, instead of references
+    #[arg(long)]
+    pub resolved: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ConfigFormat {
     Toml,
     Json,
+    /// Not there yet, and asked for often enough to say so
+    #[value(hide = true)]
+    Compose,
 }
 
 impl ConfigArgs {

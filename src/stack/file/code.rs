@@ -27,6 +27,7 @@ pub enum Code {
     Unreachable,
     UnknownSecret,
     UnknownNetwork,
+    NotSet,
     UnknownPreset,
     NoSource,
     TwoSources,
@@ -158,6 +159,11 @@ pub const CODES: &[(Code, &str, &str)] = &[
         Code::UnknownSecret,
         "dev::stack::unknown_secret",
         "A secret that `[secrets]` does not declare.",
+    ),
+    (
+        Code::NotSet,
+        "dev::stack::not_set",
+        "A reference to something outside the stack that is not there, without a default: a variable, a git commit.",
     ),
     (
         Code::UnknownNetwork,

@@ -9,6 +9,10 @@ use miette::{
 };
 
 use super::Code;
+use super::fitted::Fitted;
+
+/// Columns that errors take at least.
+const LEAST_WIDTH: usize = 40;
 
 /// One finding. Its text holds keys and references of the stack file, and never a value of an `env_file`.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -84,20 +88,29 @@ impl Diagnostic {
 
     /// As people read it, with the lines of the file. `width` in columns.
     pub fn render(&self, color: bool, width: usize) -> String {
-        let theme = if color {
-            GraphicalTheme::unicode()
-        } else {
-            GraphicalTheme::unicode_nocolor()
-        };
+        let width = width.max(LEAST_WIDTH);
         let mut text = String::new();
-        let handler = GraphicalReportHandler::new_themed(theme)
-            .with_links(false)
-            .with_width(width.max(40));
-        match handler.render_report(&mut text, self) {
+        match reporter(color, width).render_report(&mut text, &Fitted::new(self, width)) {
             Ok(()) => text,
             Err(_) => format!("{}: {}\n", self.code.as_str(), self.message),
         }
     }
+}
+
+/// What draws errors, however narrow the terminal. `width` in columns.
+pub fn reporter(color: bool, width: usize) -> GraphicalReportHandler {
+    let theme = if color {
+        GraphicalTheme::unicode()
+    } else {
+        GraphicalTheme::unicode_nocolor()
+    };
+    // What is between spaces is often to be copied, and goes into the next line as a whole.
+    GraphicalReportHandler::new_themed(theme)
+        .with_links(false)
+        .with_width(width.max(LEAST_WIDTH))
+        .with_word_separator(textwrap::WordSeparator::AsciiSpace)
+        .with_word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .with_break_words(false)
 }
 
 impl miette::Diagnostic for Diagnostic {
@@ -189,13 +202,11 @@ impl miette::Diagnostic for LoadError {
 
 /// Every finding as people read it, with the lines of the files. `width` in columns.
 pub fn render(error: &LoadError, color: bool, width: usize) -> String {
-    let mut text: String = error
-        .diagnostics
-        .iter()
-        .map(|d| d.render(color, width))
-        .collect();
+    let shown = error.diagnostics.iter();
+    let shown: Vec<String> = shown.map(|d| d.render(color, width)).collect();
+    let mut text = shown.join("\n");
     if error.hidden > 0 {
-        text.push_str(&format!("and {} more errors\n", error.hidden));
+        text.push_str(&format!("\nand {} more errors\n", error.hidden));
     }
     text
 }

@@ -8,12 +8,15 @@ mod build;
 mod check;
 mod code;
 mod diagnostic;
+mod document;
 mod dotenv;
 mod env;
 mod find;
+mod fitted;
 mod formats;
 mod kubernetes;
 mod needs;
+mod outside;
 mod parse;
 mod ports;
 mod preset;
@@ -45,7 +48,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Stack;
 
 pub use code::{CODES, Code};
-pub use diagnostic::{Diagnostic, LoadError, Location, render};
+pub use diagnostic::{Diagnostic, LoadError, Location, render, reporter};
+pub use document::Document;
+pub use outside::{Outside, check_outside};
 pub use parse::{Layer, parse};
 pub use reader::ReadText;
 pub use salvage::{Salvaged, salvage};
@@ -71,6 +76,10 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     /// Further files that values came from (`env_file`), missing ones included. Absolute.
     pub env_files: BTreeSet<Utf8PathBuf>,
+    /// The layers merged.
+    pub document: Document,
+    /// What of the environment and of git its services refer to.
+    pub outside: Vec<Outside>,
 }
 
 /// Finds the stack file and reads it in its layers: itself, `dev.ENV.toml` for each environment, and `dev.local.toml`

@@ -10,7 +10,7 @@ use super::reader::{ReadText, Reader};
 use super::sink::{Finding, Sink};
 use super::stack_shape::STACK;
 use super::tree::{Source, Span, Table};
-use super::{Code, LoadError, Loaded, assemble, check};
+use super::{Code, Document, LoadError, Loaded, assemble, check};
 
 /// Beyond this the errors of one broken file only repeat each other.
 const MAX_SYNTAX_ERRORS: usize = 20;
@@ -53,6 +53,7 @@ pub fn parse(
         read_text,
         sink,
         mentions: Vec::new(),
+        outside: Vec::new(),
         services: BTreeSet::new(),
         service: String::new(),
         gates: true,
@@ -64,6 +65,8 @@ pub fn parse(
     }
     Ok(Loaded {
         stack,
+        outside: reader.outside,
+        document: Document(root),
         warnings: reader.sink.finish().0,
         env_files: BTreeSet::new(),
     })

@@ -6,6 +6,7 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Code;
+use super::outside::{Outside, is_outside};
 use super::sink::{Finding, Sink};
 use super::tree::{Node, Span, Value};
 use crate::stack::{Part, Reference, Template};
@@ -19,6 +20,7 @@ pub(super) struct Reader<'a> {
     pub read_text: ReadText<'a>,
     pub sink: Sink,
     pub mentions: Vec<Mention>,
+    pub outside: Vec<Outside>,
     /// Every service of the file, whether it can be read or not.
     pub services: BTreeSet<String>,
     /// Whose table is being read.
@@ -48,6 +50,8 @@ pub(super) enum Mentioned {
         reference: String,
     },
     Secret(String),
+    /// Something that is in no file of the stack.
+    Outside(Reference),
     Network(String),
 }
 
@@ -163,7 +167,11 @@ impl Reader<'_> {
         let whole = Template {
             parts: vec![Part::Reference(reference.clone())],
         };
-        for reference in whole.all_references() {
+        let all = whole.all_references();
+        if all.iter().any(is_outside) {
+            self.mention(span, Mentioned::Outside(reference.clone()));
+        }
+        for reference in all {
             let text = reference.to_string();
             match reference {
                 Reference::Service { service, path } => {

@@ -30,8 +30,11 @@ pub(super) fn check(reader: &mut Reader<'_>, stack: &mut Stack, read: &[Read]) {
             }
             Mentioned::Secret(name) => secret(reader, stack, mention, name),
             Mentioned::Network(name) => network(reader, stack, mention, name),
+            // Nothing that reading could know.
+            Mentioned::Outside(_) => {}
         }
     }
+    reader.outside = super::outside::collect(reader, &mentions);
     let edges = needs(stack, &mentions, read);
     cycles(reader, stack, &edges);
 }

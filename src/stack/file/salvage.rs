@@ -66,6 +66,7 @@ fn secrets_of(
         read_text: &|_| Err(std::io::ErrorKind::NotFound.into()),
         sink: Sink::new(sources),
         mentions: Vec::new(),
+        outside: Vec::new(),
         services: BTreeSet::new(),
         service: String::new(),
         gates: true,

@@ -105,6 +105,12 @@ impl Sink {
         self.found.push(((place, self.found.len()), diagnostic));
     }
 
+    /// As it would be shown, without being one.
+    pub fn diagnostic(&self, finding: &Finding) -> Diagnostic {
+        let layer = finding.labels.first().map_or(0, |(span, _)| span.layer);
+        self.on_layer(finding, layer)
+    }
+
     fn on_layer(&self, finding: &Finding, layer: usize) -> Diagnostic {
         let source = self
             .sources

@@ -59,6 +59,28 @@ impl Table {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
+    /// The value of a key, made where it is not there.
+    pub(super) fn entry_or_empty(&mut self, key: &str) -> &mut Node {
+        let nowhere = Span {
+            layer: 0,
+            start: 0,
+            end: 0,
+        };
+        let at = self.entries.iter().position(|entry| entry.key == key);
+        let at = at.unwrap_or_else(|| {
+            self.entries.push(Entry {
+                key: key.to_owned(),
+                key_span: nowhere,
+                node: Node {
+                    value: Value::Text(String::new()),
+                    span: nowhere,
+                },
+            });
+            self.entries.len() - 1
+        });
+        &mut self.entries[at].node
+    }
+
     /// Lays `over` on top: tables merge, everything else replaces and keeps its place in the order.
     pub fn merge(&mut self, over: Self) {
         let index: BTreeMap<String, usize> = self

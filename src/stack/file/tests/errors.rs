@@ -1,8 +1,9 @@
 //! What people are told. One snapshot for each code, rendered as a terminal shows it, and finer points below.
 
-use super::super::{CODES, Code};
+use super::super::{CODES, Code, check_outside};
 use super::{errors, read};
 use crate::stack::file::render;
+use crate::stack::resolve::Facts;
 
 /// Renders what is wrong with the layers; every finding must have the code, so that each snapshot is about one thing.
 fn told(code: Code, files: &[(&str, &str)]) {
@@ -316,4 +317,26 @@ fn a_process_on_the_host_runs_once_and_has_no_limits_but_its_logs() {
         panic!("{warnings:?}")
     };
     assert!(warning.to_string().contains("`memory`"), "{warning}");
+}
+
+#[test]
+fn what_is_not_there_outside_is_told_where_it_is_written() {
+    let text = "[services.db]\npreset = \"postgres:16\"\n\
+                [services.api]\nimage = \"x\"\nenv = { SHA = '${git:sha}', A = \"a ${env:TOKEN} b\", B = \"${env:B:-${git:sha}}\" }\n\
+                promote = { env = { C = \"${env:LATER}\" } }\n\
+                [services.tool]\nimage = \"x\"\nenv = { D = \"${env:D}\" }\nprofiles = [\"tools\"]\n";
+    let loaded = read(&[("dev.toml", text)]).unwrap();
+    let scope = ["db", "api"].map(str::to_owned).into();
+    let check = |facts: &Facts| check_outside(&loaded.outside, &loaded.stack, &scope, facts);
+    let error = check(&Facts::default()).unwrap_err();
+    insta::assert_snapshot!(name(Code::NotSet), render(&error, false, 80));
+
+    let facts = Facts {
+        environment: [("TOKEN", "t"), ("B", "b")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        git: [("sha".to_owned(), "abc".to_owned())].into(),
+        ..Facts::default()
+    };
+    check(&facts).unwrap();
 }

@@ -1,0 +1,74 @@
+//! References to what is not in the file: it is there, or not, when the file is used.
+
+use std::collections::BTreeSet;
+
+use super::Code;
+use super::diagnostic::{Diagnostic, LoadError};
+use super::reader::{Mention, Mentioned, Reader};
+use super::sink::Finding;
+use crate::stack::resolve::{Asker, Facts, Unresolved, resolve};
+use crate::stack::{Part, Reference, Stack, Template};
+
+/// A reference to the environment or to git that a service cannot start without, and where it is written.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    service: String,
+    template: Template,
+    place: Diagnostic,
+}
+
+/// Those among everything that services mentioned.
+pub(super) fn collect(reader: &Reader<'_>, mentions: &[Mention]) -> Vec<Outside> {
+    let outside = mentions.iter().filter(|mention| mention.gates);
+    let outside = outside.filter_map(|mention| {
+        let Mentioned::Outside(reference) = &mention.what else {
+            return None;
+        };
+        let finding = Finding::new(Code::NotSet, "").at(mention.span, "in this reference");
+        Some(Outside {
+            service: mention.from.clone(),
+            template: Template {
+                parts: vec![Part::Reference(reference.clone())],
+            },
+            place: reader.sink.diagnostic(&finding),
+        })
+    });
+    outside.collect()
+}
+
+/// Whether a reference has something of the environment or of git in it.
+pub(super) fn is_outside(reference: &Reference) -> bool {
+    matches!(reference, Reference::Env { .. } | Reference::Git { .. })
+}
+
+/// # Errors
+/// Everything outside that services of `scope` refer to and that is not there, where it is written.
+pub fn check_outside(
+    outside: &[Outside],
+    stack: &Stack,
+    scope: &BTreeSet<String>,
+    facts: &Facts,
+) -> Result<(), LoadError> {
+    let wanted = outside.iter().filter(|one| scope.contains(&one.service));
+    let missing = wanted.filter_map(|one| {
+        let asker = Asker::Host {
+            service: Some(&one.service),
+        };
+        let error = resolve(stack, &one.template, asker, facts).err()?;
+        // Ports and the like are chosen later.
+        let is_outside = matches!(error, Unresolved::NoEnv { .. } | Unresolved::NoGit { .. });
+        is_outside.then(|| Diagnostic {
+            message: error.to_string(),
+            help: error.help(),
+            ..one.place.clone()
+        })
+    });
+    let diagnostics: Vec<Diagnostic> = missing.collect();
+    if diagnostics.is_empty() {
+        return Ok(());
+    }
+    Err(LoadError {
+        diagnostics,
+        hidden: 0,
+    })
+}
