@@ -255,13 +255,12 @@ impl Supervisor {
     }
 
     /// Somebody asked, or something it is made from changed: it starts with a clean slate, and what runs of it and is
-    /// not ready has its time again.
+    /// not ready has its time again. Without a probe it still has to outlive the life that crashed.
     pub fn reset(&mut self, now: u64) {
         self.restarts = 0;
         self.engine_failures = 0;
         self.not_before = None;
         self.gave_up = None;
-        self.crashed_after = None;
         if self.life.is_none() {
             self.awaited = None;
         }
