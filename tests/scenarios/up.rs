@@ -366,8 +366,12 @@ fn images_that_newer_ones_replaced_go_but_for_the_last_two() {
         &label,
     ]);
     let left: Vec<&str> = left.lines().collect();
-    assert_eq!(left.len(), 3, "{left:?}");
-    for (image, stays) in made.iter().zip([false, false, true, true, true]) {
+    // Engines with containerd's image store keep none that has lost its name.
+    let stayed = made[2..4]
+        .iter()
+        .filter(|image| left.contains(&image.as_str()));
+    assert!([0, 2].contains(&stayed.count()), "{made:?} {left:?}");
+    for (image, stays) in [(&made[0], false), (&made[1], false), (&made[4], true)] {
         assert_eq!(left.contains(&image.as_str()), stays, "{made:?} {left:?}");
     }
 }
