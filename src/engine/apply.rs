@@ -334,6 +334,14 @@ impl ServiceState {
                 Verb::Start | Verb::Update | Verb::Provision | Verb::Run => {}
             }
         }
+        if self.info.stopped {
+            let runs = self.instances.values().any(InstanceState::runs);
+            return if runs {
+                Phase::Stopping
+            } else {
+                Phase::Stopped
+            };
+        }
         if !self.info.wanted {
             return Phase::Idle;
         }

@@ -242,6 +242,13 @@ impl<'a> Teller<'a> {
                     cell(&service.info.name)
                 ),
             ),
+            Phase::Stopped if service.info.stopped => (
+                Paint::Dim,
+                format!(
+                    "was stopped by hand {ago}; `dev start {}` starts it",
+                    cell(&service.info.name)
+                ),
+            ),
             Phase::Stopped => (
                 Paint::Dim,
                 format!(
@@ -421,6 +428,22 @@ mod tests {
                 └─ db is starting for 1s: postgres 127.0.0.1:5432: the database system is starting up (asked 12 times, \
              last 20ms ago)\n"
         );
+    }
+
+    #[test]
+    fn one_that_was_stopped_by_hand() {
+        let mut state = samples::ready();
+        samples::enter(&mut state, "web", Phase::Stopped, 5_000);
+        for service in &mut state.services {
+            let is_web = service.info.name == "web";
+            service.info.stopped = is_web;
+            service.info.wanted &= !is_web;
+        }
+        assert_eq!(
+            text(&state, "web"),
+            "web was stopped by hand 5.0s ago; `dev start web` starts it\n"
+        );
+        assert!(crate::view::status::report(&state, NOW).ready);
     }
 
     #[test]
