@@ -2,7 +2,7 @@
 
 use super::event::{Event, FailureClass, Found, ServiceInfo, Stamped, Step, Verb};
 use super::state::{InstanceState, Phase, ProbeState, ServiceState, State, Work};
-use crate::plan::hold::Gate;
+use crate::plan::hold::{Gate, Hold};
 use crate::plan::observed::Status;
 use crate::stack::Condition;
 
@@ -355,6 +355,14 @@ impl ServiceState {
         }
     }
 
+    /// It is to be started again: once what it needs is there, or at this moment.
+    fn waits_to_start(&self) -> bool {
+        let needs = |hold: &Hold| matches!(hold, Hold::Needs { .. });
+        let starts = |work: &Work| work.verb == Verb::Start;
+        self.holds.iter().any(needs)
+            || (self.phase == Phase::Waiting && self.work.as_ref().is_some_and(starts))
+    }
+
     fn job_phase(&self) -> Phase {
         if self.done {
             Phase::Done
@@ -381,6 +389,8 @@ impl ServiceState {
         } else if statuses().any(|status| matches!(status, Status::Exited { .. } | Status::Dead)) {
             if self.failure.is_some() {
                 Phase::Crashed
+            } else if self.waits_to_start() {
+                Phase::Waiting
             } else {
                 Phase::Stopped
             }

@@ -124,7 +124,8 @@ impl Narrator {
                 attempt,
                 until,
             } => {
-                let then = words::again(*until, *attempt, at);
+                let then = words::missing(state, service)
+                    .unwrap_or_else(|| words::again(*until, *attempt, at));
                 self.crashed(service, failure, &then);
             }
             Event::Retry { service } => {
