@@ -131,20 +131,20 @@ impl State {
 
     /// What follows from the rest: phases, and who is degraded by whom.
     fn derive(&mut self, at: u64) {
-        let unready: std::collections::BTreeSet<String> = self
-            .services
-            .iter()
-            .filter(|service| !service.is_ready() && !service.is_unasked())
-            .map(|service| service.info.name.clone())
-            .collect();
-        let begun: std::collections::BTreeSet<String> = self
-            .services
-            .iter()
-            .filter(|service| service.has_started())
-            .map(|service| service.info.name.clone())
-            .collect();
-        let is_missing = |need: &&Gate| match need.condition {
-            Condition::Ready => unready.contains(&need.service),
+        let names = |which: fn(&ServiceState) -> bool| {
+            let services = self.services.iter().filter(|service| which(service));
+            let names = services.map(|service| service.info.name.clone());
+            names.collect::<std::collections::BTreeSet<String>>()
+        };
+        let unready = names(|service| !service.is_ready());
+        // Nothing is known against these; but what was lost without one comes back only with an answer.
+        let unasked = names(ServiceState::is_unasked);
+        let begun = names(ServiceState::has_started);
+        let is_missing = |need: &Gate, lacked: &[String]| match need.condition {
+            Condition::Ready => {
+                unready.contains(&need.service)
+                    && (!unasked.contains(&need.service) || lacked.contains(&need.service))
+            }
             Condition::Started => !begun.contains(&need.service),
         };
         let ending = self.ending;
@@ -160,7 +160,7 @@ impl State {
             }
             let runs = !service.info.job && service.has_started();
             let missing = service.info.needs.iter().filter(|_| runs && !ending);
-            let missing = missing.filter(is_missing);
+            let missing = missing.filter(|need| is_missing(need, &service.degraded_by));
             service.degraded_by = missing.map(|need| need.service.clone()).collect();
         }
     }
