@@ -2,7 +2,7 @@
 
 use super::event::{Event, FailureClass, Found, ServiceInfo, Stamped, Step, Verb};
 use super::state::{InstanceState, Phase, ProbeState, ServiceState, State, Work};
-use crate::plan::hold::Gate;
+use crate::plan::hold::{Gate, Hold};
 use crate::plan::observed::Status;
 use crate::stack::Condition;
 
@@ -131,20 +131,20 @@ impl State {
 
     /// What follows from the rest: phases, and who is degraded by whom.
     fn derive(&mut self, at: u64) {
-        let unready: std::collections::BTreeSet<String> = self
-            .services
-            .iter()
-            .filter(|service| !service.is_ready() && !service.is_unasked())
-            .map(|service| service.info.name.clone())
-            .collect();
-        let begun: std::collections::BTreeSet<String> = self
-            .services
-            .iter()
-            .filter(|service| service.has_started())
-            .map(|service| service.info.name.clone())
-            .collect();
-        let is_missing = |need: &&Gate| match need.condition {
-            Condition::Ready => unready.contains(&need.service),
+        let names = |which: fn(&ServiceState) -> bool| {
+            let services = self.services.iter().filter(|service| which(service));
+            let names = services.map(|service| service.info.name.clone());
+            names.collect::<std::collections::BTreeSet<String>>()
+        };
+        let unready = names(|service| !service.is_ready());
+        // Nothing is known against these; but what was lost without one comes back only with an answer.
+        let unasked = names(ServiceState::is_unasked);
+        let begun = names(ServiceState::has_started);
+        let is_missing = |need: &Gate, lacked: &[String]| match need.condition {
+            Condition::Ready => {
+                unready.contains(&need.service)
+                    && (!unasked.contains(&need.service) || lacked.contains(&need.service))
+            }
             Condition::Started => !begun.contains(&need.service),
         };
         let ending = self.ending;
@@ -160,7 +160,7 @@ impl State {
             }
             let runs = !service.info.job && service.has_started();
             let missing = service.info.needs.iter().filter(|_| runs && !ending);
-            let missing = missing.filter(is_missing);
+            let missing = missing.filter(|need| is_missing(need, &service.degraded_by));
             service.degraded_by = missing.map(|need| need.service.clone()).collect();
         }
     }
@@ -334,6 +334,14 @@ impl ServiceState {
                 Verb::Start | Verb::Update | Verb::Provision | Verb::Run => {}
             }
         }
+        if self.info.stopped {
+            let runs = self.instances.values().any(InstanceState::runs);
+            return if runs {
+                Phase::Stopping
+            } else {
+                Phase::Stopped
+            };
+        }
         if !self.info.wanted {
             return Phase::Idle;
         }
@@ -345,6 +353,14 @@ impl ServiceState {
         } else {
             self.service_phase()
         }
+    }
+
+    /// It is to be started again: once what it needs is there, or at this moment.
+    fn waits_to_start(&self) -> bool {
+        let needs = |hold: &Hold| matches!(hold, Hold::Needs { .. });
+        let starts = |work: &Work| work.verb == Verb::Start;
+        self.holds.iter().any(needs)
+            || (self.phase == Phase::Waiting && self.work.as_ref().is_some_and(starts))
     }
 
     fn job_phase(&self) -> Phase {
@@ -373,6 +389,8 @@ impl ServiceState {
         } else if statuses().any(|status| matches!(status, Status::Exited { .. } | Status::Dead)) {
             if self.failure.is_some() {
                 Phase::Crashed
+            } else if self.waits_to_start() {
+                Phase::Waiting
             } else {
                 Phase::Stopped
             }

@@ -104,6 +104,15 @@ impl Engine {
                 return;
             }
         };
+        if loaded.stack.name != self.stack.name {
+            // Everything that runs has the old name, and nothing may be made of the new one beside it.
+            let error = format!(
+                "the name changed from `{}` to `{}`: it takes effect at the next `dev up`; `dev down` first",
+                self.stack.name, loaded.stack.name
+            );
+            self.emit(Event::StackRejected { error });
+            return;
+        }
         let Loaded {
             stack,
             mut facts,

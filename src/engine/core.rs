@@ -330,6 +330,11 @@ impl Engine {
         }
     }
 
+    /// Stopped by hand beside an `up` that goes on.
+    fn is_stopped(&self, service: &str) -> bool {
+        matches!(&self.goal, Goal::Up { stopped, .. } if stopped.contains(service))
+    }
+
     fn service_infos(&self) -> Vec<ServiceInfo> {
         let scope = self.concerned();
         let order = self.stack.in_order();
@@ -340,6 +345,7 @@ impl Engine {
             .map(|service| ServiceInfo {
                 name: service.name.clone(),
                 wanted: scope.contains(&service.name),
+                stopped: self.is_stopped(&service.name),
                 leaving: false,
                 job: service.is_job(),
                 source: service.source_text(),
@@ -377,6 +383,7 @@ impl Engine {
         let info = |(name, replicas): (&str, u32)| ServiceInfo {
             name: name.to_owned(),
             wanted: false,
+            stopped: false,
             leaving: true,
             job: false,
             source: String::new(),

@@ -114,6 +114,9 @@ pub struct ServiceInfo {
     pub name: String,
     /// In the scope of this `up`.
     pub wanted: bool,
+    /// It would be, but a person said that it is not to run.
+    #[serde(default)]
+    pub stopped: bool,
     /// The stack file no longer has it: what there is of it is being stopped and removed.
     pub leaving: bool,
     pub job: bool,

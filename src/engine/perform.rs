@@ -142,8 +142,9 @@ impl Engine {
             Ok(output) => {
                 let as_planned = self.walk.done(ticket, output.clone());
                 self.refused.forget(&operation.subject);
-                self.report(&operation, Step::Done { millis });
+                // What came of it is known before it is over: in between, a service that was stopped would be ready.
                 self.changed_by(&operation, output);
+                self.report(&operation, Step::Done { millis });
                 self.look.wanted |= !as_planned || self.walk.is_idle();
             }
             Err(RuntimeError(failure)) => {

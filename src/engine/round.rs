@@ -358,6 +358,10 @@ impl Engine {
                 .get(name)
                 .and_then(|s| s.paused_until(time))
             {
+                // Nothing of it is planned yet, and it will not start without what it needs either.
+                if holds.is_empty() && !service.has_started() {
+                    holds.extend(service.info.needs.iter().filter_map(|gate| self.hold(gate)));
+                }
                 holds.push(Hold::Backoff {
                     until: at,
                     attempt: service.restarts,

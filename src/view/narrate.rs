@@ -124,7 +124,8 @@ impl Narrator {
                 attempt,
                 until,
             } => {
-                let then = words::again(*until, *attempt, at);
+                let then = words::missing(state, service)
+                    .unwrap_or_else(|| words::again(*until, *attempt, at));
                 self.crashed(service, failure, &then);
             }
             Event::Retry { service } => {
@@ -166,8 +167,10 @@ impl Narrator {
         let name = &service.info.name;
         let mut seen = self.seen.remove(name).unwrap_or_default();
         if seen.phase != Some(service.phase) {
-            self.entered(service, &seen, at);
-            seen.enter(service.phase, service.since);
+            if !seen.is_told(service) {
+                self.entered(service, &seen, at);
+            }
+            seen.enter(service);
         }
         let holds: Vec<String> = words::held_by(service);
         if service.phase == Phase::Waiting && holds.iter().any(|on| !seen.held_by.contains(on)) {
@@ -251,8 +254,8 @@ impl Narrator {
                 true,
                 "paused by somebody else".to_owned(),
             ),
-            // What has never run here needs no word.
-            Phase::Stopped if seen.phase.is_some() => {
+            // What has never run here needs no word, nor what was said to be removed.
+            Phase::Stopped if seen.phase.is_some() && !service.instances.is_empty() => {
                 self.say(name, Paint::Dim, "-", false, "stopped".to_owned());
             }
             _ => {}

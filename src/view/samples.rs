@@ -24,6 +24,7 @@ pub fn service(name: &str, needs: &[&str], address: &str) -> ServiceState {
     let info = ServiceInfo {
         name: name.to_owned(),
         wanted: true,
+        stopped: false,
         leaving: false,
         job: name == "migrate",
         source: "build".to_owned(),

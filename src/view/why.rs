@@ -223,7 +223,7 @@ impl<'a> Teller<'a> {
                 (Paint::Bad, format!("{text}{restarts}"))
             }
             Phase::Crashed => {
-                let then = words::backoff(service, self.now);
+                let then = words::then(service, self.now);
                 let then = then.map(|then| format!("; {then}")).unwrap_or_default();
                 (
                     Paint::Bad,
@@ -239,6 +239,13 @@ impl<'a> Teller<'a> {
                 Paint::Dim,
                 format!(
                     "was not asked for; `dev up {}` starts it",
+                    cell(&service.info.name)
+                ),
+            ),
+            Phase::Stopped if service.info.stopped => (
+                Paint::Dim,
+                format!(
+                    "was stopped by hand {ago}; `dev start {}` starts it",
                     cell(&service.info.name)
                 ),
             ),
@@ -328,11 +335,7 @@ impl<'a> Teller<'a> {
 fn blockers(state: &State, service: &ServiceState) -> Vec<String> {
     match service.phase {
         Phase::Waiting => {
-            let held = service.holds.iter().filter_map(|hold| match hold {
-                Hold::Needs { on, .. } => Some(on.clone()),
-                _ => None,
-            });
-            let held: Vec<String> = held.collect();
+            let held = held_by_needs(service);
             if !held.is_empty() || !service.holds.is_empty() {
                 return held;
             }
@@ -341,11 +344,18 @@ fn blockers(state: &State, service: &ServiceState) -> Vec<String> {
                 needs.filter(|need| state.service(&need.service).is_some() && !state.is_open(need));
             missing.map(|need| need.service.clone()).collect()
         }
-        Phase::Ready | Phase::Unready | Phase::Starting | Phase::Crashed => {
-            service.degraded_by.clone()
-        }
+        Phase::Crashed => held_by_needs(service),
+        Phase::Ready | Phase::Unready | Phase::Starting => service.degraded_by.clone(),
         _ => Vec::new(),
     }
+}
+
+fn held_by_needs(service: &ServiceState) -> Vec<String> {
+    let held = service.holds.iter().filter_map(|hold| match hold {
+        Hold::Needs { on, .. } => Some(on.clone()),
+        _ => None,
+    });
+    held.collect()
 }
 
 /// `, its probe said: 200 OK`
@@ -421,6 +431,45 @@ mod tests {
                 └─ db is starting for 1s: postgres 127.0.0.1:5432: the database system is starting up (asked 12 times, \
              last 20ms ago)\n"
         );
+    }
+
+    #[test]
+    fn a_crashed_one_whose_need_is_down() {
+        let mut state = samples::ready();
+        samples::enter(&mut state, "api", Phase::Crashed, 4_000);
+        samples::enter(&mut state, "db", Phase::Stopping, 3_000);
+        samples::hold(&mut state, "api", &[("db", "stopping")]);
+        let api = state
+            .services
+            .iter_mut()
+            .find(|service| service.info.name == "api");
+        if let Some(api) = api {
+            api.holds.push(Hold::Backoff {
+                until: NOW + 100,
+                attempt: 1,
+            });
+        }
+        assert_eq!(
+            text(&state, "api"),
+            "api crashed 4.0s ago; waits for db (stopping)\n└─ db is stopping for 3s; it printed: LOG: \
+             database system is ready to accept connections\n"
+        );
+    }
+
+    #[test]
+    fn one_that_was_stopped_by_hand() {
+        let mut state = samples::ready();
+        samples::enter(&mut state, "web", Phase::Stopped, 5_000);
+        for service in &mut state.services {
+            let is_web = service.info.name == "web";
+            service.info.stopped = is_web;
+            service.info.wanted &= !is_web;
+        }
+        assert_eq!(
+            text(&state, "web"),
+            "web was stopped by hand 5.0s ago; `dev start web` starts it\n"
+        );
+        assert!(crate::view::status::report(&state, NOW).ready);
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub(super) fn is_settled(service: &ServiceState) -> bool {
 pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
     match service.phase {
         Phase::Failed => failure(service),
-        Phase::Crashed => match (failure(service), backoff(service, now)) {
+        Phase::Crashed => match (failure(service), then(service, now)) {
             (Some(what), Some(then)) => Some(format!("{what}; {then}")),
             (what, then) => what.or(then),
         },
@@ -142,6 +142,23 @@ pub(super) fn backoff(service: &ServiceState, now: u64) -> Option<String> {
         Hold::Backoff { until, attempt } => Some(again(*until, *attempt, now)),
         _ => None,
     })
+}
+
+/// What a crashed one waits for: what it needs comes before the end of a pause.
+pub(super) fn then(service: &ServiceState, now: u64) -> Option<String> {
+    waits(&service.holds)
+        .map(|waits| format!("waits {waits}"))
+        .or_else(|| backoff(service, now))
+}
+
+/// `waits for db, cache`: what it needs and is not there, before anybody has planned for it.
+pub(super) fn missing(state: &State, service: &str) -> Option<String> {
+    let needs = state.service(service)?.info.needs.iter();
+    let missing = needs
+        .filter(|need| state.service(&need.service).is_some() && !state.is_open(need))
+        .map(|need| cell(&need.service));
+    let missing: Vec<String> = missing.collect();
+    (!missing.is_empty()).then(|| format!("waits for {}", missing.join(", ")))
 }
 
 /// `starts again in 2s, try 3`

@@ -110,6 +110,7 @@ fn the_fields_of_the_status_report() {
     let info = ServiceInfo {
         name: "api".to_owned(),
         wanted: true,
+        stopped: false,
         leaving: false,
         job: false,
         source: "build".to_owned(),
@@ -153,6 +154,7 @@ fn the_fields_of_why() {
         probed: true,
         provisions: false,
         replicas: 1,
+        stopped: false,
         leaving: false,
     };
     state.services.push(ServiceState::new(info, 0));

@@ -91,6 +91,10 @@ async fn stop_and_up_of_one_service() {
     run.pass(60 * SECOND).await;
     assert_eq!(bench.world.count("start gold-web-1"), 1);
     assert_eq!(bench.world.containers()["gold-api-1"], Status::Running);
+    let state = run.state();
+    let web = state.service("web").unwrap();
+    assert_eq!(web.phase, Phase::Stopped);
+    assert!(web.info.stopped && !web.info.wanted);
     run.tell(Command::Up {
         services: vec!["web".to_owned()],
     })

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::harness::story;
+use super::harness::{phases, story};
 use super::stacks::{gold, job, probed};
 use super::{Bench, Life, Run};
 use crate::engine::goal::Outcome;
 use crate::engine::state::Phase;
+use crate::plan::hold::Hold;
 use crate::plan::reconcile::scene::runs;
 use crate::stack::Condition;
 
@@ -170,10 +171,41 @@ async fn who_wants_to_be_restarted_with_its_need_is_and_after_it_is_ready() {
     run.until_settled().await;
     bench.world.behave("db", |db| db.ready_after = 2 * SECOND);
     bench.world.end("gold-db-1", 1, false);
+    // Stopped, and to be started again: it says what it waits for until it is.
+    let waits = |state: &crate::engine::state::State| {
+        let api = state.service("api").unwrap();
+        api.phase == Phase::Waiting
+            && matches!(&api.holds[..], [Hold::Needs { on, .. }] if on == "db")
+    };
+    run.until("api waits for db", waits).await;
+    let after = run.events().len();
+    let before = run.state();
     run.until("bounced", |_| bench.world.count("start gold-api-1") == 2)
         .await;
     run.until_settled().await;
     assert_eq!(bench.world.count("start gold-web-1"), 1);
+    assert_eq!(
+        phases(before, &run.events()[after..], "api"),
+        [Phase::Waiting, Phase::Starting, Phase::Ready]
+    );
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_crashed_waits_for_its_need_before_its_pause_is_over() {
+    let bench = Bench::new([probed("db", &[]), probed("api", &["db"])]);
+    let mut run = bench.up();
+    run.until_settled().await;
+    bench.world.behave("db", |db| db.ready_after = 5 * SECOND);
+    bench.world.end("gold-db-1", 1, false);
+    bench.world.end("gold-api-1", 1, false);
+    let waits = |state: &crate::engine::state::State| {
+        let api = state.service("api").unwrap();
+        api.phase == Phase::Crashed
+            && matches!(&api.holds[..], [Hold::Needs { on, .. }, Hold::Backoff { .. }] if on == "db")
+    };
+    run.until("api waits for db", waits).await;
+    run.until_settled().await;
     bench.check();
 }
 

@@ -322,6 +322,18 @@ pub fn story(events: &[Stamped]) -> Vec<String> {
         .collect()
 }
 
+/// The phases that a service passes through in these events, as every view is shown them.
+pub fn phases(mut state: State, events: &[Stamped], service: &str) -> Vec<Phase> {
+    let phase = |state: &State| state.service(service).map(|service| service.phase);
+    let mut found: Vec<Phase> = phase(&state).into_iter().collect();
+    for event in events {
+        state.apply(event);
+        found.extend(phase(&state));
+    }
+    found.dedup();
+    found
+}
+
 fn tell(event: &Event) -> Option<String> {
     use crate::engine::event::Step;
     use crate::plan::observed::Status;

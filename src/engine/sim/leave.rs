@@ -491,3 +491,26 @@ async fn a_restart_asked_before_the_first_look_counts() {
     assert_eq!(bench.world.count("stop gold-db-1"), 1);
     assert_eq!(bench.world.count("start gold-db-1"), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_down_is_never_ready_in_between() {
+    let bench = Bench::new(gold());
+    let mut run = bench.up();
+    let before = run.until_settled().await;
+    let known = run.events().len();
+    run.tell(Command::Down {
+        removal: Removal::default(),
+    })
+    .await;
+    let (_, events) = run.ended().await;
+    assert_eq!(
+        super::harness::phases(before, &events[known..], "db"),
+        [
+            Phase::Ready,
+            Phase::Stopping,
+            Phase::Stopped,
+            Phase::Stopping,
+            Phase::Stopped
+        ]
+    );
+}

@@ -103,6 +103,42 @@ async fn nonsense_changes_nothing_and_is_shown_until_it_is_right() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_name_is_refused_and_the_old_one_clears_that() {
+    let mut bench = Bench::new(gold());
+    let mut run = bench.up();
+    run.until_settled().await;
+    let calls = bench.world.journal().len();
+    let rename = |name: &str, bench: &mut Bench| {
+        bench.edit(|stack| {
+            name.clone_into(&mut stack.name);
+            stack
+                .services
+                .insert("mail".to_owned(), runs("mail", &["db"]));
+        });
+    };
+    rename("silver", &mut bench);
+    reload_with(&run, bench.reloaded()).await;
+    run.pass(60 * SECOND).await;
+    assert_eq!(
+        run.state().rejected.as_deref(),
+        Some(
+            "the name changed from `gold` to `silver`: it takes effect at the next `dev up`; `dev down` first"
+        )
+    );
+    assert_eq!(run.state().name, "gold");
+    assert_eq!(bench.world.journal().len(), calls);
+    assert_eq!(run.phase("db"), Phase::Ready);
+
+    rename("gold", &mut bench);
+    reload_with(&run, bench.reloaded()).await;
+    assert_eq!(run.state().rejected, None);
+    run.until_phase("mail", Phase::Ready).await;
+    let of_another = |name: &String| !name.starts_with("gold-");
+    assert!(!bench.world.containers().keys().any(of_another));
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_variable_that_is_not_set_fails_its_service_only() {
     let bench = Bench::new([
         probed("db", &[]),

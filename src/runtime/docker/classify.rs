@@ -97,12 +97,21 @@ pub(super) fn class_of(status: u16, words: &str) -> FailureClass {
             "cannot connect to the docker daemon",
             // Two networks of one name: the next look takes one of them away.
             "is ambiguous",
+            // It went between the look and the call: the next look plans without it.
+            "marked for removal",
         ])
+        || is_gone(status, &lower)
     {
         FailureClass::Engine
     } else {
         FailureClass::Other
     }
+}
+
+/// Whether the answer is that there is no such container. `words` are in lower case.
+fn is_gone(status: u16, words: &str) -> bool {
+    let says = |part| words.contains(part);
+    status == 404 && (says("no such container") || says("no container with name or id"))
 }
 
 /// Help for failures that have no class of their own and that newcomers meet.

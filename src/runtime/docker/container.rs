@@ -249,7 +249,10 @@ impl Docker {
 fn gone_is_done(outcome: Result<(), Fault>) -> Result<(), Fault> {
     match outcome {
         Err(Fault::Answer { status: 404, words })
-            if class_of(404, &words) == FailureClass::Other =>
+            if matches!(
+                class_of(404, &words),
+                FailureClass::Other | FailureClass::Engine
+            ) =>
         {
             Ok(())
         }

@@ -1,6 +1,7 @@
 //! What was told of one service.
 
-use crate::engine::state::Phase;
+use crate::engine::event::Found;
+use crate::engine::state::{Phase, ServiceState};
 use crate::view::time::took;
 
 /// How long something may take before it is told that it still does.
@@ -13,12 +14,26 @@ pub(super) struct Seen {
     began: Option<u64>,
     pub held_by: Vec<String>,
     pub degraded_by: Vec<String>,
+    /// That it was ready or stopped, and in which lives: it does not become so once more by work on it that ends.
+    told: Option<(Phase, Vec<Found>)>,
     /// When to say that the phase still lasts, and after how long to say so once more.
     pub remind: Option<(u64, u64)>,
 }
 
 impl Seen {
-    pub fn enter(&mut self, phase: Phase, at: u64) {
+    /// Whether this very life was said to be so, and only work on it came between.
+    pub fn is_told(&self, service: &ServiceState) -> bool {
+        let told = self.told.as_ref();
+        told.is_some_and(|(phase, lives)| *phase == service.phase && *lives == lives_of(service))
+    }
+
+    pub fn enter(&mut self, service: &ServiceState) {
+        let (phase, at) = (service.phase, service.since);
+        match phase {
+            Phase::Pulling | Phase::Building | Phase::Creating | Phase::Stopping => {}
+            Phase::Ready | Phase::Stopped => self.told = Some((phase, lives_of(service))),
+            _ => self.told = None,
+        }
         match phase {
             Phase::Starting | Phase::Running => self.began = Some(at),
             // A process that lived for less than one look was not seen to start.
@@ -54,4 +69,9 @@ impl Seen {
             _ => String::new(),
         }
     }
+}
+
+fn lives_of(service: &ServiceState) -> Vec<Found> {
+    let instances = service.instances.values();
+    instances.filter_map(|one| one.found.clone()).collect()
 }

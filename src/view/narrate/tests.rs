@@ -335,6 +335,76 @@ fn a_day_at_work() {
 }
 
 #[test]
+fn work_on_a_service_does_not_make_it_ready_or_stopped_once_more() {
+    let mut story = up(false);
+    story.text.clear();
+    let done = || Step::Done { millis: 4 };
+    let exited = |status| Event::Instance {
+        service: "web".to_owned(),
+        index: 1,
+        found: Some(Found {
+            began: None,
+            ended: None,
+            generation: generation(),
+            status,
+        }),
+    };
+    let web = Some("web");
+    story
+        .works(web, "gold-web", Verb::Build, Step::Started, 5)
+        .works(web, "gold-web", Verb::Build, done(), 900)
+        .works(web, "gold-web-1", Verb::Stop, Step::Started, 5)
+        .then(
+            5,
+            exited(Status::Exited {
+                code: 0,
+                out_of_memory: false,
+            }),
+        )
+        .works(web, "gold-web-1", Verb::Stop, done(), 5)
+        .then(5, Event::Ending { removes: true })
+        .works(web, "gold-web-1", Verb::Remove, Step::Started, 5)
+        .then(
+            5,
+            Event::Instance {
+                service: "web".to_owned(),
+                index: 1,
+                found: None,
+            },
+        )
+        .works(web, "gold-web-1", Verb::Remove, done(), 5);
+    let told: Vec<&str> = story.text.lines().map(|line| line[13..].trim()).collect();
+    assert_eq!(
+        told,
+        [
+            "builds gold-web",
+            "built gold-web in 4ms",
+            "stopped",
+            "removed"
+        ]
+    );
+}
+
+#[test]
+fn what_is_degraded_is_so_until_its_need_has_answered() {
+    let mut story = up(false);
+    story.text.clear();
+    let gone = || Event::Instance {
+        service: "cache".to_owned(),
+        index: 1,
+        found: None,
+    };
+    story.then(5, gone()).runs("cache", 5).then(5, gone());
+    story
+        .runs("cache", 5)
+        .probe("cache", 5, false, "connection refused");
+    assert!(story.text.contains("degraded: cache is not ready"));
+    assert!(!story.text.contains("no longer degraded"), "{}", story.text);
+    story.probe("cache", 5, true, "PONG");
+    assert_eq!(story.text.matches("no longer degraded").count(), 1);
+}
+
+#[test]
 fn silence_is_broken_ever_less_often() {
     let mut story = Story::begin(false);
     story

@@ -178,6 +178,7 @@ fn info() -> BoxedStrategy<ServiceInfo> {
                 ServiceInfo {
                     name,
                     wanted,
+                    stopped: !wanted && probed,
                     leaving: !wanted && provisions,
                     job,
                     source,

@@ -58,6 +58,23 @@ const RECORDED: &[(u16, &str, FailureClass)] = &[
         "invalid mount config for type \"bind\": bind source path does not exist: /nowhere",
         FailureClass::Other,
     ),
+    // What went between the look and the call
+    (
+        409,
+        "container is marked for removal and cannot be started",
+        FailureClass::Engine,
+    ),
+    (
+        409,
+        "Cannot update container 94af: Container is marked for removal and cannot be \"update\".",
+        FailureClass::Engine,
+    ),
+    (404, "No such container: 94af", FailureClass::Engine),
+    (
+        404,
+        "no container with name or ID \"94af\" found: no such container",
+        FailureClass::Engine,
+    ),
     // Docker 28 and later
     (
         500,
