@@ -224,12 +224,7 @@ async fn bring_up(
             }
             failures.iter().map(|(name, _)| name.clone()).collect()
         }
-        Outcome::OtherCheckout { dir } => {
-            return Err(CliError::OtherCheckout {
-                dir: dir.clone(),
-                name: session.stack.name.clone(),
-            });
-        }
+        Outcome::OtherCheckout { dir } => return Err(session.other_checkout(dir)),
         Outcome::Done => Vec::new(),
         Outcome::Left => {
             let open = state.services.iter();

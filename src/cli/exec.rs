@@ -36,6 +36,7 @@ pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, 
         ..Look::default()
     };
     let observed = docker.look(&look).await?;
+    session.check_checkout(&observed)?;
     let mut running = observed.containers.iter().filter(|container| {
         container.service == instance.service
             && instance.is(container.index)

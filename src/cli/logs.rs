@@ -82,6 +82,7 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
     // Subscribed before the look, so that no container begins between them.
     let changes = world.changes(&project);
     let observed = world.look(&ask).await?;
+    session.check_checkout(&observed)?;
     let containers: Vec<ObservedContainer> = observed
         .containers
         .into_iter()

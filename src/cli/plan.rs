@@ -33,6 +33,9 @@ pub async fn run(global: &GlobalArgs, arguments: &PlanArgs) -> Result<ExitCode, 
     session.choose_runtime(&goal, global.json).await?;
     let engine = Engine::new(session.setup(goal, Until::Ready, false).await?);
     let preview = engine.preview().await?;
+    if let Some(dir) = &preview.other_checkout {
+        return Err(session.other_checkout(dir));
+    }
     if global.json {
         to_stdout(&json(&session.stack.name, &preview.plan, &preview.unresolved).to_string());
     } else if !preview.plan.is_empty() {

@@ -15,6 +15,7 @@ use crate::engine::core::{Loaded, Reload, Setup};
 use crate::engine::default_services;
 use crate::engine::goal::{Goal, Until};
 use crate::engine::store::{Remembered, Store};
+use crate::plan::observed::{Home, Observed};
 use crate::runtime::docker::Docker;
 use crate::runtime::process::ProcessWorld;
 use crate::runtime::{Both, Environment};
@@ -234,6 +235,30 @@ impl Session {
                 })
             })
         })
+    }
+
+    /// What another checkout made under this stack's name is not this stack's: nobody looks at it or touches it from here.
+    ///
+    /// # Errors
+    /// Some of what there is was made by another checkout.
+    pub fn check_checkout(&self, observed: &Observed) -> Result<(), CliError> {
+        let checkout = self.store.checkout();
+        let home = Home {
+            dir: self.stack.dir.as_str(),
+            checkout: &checkout,
+        };
+        match home.other(observed) {
+            Some(dir) => Err(self.other_checkout(dir)),
+            None => Ok(()),
+        }
+    }
+
+    /// The error that another checkout in `dir` has the name of this stack.
+    pub fn other_checkout(&self, dir: &str) -> CliError {
+        CliError::OtherCheckout {
+            dir: dir.to_owned(),
+            name: self.stack.name.clone(),
+        }
     }
 
     /// The engine's socket of this stack.

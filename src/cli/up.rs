@@ -311,10 +311,7 @@ async fn stop(mut running: Running, mut screen: Output, mut interrupts: Interrup
 /// The error that an engine's end is, where it is one of the whole engine and not of a service.
 pub(super) fn outcome_error(session: &Session, outcome: &Outcome) -> Option<CliError> {
     match outcome {
-        Outcome::OtherCheckout { dir } => Some(CliError::OtherCheckout {
-            dir: dir.clone(),
-            name: session.stack.name.clone(),
-        }),
+        Outcome::OtherCheckout { dir } => Some(session.other_checkout(dir)),
         Outcome::Failed(failures) => {
             let whole = failures.iter().find(|(service, _)| service.is_empty());
             whole.map(|(_, failure)| CliError::Runtime(failure.clone()))

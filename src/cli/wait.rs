@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::args::{GlobalArgs, WaitArgs};
@@ -12,6 +13,7 @@ use super::meet::{appears, running};
 use super::output::Output;
 use super::session::Session;
 use super::show::{Ended, Follow, Interrupts};
+use super::up::outcome_error;
 use crate::engine::core::Engine;
 use crate::engine::default_services;
 use crate::engine::feed::Feed;
@@ -33,15 +35,16 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
         with_needs: false,
     };
     let mut attached = running(&socket).await;
-    let (ended, feed) = loop {
-        let own = attached.is_none();
-        let mut feed = match attached.take() {
-            Some(feed) => feed,
+    let (ended, feed, observer) = loop {
+        let (mut feed, observer) = match attached.take() {
+            Some(feed) => (feed, None),
             None => {
                 session = session.whole()?;
-                observer(&session).await?
+                let (feed, observer) = observe(&session).await?;
+                (feed, Some(observer))
             }
         };
+        let own = observer.is_some();
         let everything = default_services(&session.stack);
         let verdict = |state: &State| verdict(state, &asked, &everything, own);
         let mut follow = Follow {
@@ -51,11 +54,18 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
             deadline,
         };
         tokio::select! {
-            ended = follow.until(verdict) => break (ended, feed),
+            ended = follow.until(verdict) => break (ended, feed, observer),
             // The one that brings it up knows more than whoever looks on.
             feed = appears(&socket), if own => attached = Some(feed),
         }
     };
+    if let (Ended::Bye(_), Some(observer)) = (&ended, observer) {
+        let outcome = observer.await.unwrap_or(Outcome::Left);
+        if let Some(error) = outcome_error(&session, &outcome) {
+            output.close(&feed.state);
+            return Err(error);
+        }
+    }
     output.conclude(&asked, &feed.state, begun.elapsed());
     Ok(match ended {
         Ended::Verdict(Outcome::Done) => ExitCode::Done,
@@ -67,11 +77,10 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
 }
 
 /// An engine that only looks. It ends with the process: there is nothing to clean up.
-async fn observer(session: &Session) -> Result<Feed, CliError> {
+async fn observe(session: &Session) -> Result<(Feed, JoinHandle<Outcome>), CliError> {
     let engine = Engine::new(session.setup(Goal::Observe, Until::Told, false).await?);
     let feed = Feed::inside(engine.subscribe(), engine.inputs());
-    tokio::spawn(engine.run());
-    Ok(feed)
+    Ok((feed, tokio::spawn(engine.run())))
 }
 
 /// Without names, everything that is up counts; where nobody brings it up, everything that `dev up` would.

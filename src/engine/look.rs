@@ -105,12 +105,7 @@ impl Engine {
         }
         observed.inputs.clone_from(&self.sources.inputs);
         observed.jobs.clone_from(&self.jobs.records);
-        let checkout = self.store.checkout();
-        let home = Home {
-            dir: self.stack.dir.as_str(),
-            checkout: &checkout,
-        };
-        if let Some(dir) = home.other(&observed).map(str::to_owned) {
+        if let Some(dir) = self.other_checkout(&observed) {
             self.outcome = Some(Outcome::OtherCheckout { dir });
             return;
         }
@@ -129,6 +124,16 @@ impl Engine {
             self.find_failed();
         }
         self.attend();
+    }
+
+    /// The folder of another checkout that has this stack's name on the engine.
+    pub(super) fn other_checkout(&self, observed: &Observed) -> Option<String> {
+        let checkout = self.store.checkout();
+        let home = Home {
+            dir: self.stack.dir.as_str(),
+            checkout: &checkout,
+        };
+        home.other(observed).map(str::to_owned)
     }
 
     fn resumed(&mut self) {

@@ -22,6 +22,8 @@ pub struct Preview {
     pub plan: Plan,
     /// Services that cannot be planned for, with why.
     pub unresolved: Vec<(String, Failure)>,
+    /// The folder of another checkout that has this stack's name on the engine: then the rest says nothing.
+    pub other_checkout: Option<String>,
 }
 
 impl Engine {
@@ -82,6 +84,7 @@ impl Engine {
         self.observed = observed?;
         self.observed.inputs.clone_from(&self.sources.inputs);
         self.observed.jobs.clone_from(&self.jobs.records);
+        let other_checkout = self.other_checkout(&self.observed);
         self.supervise_scope();
         self.acts = false;
         let plan = self.make_plan();
@@ -92,6 +95,7 @@ impl Engine {
         Ok(Preview {
             unresolved: unresolved.collect(),
             plan,
+            other_checkout,
         })
     }
 

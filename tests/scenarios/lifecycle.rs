@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::support::{BUSYBOX, Background, SOON, Stack, eventually, free_port, serves, sleeps};
+use super::support::{
+    BUSYBOX, Background, Outcome, SOON, Stack, eventually, free_port, serves, sleeps,
+};
 
 #[test]
 fn detached_up_returns_when_ready_and_keeps_watching() {
@@ -221,7 +223,22 @@ fn a_name_that_another_checkout_uses_is_refused() {
         .exits(2)
         .says("--name")
         .says(&stack.path(".dev").parent().unwrap().display().to_string());
-    other.dev(["down", "--volumes", "--yes"]).exits(2);
+    let refused = |outcome: Outcome, code: i32| {
+        let outcome = outcome.exits(code).says_on_stderr("dev::name_in_use");
+        outcome
+            .does_not_say("is down")
+            .does_not_say("nothing to do");
+    };
+    refused(other.dev(["down", "--volumes", "--yes"]), 2);
+    refused(other.dev(["down"]), 2);
+    refused(other.dev(["stop"]), 2);
+    refused(other.dev(["restart", "web"]), 2);
+    refused(other.dev(["status"]), 2);
+    refused(other.dev(["why"]), 2);
+    refused(other.dev(["plan"]), 2);
+    refused(other.dev(["wait"]), 2);
+    refused(other.dev(["logs"]), 2);
+    refused(other.dev(["exec", "web", "true"]), 125);
     assert_eq!(stack.container("web").life(), before);
 }
 
