@@ -72,9 +72,18 @@ fn renewed(state: &State, before: &State, instances: &[Instance]) -> Option<Outc
     let mut failures = Vec::new();
     for instance in instances {
         let service = state.service(&instance.service)?;
+        let lives_anew = lives(state, instance) != lives(before, instance);
+        // A failure from before the restart says nothing about it.
+        let fails_anew = || {
+            let old = before.service(&instance.service).filter(|old| old.gave_up);
+            lives_anew || old.is_none_or(|old| old.since != service.since)
+        };
+        if service.gave_up && !fails_anew() {
+            return None;
+        }
         if service.gave_up {
             failures.push((instance.service.clone(), service.failure.clone()?));
-        } else if lives(state, instance) == lives(before, instance) || !service.is_ready() {
+        } else if !lives_anew || !service.is_ready() {
             return None;
         }
     }

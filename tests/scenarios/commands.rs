@@ -356,3 +356,30 @@ fn down_while_up_runs_ends_it() {
     up.ends();
     assert!(stack.containers().is_empty());
 }
+
+#[test]
+fn a_restart_beside_a_running_dev_is_judged_by_what_comes_of_it() {
+    let more = r#"
+restart = "no"
+volumes = ["./st:/st"]
+ready = { exec = ["test", "-e", "/st/ok"] }
+"#;
+    let web = sleeps("web", more).replace(
+        r#"["sleep", "1000000"]"#,
+        r#""sleep 1; test -e /st/ok || exit 4; exec sleep 1000000""#,
+    );
+    let stack = Stack::new("renewed", web);
+    stack.write("st/other", "");
+    let mut up = stack.start(["up"]);
+    stack.until_with(&mut up, "it has failed", |status| {
+        status.is("web", "failed")
+    });
+
+    stack
+        .dev(["restart", "web"])
+        .exits(1)
+        .says("ended with exit code 4");
+    stack.write("st/ok", "");
+    stack.dev(["restart", "web"]).succeeds();
+    assert!(stack.status().is("web", "ready"));
+}
