@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::exit::ExitCode;
 use super::instance::Instance;
 use super::meet::running;
-use super::output::{look, to_stderr, write_line};
+use super::output::{look, reader_gone, to_stderr, write_line};
 use super::session::Session;
 use super::show::{Interrupts, now};
 use crate::engine::event::VERSION;
@@ -98,6 +98,7 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
         let mut interrupts = Interrupts::listen()?;
         tokio::select! {
             () = follow(&world, changes, &names, last, &mut printer, &ask) => {}
+            () = reader_gone() => {}
             () = interrupts.next() => return Ok(ExitCode::Interrupted),
         }
     }
@@ -121,8 +122,11 @@ async fn redacted_before(
         return Ok(ExitCode::Done);
     };
     let mut interrupts = Interrupts::listen()?;
+    let gone = reader_gone();
+    tokio::pin!(gone);
     while !printer.unread {
         tokio::select! {
+            () = &mut gone => break,
             news = feed.next() => match news {
                 Some(News::Log(line)) => printer.print(&Entry {
                     service: line.service,

@@ -1,7 +1,11 @@
 //! Standard output of a command that follows a stack.
 
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::asked::Asked;
 use super::show::now;
@@ -10,6 +14,12 @@ use crate::engine::event::{Event, ServiceInfo, Stamped, VERSION};
 use crate::engine::state::State;
 use crate::view::{Line, Look, Mode, Timings, View, on_stderr, on_stdout, summary};
 
+/// Between two looks whether standard output is still read.
+const LOOK_FOR_READER: Duration = Duration::from_millis(200);
+
+/// Why something could not be written to standard output, the first time.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
 /// A view on standard output. A reader that has gone away ends nothing: the work goes on, unseen.
 pub struct Output {
     view: Box<dyn View>,
@@ -17,7 +27,6 @@ pub struct Output {
     look: Look,
     /// Whether log lines of services are shown as they come.
     logs: bool,
-    broken: bool,
     aside: bool,
     /// Until they are told.
     timings: Option<Timings>,
@@ -35,7 +44,6 @@ impl Output {
             mode,
             look,
             logs,
-            broken: false,
             aside: false,
             timings: None,
             begun: Vec::new(),
@@ -52,7 +60,6 @@ impl Output {
             mode,
             look,
             logs: false,
-            broken: false,
             aside: true,
             timings: None,
             begun: Vec::new(),
@@ -91,7 +98,7 @@ impl Output {
 
     pub fn event(&mut self, state: &State, event: &Stamped) {
         let result = self.view.event(event, state);
-        self.broken |= result.is_err();
+        self.note(result);
         if let Some(timings) = &mut self.timings {
             timings.see(event, state);
         }
@@ -99,7 +106,7 @@ impl Output {
         if self.logs && matches!(event.event, Event::Settled { ready: true, .. }) {
             for line in self.told(state) {
                 let result = self.view.log("timings", &line.render(self.look));
-                self.broken |= result.is_err();
+                self.note(result);
             }
         }
     }
@@ -114,20 +121,29 @@ impl Output {
             return;
         }
         let result = self.view.log(&entry.service, &entry.line);
-        self.broken |= result.is_err();
+        self.note(result);
     }
 
     pub fn frame(&mut self, state: &State) {
         let result = self.view.tick(state, now());
-        self.broken |= result.is_err();
+        self.note(result);
     }
 
     /// A sentence beside the view; on standard error, so that it is in nobody's way.
     pub fn remark(&mut self, text: &str) {
         if self.mode != Mode::Json {
             // A live table would be drawn over it.
-            self.broken |= self.view.clear().is_err();
+            let result = self.view.clear();
+            self.note(result);
             to_stderr(text);
+        }
+    }
+
+    fn note(&self, result: std::io::Result<()>) {
+        if let Err(error) = result
+            && !self.aside
+        {
+            unwritten(&error);
         }
     }
 
@@ -139,7 +155,7 @@ impl Output {
     /// Ends the view; the last call.
     pub fn close(&mut self, state: &State) {
         let result = self.view.close(state, now());
-        self.broken |= result.is_err();
+        self.note(result);
     }
 
     /// Ends the view with what came of it.
@@ -190,9 +206,44 @@ pub fn to_stdout(line: &str) {
     let _gone = write_line(line);
 }
 
-/// One line; false when nobody reads any more.
+/// One line; false when it cannot be written, as when nobody reads any more.
 pub fn write_line(line: &str) -> bool {
-    writeln!(std::io::stdout().lock(), "{line}").is_ok()
+    let written = writeln!(std::io::stdout().lock(), "{line}");
+    written.inspect_err(unwritten).is_ok()
+}
+
+/// Remembers what could not be written. A reader that has gone away has read enough: that is no failure.
+pub fn unwritten(error: &std::io::Error) {
+    if error.kind() != std::io::ErrorKind::BrokenPipe {
+        // Only the first is told.
+        let _told = UNWRITTEN.set(error.to_string());
+    }
+}
+
+/// Why something that this command was to say is not on standard output.
+pub fn why_unwritten() -> Option<&'static str> {
+    UNWRITTEN.get().map(String::as_str)
+}
+
+/// Waits until nobody reads standard output any more: a pipe whose other end is closed, a terminal that hung up. Who
+/// follows something that is silent would not notice it by writing.
+pub async fn reader_gone() {
+    let mut looks = tokio::time::interval(LOOK_FOR_READER);
+    loop {
+        looks.tick().await;
+        if is_unread(std::io::stdout()) {
+            return;
+        }
+    }
+}
+
+fn is_unread(output: impl AsFd) -> bool {
+    // Errors and hang-ups are told whether asked for or not.
+    let mut asked = [PollFd::new(&output, PollFlags::empty())];
+    poll(&mut asked, Some(&Timespec::default())).is_ok()
+        && asked[0]
+            .revents()
+            .intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
 /// One line; a reader that has gone away is no error.

@@ -24,10 +24,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::read(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // Nobody reads it: then there is nobody to tell.
-            let _gone = error.print();
+            let written = error.print();
             return if error.exit_code() == 0 {
-                ExitCode::Done
+                if let Err(error) = written {
+                    output::unwritten(&error);
+                }
+                written_or(ExitCode::Done)
             } else {
                 ExitCode::Usage
             };
@@ -58,7 +60,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     // A read of the terminal cannot be cancelled, and must not keep the process.
     runtime.shutdown_background();
-    code
+    written_or(code)
+}
+
+/// What cannot be written was not said: a command that did all else well has failed.
+fn written_or(code: ExitCode) -> ExitCode {
+    let Some(why) = output::why_unwritten() else {
+        return code;
+    };
+    output::to_stderr(&format!("cannot write the output: {why}"));
+    if code == ExitCode::Done {
+        ExitCode::ServiceFailed
+    } else {
+        code
+    }
 }
 
 async fn dispatch(cli: &Cli) -> Result<ExitCode, CliError> {

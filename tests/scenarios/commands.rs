@@ -383,3 +383,33 @@ ready = { exec = ["test", "-e", "/st/ok"] }
     stack.dev(["restart", "web"]).succeeds();
     assert!(stack.status().is("web", "ready"));
 }
+
+#[test]
+fn what_cannot_be_written_is_told() {
+    let stack = Stack::new("full", sleeps("box", ""));
+    stack.dev(["up", "--wait"]).succeeds();
+    for arguments in [
+        &["status"][..],
+        &["plan"],
+        &["config"],
+        &["wait"],
+        &["--help"],
+    ] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let ended = stack.command(arguments).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(
+            said.contains("cannot write the output: No space left on device"),
+            "{arguments:?}: {said}"
+        );
+    }
+    let (unread, pipe) = std::io::pipe().unwrap();
+    drop(unread);
+    let ended = stack.command(&["status"]).stdout(pipe).output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}

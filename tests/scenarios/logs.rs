@@ -89,3 +89,20 @@ fn logs_of_a_service_that_failed_at_once_are_kept() {
         .succeeds()
         .says("the-last-words");
 }
+
+#[test]
+fn following_a_silent_service_ends_when_nobody_reads_any_more() {
+    let stack = Stack::new("unread", super::support::sleeps("quiet", ""));
+    stack.dev(["up", "--wait"]).succeeds();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = stack.command(&["logs", "--follow", "quiet"]);
+    let mut follow = command.stdout(writer).spawn().unwrap();
+    // Its own end of the pipe.
+    drop(command);
+    drop(reader);
+    let code = eventually(SOON, "it ends", || {
+        let ended = follow.try_wait().map_err(|error| error.to_string())?;
+        ended.ok_or_else(|| "it follows on".to_owned())
+    });
+    assert_eq!(code.code(), Some(0));
+}
