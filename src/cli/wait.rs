@@ -10,7 +10,7 @@ use super::asked::Asked;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::meet::{appears, running};
-use super::output::Output;
+use super::output::{Output, to_stderr};
 use super::session::Session;
 use super::show::{Ended, Follow, Interrupts};
 use super::up::outcome_error;
@@ -34,13 +34,18 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
         named: arguments.services.clone(),
         with_needs: false,
     };
-    let mut attached = running(&socket).await;
+    let Some(mut attached) = within(deadline, running(&socket)).await else {
+        return Ok(unanswered("the running `dev` has not answered in time"));
+    };
     let (ended, feed, observer) = loop {
         let (mut feed, observer) = match attached.take() {
             Some(feed) => (feed, None),
             None => {
                 session = session.whole()?;
-                let (feed, observer) = observe(&session).await?;
+                let Some(observed) = within(deadline, observe(&session)).await else {
+                    return Ok(unanswered("the container engine has not answered in time"));
+                };
+                let (feed, observer) = observed?;
                 (feed, Some(observer))
             }
         };
@@ -74,6 +79,19 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
         Ended::Interrupted => ExitCode::Interrupted,
         Ended::Deadline => ExitCode::NotReady,
     })
+}
+
+/// `None`: not within the time that was given.
+async fn within<T>(deadline: Option<Instant>, what: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, what).await.ok(),
+        None => Some(what.await),
+    }
+}
+
+fn unanswered(why: &str) -> ExitCode {
+    to_stderr(why);
+    ExitCode::NotReady
 }
 
 /// An engine that only looks. It ends with the process: there is nothing to clean up.

@@ -290,6 +290,12 @@ fn an_engine_that_hangs_is_given_up_in_time() {
             .exits(3)
             .within(Duration::from_secs(60));
     }
+    stack
+        .dev(["wait", "--timeout", "500ms"])
+        .exits(4)
+        .says_on_stderr("has not answered")
+        // The engine alone would be waited for longer.
+        .within(Duration::from_secs(4));
 }
 
 #[test]
