@@ -95,6 +95,10 @@ async fn choose_runtime(
         stopped: BTreeSet::new(),
     };
     session.choose_runtime(&goal, global.json).await?;
+    // Where none answers nothing is made, so that nothing has to be kept for who would remove it.
+    if session.needs_containers(&goal) {
+        session.docker().await?;
+    }
     let remembered = Remembered {
         runtime: session.stack.runtime,
         ..Remembered::default()

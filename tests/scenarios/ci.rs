@@ -201,3 +201,15 @@ fn fixed_ports_that_are_taken_do_not_matter() {
     assert_eq!(ci.stdout, "free\n");
     leaves_nothing(&stack);
 }
+
+#[test]
+fn without_an_engine_nothing_is_kept() {
+    let toml = format!("runtime = \"docker\"\n{}", sleeps("box", ""));
+    let mut stack = Stack::without_engine("cinone", toml);
+    stack.set("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    stack
+        .dev(["ci", "--", "true"])
+        .exits(125)
+        .says_on_stderr("dev::engine");
+    assert_eq!(kept(&stack), Vec::<String>::new());
+}
