@@ -30,6 +30,15 @@ const RESTART: Duration = Duration::from_secs(180);
 /// # Errors
 /// Nothing tells which stack it is, no container engine answers, or the person did not agree.
 pub async fn down(global: &GlobalArgs, arguments: &DownArgs) -> Result<ExitCode, CliError> {
+    if !arguments.services.is_empty() {
+        return Err(CliError::Usage {
+            message: "`dev down` removes the whole stack, and takes no services".to_owned(),
+            help: Some(format!(
+                "`dev stop {}` stops what it names",
+                arguments.services.join(" ")
+            )),
+        });
+    }
     let session = Session::open_anyway(global).await?;
     if arguments.volumes && !arguments.yes {
         agree(&session).await?;

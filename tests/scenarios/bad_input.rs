@@ -201,3 +201,12 @@ fn errors_show_the_text_and_no_secret_of_an_env_file() {
         .says_on_stderr("dev::stack::env_file")
         .does_not_say("hunter2");
 }
+
+#[test]
+fn a_rule_that_watches_nothing_is_refused_where_it_says_so() {
+    refused(
+        "nopaths",
+        "[services.api]\nimage = \"api\"\nwatch = [{ paths = [], sync = \"/x\" }]\n",
+        &["dev::stack::bad_value", "names nothing", "watches no files"],
+    );
+}

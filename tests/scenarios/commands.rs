@@ -413,3 +413,12 @@ fn what_cannot_be_written_is_told() {
     assert_eq!(ended.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
 }
+
+#[test]
+fn down_takes_no_services_and_says_what_does() {
+    let stack = Stack::without_engine("downone", sleeps("box", ""));
+    stack
+        .dev(["down", "box"])
+        .exits(2)
+        .says_on_stderr("dev stop box");
+}

@@ -5,6 +5,10 @@ use clap::Args;
 /// Stop and remove the containers and networks; volumes stay
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct DownArgs {
+    /// Taken only to say what to write instead.
+    #[arg(hide = true)]
+    pub services: Vec<String>,
+
     /// Remove the volumes and the data in them, too
     #[arg(short = 'v', long)]
     pub volumes: bool,

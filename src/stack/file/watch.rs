@@ -80,6 +80,7 @@ fn rule(reader: &mut Reader<'_>, node: &Node, source: Option<&Source>) -> Option
         None => without_sync(reader, node)?,
     };
     effect(reader, node, &action, source);
+    nothing_watched(reader, node);
     Some(WatchRule {
         paths: node.texts_of("paths"),
         ignore: node.texts_of("ignore"),
@@ -137,6 +138,20 @@ fn without_sync(reader: &mut Reader<'_>, node: &Node) -> Option<WatchAction> {
             ));
             None
         }
+    }
+}
+
+fn nothing_watched(reader: &mut Reader<'_>, node: &Node) {
+    let Some(paths) = node
+        .get("paths")
+        .filter(|_| node.texts_of("paths").is_empty())
+    else {
+        return;
+    };
+    if matches!(&paths.value, Value::Array(items) if items.is_empty()) {
+        let finding = Finding::new(Code::BadValue, "this rule watches no files")
+            .at(paths.span, "names nothing");
+        reader.report(finding.help("name files, folders or globs, as in paths = [\"app\"]"));
     }
 }
 
