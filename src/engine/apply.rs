@@ -192,7 +192,13 @@ impl ServiceState {
     fn apply(&mut self, event: &Event, at: u64) {
         match event {
             Event::Instance { index, found, .. } => self.found(*index, found.as_ref(), at),
-            Event::Held { holds, .. } => self.holds.clone_from(holds),
+            Event::Held { holds, .. } => {
+                self.holds.clone_from(holds);
+                // Who tells it later than it was so, tells since when.
+                if self.phase == Phase::Waiting && !holds.is_empty() {
+                    self.since = self.since.min(at);
+                }
+            }
             Event::Probe {
                 index,
                 generation,

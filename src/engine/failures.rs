@@ -42,9 +42,16 @@ impl Engine {
         }
         let time = now();
         let kept = failed().map(|(service, failure)| {
+            let known = self.kept_failures.get(&service.info.name);
+            let known = known.filter(|known| {
+                known.failure == *failure
+                    && known.restarts == service.restarts
+                    && known.gave_up == service.gave_up
+            });
             let kept = KeptFailure {
                 failure: failure.clone(),
-                at: time,
+                // What fails beside it later does not make it younger.
+                at: known.map_or(time, |known| known.at),
                 restarts: service.restarts,
                 gave_up: service.gave_up,
             };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::core::{Engine, now};
 use super::event::{Event, Failure, FailureClass, Level};
 use super::goal::{Goal, Until};
+use super::state::{Phase, ServiceState};
 use crate::plan::allocate::{Allocations, PortKey, Taken, allocate};
 use crate::plan::desired::{Desired, desire};
 use crate::plan::hold::{Gate, Hold};
@@ -351,12 +352,12 @@ impl Engine {
         let mut changes = Vec::new();
         for service in &self.state.services {
             let name = &service.info.name;
-            let mut holds: Vec<Hold> = gated
-                .get(name)
-                .into_iter()
-                .flatten()
-                .filter_map(|g| self.hold(g))
-                .collect();
+            let gates = match gated.get(name) {
+                None if self.waits_unplanned(service) => Some(&service.info.needs),
+                gates => gates,
+            };
+            let gates = gates.into_iter().flatten();
+            let mut holds: Vec<Hold> = gates.filter_map(|g| self.hold(g)).collect();
             if let Some(at) = self
                 .supervisors
                 .get(name)
@@ -376,8 +377,27 @@ impl Engine {
             }
         }
         for (service, holds) in changes {
-            self.emit(Event::Held { service, holds });
+            // In the order of the graph: what is waited for has its time already.
+            let at = self.held_since(&holds).unwrap_or_else(now);
+            self.emit_at(at, Event::Held { service, holds });
         }
+    }
+
+    /// Who only looks has no plan in which it waits, and it waits all the same.
+    fn waits_unplanned(&self, service: &ServiceState) -> bool {
+        self.goal == Goal::Observe && self.look.seen && service.phase == Phase::Waiting
+    }
+
+    /// Since when all that it waits for is as it is, where nobody saw it begin to wait.
+    fn held_since(&self, holds: &[Hold]) -> Option<u64> {
+        if self.goal != Goal::Observe {
+            return None;
+        }
+        let since = holds.iter().filter_map(|hold| match hold {
+            Hold::Needs { on, .. } => Some(self.state.service(on)?.since),
+            _ => None,
+        });
+        since.min()
     }
 
     fn hold(&self, gate: &Gate) -> Option<Hold> {

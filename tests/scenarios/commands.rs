@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::support::{
-    POSTGRES, SOON, Stack, docker, get, holds_for, networks_of, serves, sleeps, volumes_of,
+    BUSYBOX, POSTGRES, SOON, Stack, docker, get, holds_for, networks_of, serves, sleeps, volumes_of,
 };
 
 #[test]
@@ -421,4 +421,32 @@ fn down_takes_no_services_and_says_what_does() {
         .dev(["down", "box"])
         .exits(2)
         .says_on_stderr("dev stop box");
+}
+
+#[test]
+fn status_after_a_failed_up_says_what_is_waited_for_and_since_when() {
+    let crash = format!(
+        "[services.db]\nimage = \"{BUSYBOX}\"\ncommand = \"exit 3\"\nrestart = \"no\"\nready = {{ exec = [\"false\"] }}\n"
+    );
+    let api = sleeps("api", "needs = [\"db\"]");
+    let web = sleeps("web", "needs = [\"api\"]");
+    let stack = Stack::new("waits", format!("{crash}{api}{web}"));
+    stack.dev(["up", "--wait"]).exits(1);
+
+    let status = stack.dev(["status", "--json"]).succeeds().json();
+    let of = |name: &str| {
+        let services = status["services"].as_array().unwrap();
+        services
+            .iter()
+            .find(|service| service["name"] == name)
+            .cloned()
+            .unwrap()
+    };
+    assert_eq!(of("api")["why"], "for db (failed)", "{status}");
+    assert_eq!(of("web")["why"], "for api", "{status}");
+    let since = of("db")["since"].as_u64().unwrap();
+    for name in ["api", "web"] {
+        assert_eq!(of(name)["since"].as_u64().unwrap(), since, "{status}");
+    }
+    stack.dev(["down"]).succeeds();
 }
