@@ -231,9 +231,17 @@ impl Engine {
     fn started(&mut self, container: ObservedContainer) {
         let generation = container.generation();
         let over =
-            |known: &ObservedContainer| known.generation() == generation && !known.is_running();
-        if self.observed.containers.iter().any(over) {
-            // A look was faster, and has seen its end, too.
+            |known: &&ObservedContainer| known.generation() == generation && !known.is_running();
+        let over = self.observed.containers.iter().find(over).cloned();
+        if let Some(known) = over {
+            // A look was faster, and has seen its end, too. It could not tell that this life was begun here.
+            if let Status::Exited {
+                code,
+                out_of_memory,
+            } = known.status
+            {
+                self.ended(&known, code, out_of_memory);
+            }
             return;
         }
         // One that has ended already did run: the next look, which knows everything else too, says how it ended.
