@@ -1,5 +1,6 @@
 //! Who brings files to one life of a container.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,6 +76,12 @@ struct Done {
     then: Vec<AfterSync>,
     problems: Vec<String>,
     class: Option<FailureClass>,
+}
+
+/// What a container should have, and what of before it should have no more.
+struct Whole {
+    manifest: Manifest,
+    gone: BTreeSet<Vec<u8>>,
 }
 
 /// Why a pass has to be done again.
@@ -182,7 +189,7 @@ impl Worker {
 
     async fn attempt(&mut self, pieces: Vec<Piece>) -> Result<Done, Broken> {
         self.open().await?;
-        let (pieces, manifest, problems) = if self.doubt {
+        let (pieces, whole, problems) = if self.doubt {
             self.compare().await?
         } else {
             (pieces, None, Vec::new())
@@ -217,8 +224,18 @@ impl Worker {
             Way::Unknown => {}
         }
         self.doubt = !done.problems.is_empty();
-        let _unsaved = match manifest {
-            Some(manifest) if !self.doubt => self.record.set(&manifest),
+        let _unsaved = match whole {
+            Some(mut whole) if !self.doubt => {
+                // One that has come back meanwhile was sent as it is.
+                let back = done
+                    .sent
+                    .iter()
+                    .filter(|(_, as_it_is)| *as_it_is != Expected::Absent);
+                for (piece, _) in back {
+                    whole.gone.remove(&piece.target);
+                }
+                self.record.set(&whole.manifest, &whole.gone)
+            }
             _ if matches!(self.way, Way::Helper { .. }) => self.record.add(&done.sent),
             _ => Ok(()),
         };
@@ -270,7 +287,7 @@ impl Worker {
     }
 
     /// What differs, all that there should be, and what of it cannot be read.
-    async fn compare(&mut self) -> Result<(Vec<Piece>, Option<Manifest>, Vec<String>), Broken> {
+    async fn compare(&mut self) -> Result<(Vec<Piece>, Option<Whole>, Vec<String>), Broken> {
         let (stack, name) = (Arc::clone(&self.stack), self.service.clone());
         let read = tokio::task::spawn_blocking(move || match stack.services.get(&name) {
             Some(service) => manifest(&SyncRules::new(&stack, service)),
@@ -281,6 +298,7 @@ impl Worker {
             .map_err(|error| Broken::Other(failed(&io::Error::other(error))))?;
         let problems = std::mem::take(&mut manifest.problems);
         let gone = self.record.gone(&manifest);
+        let targets = gone.iter().map(|piece| piece.target.clone()).collect();
         let gone = gone.into_iter().map(|piece| (piece, Expected::Absent));
         let mut wanted: Vec<(Piece, Expected)> = gone.collect();
         wanted.extend(manifest.entries.values().cloned());
@@ -309,7 +327,11 @@ impl Worker {
         } else {
             wanted.into_iter().map(|(piece, _)| piece).collect()
         };
-        Ok((pieces, Some(manifest), problems))
+        let whole = Whole {
+            manifest,
+            gone: targets,
+        };
+        Ok((pieces, Some(whole), problems))
     }
 
     async fn tell(

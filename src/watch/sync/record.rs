@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -106,11 +106,12 @@ impl Record {
         file.write_all(&lines)
     }
 
-    /// The container has exactly this.
+    /// The container has all of this, and none of `gone`. What is in neither may be there: it is ignored for now, or came and
+    /// went meanwhile.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn set(&mut self, manifest: &Manifest) -> io::Result<()> {
+    pub fn set(&mut self, manifest: &Manifest, gone: &BTreeSet<Vec<u8>>) -> io::Result<()> {
         let now: BTreeMap<_, _> = manifest
             .entries
             .iter()
@@ -119,11 +120,8 @@ impl Record {
                 (target.clone(), entry)
             })
             .collect();
-        // What is ignored for now may be gone one day.
-        let ignored = std::mem::take(&mut self.known)
-            .into_iter()
-            .filter(|(_, (source, _))| std::fs::symlink_metadata(source).is_ok());
-        let mut all: BTreeMap<_, _> = ignored.collect();
+        let mut all = std::mem::take(&mut self.known);
+        all.retain(|target, _| !gone.contains(target));
         all.extend(now);
         let mut lines = Vec::new();
         for (target, (source, digest)) in &all {
