@@ -139,6 +139,12 @@ impl Builder<'_> {
         }
     }
 
+    /// A job that has ended well with what it would run with now.
+    fn has_run(&self, job: &str) -> bool {
+        let wanted = self.wanted;
+        job_is_current(wanted.stack, wanted.desired, wanted.observed, job)
+    }
+
     /// Containers of ours whose service is gone from the file.
     fn orphans(&mut self) {
         let wanted = self.wanted;

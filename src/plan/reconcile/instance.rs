@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, FixedOffset};
 
-use super::{Builder, Image, RestartOwner, job_is_current};
+use super::{Builder, Image, RestartOwner};
 use crate::plan::desired::ContainerSpec;
 use crate::plan::hold::Gate;
 use crate::plan::observed::{ObservedContainer, Status};
@@ -13,10 +13,7 @@ impl Builder<'_> {
     pub(super) fn instance(&mut self, spec: &ContainerSpec) {
         let wanted = self.wanted;
         let asked = wanted.rerun.contains(&spec.service);
-        if spec.job
-            && !asked
-            && job_is_current(wanted.stack, wanted.desired, wanted.observed, &spec.service)
-        {
+        if spec.job && !asked && self.has_run(&spec.service) {
             return;
         }
         let Some(image) = self.image(&spec.service) else {

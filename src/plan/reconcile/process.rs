@@ -1,6 +1,6 @@
 //! One host process: what has to happen so that the wanted one runs.
 
-use super::{Builder, job_is_current};
+use super::Builder;
 use crate::plan::desired::ProcessSpec;
 use crate::plan::observed::{ObservedContainer, Status};
 use crate::plan::operation::{Action, Cause, OpId, Subject};
@@ -9,10 +9,7 @@ impl Builder<'_> {
     pub(super) fn process(&mut self, spec: &ProcessSpec) {
         let wanted = self.wanted;
         let asked = wanted.rerun.contains(&spec.service);
-        if spec.job
-            && !asked
-            && job_is_current(wanted.stack, wanted.desired, wanted.observed, &spec.service)
-        {
+        if spec.job && !asked && self.has_run(&spec.service) {
             return;
         }
         let existing = wanted
