@@ -21,6 +21,7 @@ use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::state::State;
 use crate::engine::store::Lock;
 use crate::engine::wire::Request;
+use crate::plan::observed::Generation;
 use crate::plan::reconcile::Removal;
 use crate::runtime::world::{Look, World};
 
@@ -88,7 +89,7 @@ pub async fn stop(global: &GlobalArgs, arguments: &StopArgs) -> Result<ExitCode,
             end.alone(&session, global, lock).await
         }
         Met::Running(feed) => {
-            let stopped = |state: &State| {
+            let stopped = |state: &State, _: &[Generation]| {
                 let running = named
                     .iter()
                     .filter_map(|name| state.service(name))
@@ -121,9 +122,9 @@ pub(super) async fn through_engine(
     mut feed: Feed,
     ask: &Request,
     timeout: Option<Duration>,
-    enough: impl Fn(&State) -> Option<Outcome>,
+    enough: impl Fn(&State, &[Generation]) -> Option<Outcome>,
 ) -> Result<ExitCode, CliError> {
-    ask_engine(&session.socket()?, ask, timeout).await?;
+    let ends = ask_engine(&session.socket()?, ask, timeout).await?;
     let mut screen = Output::open(global.json, "", false);
     let mut interrupts = Interrupts::listen()?;
     let deadline = Some(Instant::now() + RESTART);
@@ -133,7 +134,7 @@ pub(super) async fn through_engine(
         interrupts: &mut interrupts,
         deadline,
     }
-    .until(enough)
+    .until(|state| enough(state, &ends))
     .await;
     screen.close(&feed.state);
     Ok(match ended {
@@ -150,7 +151,7 @@ async fn ask_engine(
     socket: &Utf8Path,
     ask: &Request,
     timeout: Option<Duration>,
-) -> Result<(), CliError> {
+) -> Result<Vec<Generation>, CliError> {
     let refused = |error: std::io::Error| CliError::Own {
         message: error.to_string(),
         help: None,
@@ -255,7 +256,8 @@ impl End {
     }
 }
 
-/// Volumes hold people's data: they go only when a person says so.
+/// Volumes hold people's data: on a terminal, where a slip is easy, they go only when a person says so twice. In a script
+/// `--volumes` is the word.
 async fn agree(session: &Session) -> Result<(), CliError> {
     let volumes: Vec<String> = match session.broken {
         None => {
@@ -277,13 +279,10 @@ async fn agree(session: &Session) -> Result<(), CliError> {
     if volumes.is_empty() {
         return Ok(());
     }
-    let list = volumes.join(", ");
     if !std::io::stdin().is_terminal() {
-        return Err(CliError::Usage {
-            message: format!("this removes the volumes {list} with all data in them"),
-            help: Some("say `--yes` where nobody can be asked".to_owned()),
-        });
+        return Ok(());
     }
+    let list = volumes.join(", ");
     if super::output::ask(&format!("Remove {list} with all data in them?")) {
         Ok(())
     } else {

@@ -14,6 +14,7 @@ use crate::engine::goal::Outcome;
 use crate::engine::input::Command;
 use crate::engine::state::State;
 use crate::engine::wire::Request;
+use crate::plan::observed::Generation;
 
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
@@ -31,7 +32,8 @@ pub async fn run(global: &GlobalArgs, arguments: &RestartArgs) -> Result<ExitCod
                 [] => wanted(&before),
                 named => named.to_vec(),
             };
-            let renewed = |state: &State| renewed(state, &before, &instances);
+            let renewed =
+                |state: &State, ends: &[Generation]| renewed(state, &before, &instances, ends);
             let ask = Request::Restart { services: asked };
             return through_engine(&session, global, *feed, &ask, arguments.timeout, renewed).await;
         }
@@ -68,15 +70,22 @@ fn wanted(state: &State) -> Vec<Instance> {
 }
 
 /// Done once each of them lives a new life and its service is ready, or has given up.
-fn renewed(state: &State, before: &State, instances: &[Instance]) -> Option<Outcome> {
+fn renewed(
+    state: &State,
+    before: &State,
+    instances: &[Instance],
+    ends: &[Generation],
+) -> Option<Outcome> {
     let mut failures = Vec::new();
     for instance in instances {
         let service = state.service(&instance.service)?;
-        let lives_anew = lives(state, instance) != lives(before, instance);
+        let lives = lives(state, instance);
+        let lives_anew = !lives.is_empty() && lives.iter().all(|life| !ends.contains(life));
         // A failure from before the restart says nothing about it.
         let fails_anew = || {
             let old = before.service(&instance.service).filter(|old| old.gave_up);
-            lives_anew || old.is_none_or(|old| old.since != service.since)
+            lives != self::lives(before, instance)
+                || old.is_none_or(|old| old.since != service.since)
         };
         if service.gave_up && !fails_anew() {
             return None;
@@ -94,7 +103,7 @@ fn renewed(state: &State, before: &State, instances: &[Instance]) -> Option<Outc
     })
 }
 
-fn lives(state: &State, instance: &Instance) -> Vec<crate::plan::observed::Generation> {
+fn lives(state: &State, instance: &Instance) -> Vec<Generation> {
     let service = state.service(&instance.service);
     let all = service.map(|service| &service.instances);
     let meant = all.into_iter().flatten();

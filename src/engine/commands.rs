@@ -10,8 +10,19 @@ use super::event::Event;
 use super::goal::Goal;
 use super::input::Input;
 use super::round::default_services;
+use crate::plan::observed::Generation;
 use crate::secret::Redactor;
 use crate::stack::resolve::Facts;
+
+/// Told which lives end.
+type Ends = tokio::sync::oneshot::Sender<Result<Vec<Generation>, String>>;
+
+/// A restart that was asked for.
+pub(super) struct Bounce {
+    /// Services, and which replica of each.
+    meant: Vec<(String, Option<u32>)>,
+    reply: Ends,
+}
 
 impl Engine {
     /// Adds services to what is up; what gave up is tried again.
@@ -44,7 +55,26 @@ impl Engine {
     ///
     /// # Errors
     /// In words: a name that the stack does not have.
-    pub(super) fn restart(&mut self, names: &[String]) -> Result<(), String> {
+    pub(super) fn restart(&mut self, names: &[String], reply: Ends) {
+        match self.prepare_restart(names) {
+            Ok(meant) if self.look.seen => self.bounce(Bounce { meant, reply }),
+            Ok(meant) => self.bounce_first.push(Bounce { meant, reply }),
+            // The asker may be gone.
+            Err(why) => drop(reply.send(Err(why))),
+        }
+    }
+
+    pub(super) fn bounce(&mut self, Bounce { meant, reply }: Bounce) {
+        let mut lives = Vec::new();
+        for (name, index) in meant {
+            lives.extend(self.bounce_lives(&name, index));
+        }
+        // The asker may be gone; the restart counts anyway.
+        let _gone = reply.send(Ok(lives));
+    }
+
+    /// Services, and which replica of each.
+    fn prepare_restart(&mut self, names: &[String]) -> Result<Vec<(String, Option<u32>)>, String> {
         if self.is_ending() {
             return Err("the engine is ending".to_owned());
         }
@@ -61,26 +91,23 @@ impl Engine {
         }
         let stack = Arc::clone(&self.stack);
         let meant = names.iter().filter_map(|name| stack.instance(name));
-        let meant: Vec<(&str, Option<u32>)> = meant.collect();
+        let meant: Vec<(String, Option<u32>)> = meant
+            .map(|(name, index)| (name.to_owned(), index))
+            .collect();
         if let Goal::Up { services, stopped } = &mut self.goal {
             for (name, _) in &meant {
-                stopped.remove(*name);
-                services.insert((*name).to_owned());
+                stopped.remove(name);
+                services.insert(name.clone());
             }
         }
-        for (name, index) in meant {
+        for (name, _) in &meant {
             self.retry(name);
             if self.is_job(name) {
-                self.rerun.insert(name.to_owned());
-            }
-            if self.look.seen {
-                self.bounce_lives(name, index);
-            } else {
-                self.bounce_first.push((name.to_owned(), index));
+                self.rerun.insert(name.clone());
             }
         }
         self.begin_again();
-        Ok(())
+        Ok(meant)
     }
 
     pub(super) fn stop_services(&mut self, names: Vec<String>) {

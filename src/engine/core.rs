@@ -93,8 +93,8 @@ pub struct Engine {
     pub(super) refused_ports: BTreeSet<u16>,
     pub(super) sources: SourceHashes,
     pub(super) bounce: BTreeMap<Generation, crate::plan::Cause>,
-    /// Asked for before anything was seen: services, and which replica.
-    pub(super) bounce_first: Vec<(String, Option<u32>)>,
+    /// Restarts that were asked for before anything was seen.
+    pub(super) bounce_first: Vec<super::commands::Bounce>,
     pub(super) rerun: BTreeSet<String>,
     pub(super) discard: BTreeSet<String>,
     pub(super) jobs: Jobs,

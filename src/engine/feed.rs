@@ -14,6 +14,7 @@ use super::event::{Event, Stamped};
 use super::input::Input;
 use super::state::State;
 use super::wire::{Request, Tell};
+use crate::plan::observed::Generation;
 
 /// An engine that does not answer a request within this time hangs.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -111,7 +112,7 @@ impl Feed {
                         self.state = *state;
                         News::Refreshed
                     }
-                    Tell::Taken | Tell::Refused { .. } => return None,
+                    Tell::Taken | Tell::Ends { .. } | Tell::Refused { .. } => return None,
                 }
             }
         };
@@ -127,17 +128,18 @@ impl Feed {
 ///
 /// # Errors
 /// No engine listens there, it hangs, or it refuses: then in its own words.
-pub async fn request(socket: &Utf8Path, request: &Request) -> std::io::Result<()> {
+pub async fn request(socket: &Utf8Path, request: &Request) -> std::io::Result<Vec<Generation>> {
     let (reader, mut writer) = UnixStream::connect(socket).await?.into_split();
     writer.write_all(&line_of(request)?).await?;
     let mut lines = BufReader::new(reader).lines();
     let answer = tokio::time::timeout(ANSWER, lines.next_line()).await;
     let answer = answer.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
     match answer.and_then(|line| serde_json::from_str(&line).ok()) {
-        Some(Tell::Taken) => Ok(()),
+        Some(Tell::Taken) => Ok(Vec::new()),
+        Some(Tell::Ends { lives }) => Ok(lives),
         Some(Tell::Refused { why }) => Err(std::io::Error::other(why)),
         // Ending the engine may end the connection first.
-        None => Ok(()),
+        None => Ok(Vec::new()),
         Some(_) => Err(std::io::ErrorKind::InvalidData.into()),
     }
 }

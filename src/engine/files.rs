@@ -11,6 +11,7 @@ use super::event::{Event, Level, WatchOutcome};
 use super::goal::Until;
 use super::input::Input;
 use crate::plan::desired::{SourceHashes, image_tags};
+use crate::plan::observed::Generation;
 use crate::plan::react::{Facts, Reaction, react};
 use crate::stack::{Build, Role, Service, Source};
 use crate::watch::context::{IgnoreRules, Index, hash_context, hash_globs, read_ignore_rules};
@@ -224,15 +225,18 @@ impl Engine {
     }
 
     /// Ends the present lives of a service; planning begins new ones.
-    pub(super) fn bounce_lives(&mut self, service: &str, index: Option<u32>) {
-        let lives = self
+    pub(super) fn bounce_lives(&mut self, service: &str, index: Option<u32>) -> Vec<Generation> {
+        let lives: Vec<Generation> = self
             .observed
             .containers
             .iter()
             .filter(|c| c.service == service && index.is_none_or(|index| c.index == index))
-            .filter(|c| c.is_running());
-        self.bounce
-            .extend(lives.map(|life| (life.generation(), crate::plan::Cause::Asked)));
+            .filter(|c| c.is_running())
+            .map(|c| c.generation())
+            .collect();
+        let asked = |life: &Generation| (life.clone(), crate::plan::Cause::Asked);
+        self.bounce.extend(lives.iter().map(asked));
+        lives
     }
 }
 

@@ -64,10 +64,11 @@ pub enum Command {
     Up {
         services: Vec<String>,
     },
-    /// End the present life of these services and begin a new one.
+    /// End the present life of these services and begin a new one. The reply names the lives that end, once a look has
+    /// seen them.
     Restart {
         services: Vec<String>,
-        reply: oneshot::Sender<Result<(), String>>,
+        reply: oneshot::Sender<Result<Vec<Generation>, String>>,
     },
     Stop {
         services: Vec<String>,

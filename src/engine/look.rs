@@ -110,8 +110,8 @@ impl Engine {
             return;
         }
         self.observed = observed;
-        for (service, index) in std::mem::take(&mut self.bounce_first) {
-            self.bounce_lives(&service, index);
+        for bounce in std::mem::take(&mut self.bounce_first) {
+            self.bounce(bounce);
         }
         self.look.unseen.clear();
         self.supervise_scope();

@@ -288,10 +288,7 @@ impl Engine {
     fn command(&mut self, command: Command) {
         match command {
             Command::Up { services } => self.up(services),
-            Command::Restart { services, reply } => {
-                // The asker may be gone; the restart counts anyway.
-                let _gone = reply.send(self.restart(&services));
-            }
+            Command::Restart { services, reply } => self.restart(&services, reply),
             Command::Stop { services } => self.stop_services(services),
             Command::Grace(grace) => self.grace = Some(grace),
             Command::Down { removal } => self.pursue(Goal::Down(removal)),

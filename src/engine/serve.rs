@@ -117,10 +117,14 @@ async fn pass_on(request: Request, inputs: &mpsc::Sender<Input>) -> Tell {
             why: "the engine is ending".to_owned(),
         };
     }
-    if answers && let Ok(Err(why)) = answer.await {
-        return Tell::Refused { why };
+    if !answers {
+        return Tell::Taken;
     }
-    Tell::Taken
+    match answer.await {
+        Ok(Ok(lives)) => Tell::Ends { lives },
+        Ok(Err(why)) => Tell::Refused { why },
+        Err(_) => Tell::Taken,
+    }
 }
 
 async fn attach(

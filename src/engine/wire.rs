@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::bus::LogEntry;
 use super::event::Stamped;
 use super::state::State;
+use crate::plan::observed::Generation;
 
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,10 @@ pub enum Tell {
     Log(Box<LogEntry>),
     /// The request was taken; what follows from it is seen by attaching.
     Taken,
+    /// The same for a restart, once a look has seen the lives that end.
+    Ends {
+        lives: Vec<Generation>,
+    },
     /// The request was refused.
     Refused {
         why: String,

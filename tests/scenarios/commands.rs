@@ -4,7 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::support::{
-    BUSYBOX, POSTGRES, SOON, Stack, docker, get, holds_for, networks_of, serves, sleeps, volumes_of,
+    BUSYBOX, Background, POSTGRES, SOON, Stack, docker, get, holds_for, networks_of, serves,
+    sleeps, volumes_of,
 };
 
 #[test]
@@ -338,12 +339,19 @@ fn down_removes_containers_and_networks_and_keeps_data() {
         .succeeds()
         .says("precious");
 
-    // Nobody answers here, so that nothing may be removed.
-    let refused = stack.dev(["down", "--volumes"]);
-    assert_ne!(refused.code, Some(0), "{}", refused.story());
+    // On a terminal a slip is easy.
+    let mut shell = Command::new("sh");
+    let ask = format!(
+        "echo n | script --quiet --return --command \"'{}' down --volumes\" /dev/null",
+        env!("CARGO_BIN_EXE_dev")
+    );
+    shell.args(["-c", &ask]).current_dir(stack.path(""));
+    stack.equip(&mut shell);
+    Background::start(shell).ends().exits(2).says("_data");
     assert_eq!(volumes_of(stack.name()).len(), 1);
 
-    stack.dev(["down", "--volumes", "--yes"]).succeeds();
+    // In a script the option is the word.
+    stack.dev(["down", "--volumes"]).succeeds();
     assert!(volumes_of(stack.name()).is_empty() && stack.containers().is_empty());
     stack.dev(["down"]).succeeds();
 }

@@ -25,7 +25,7 @@ async fn a_restart_is_a_new_generation_of_the_same_container() {
             .unwrap()
             .generation
     };
-    assert_eq!(run.restart(&["db"]).await, Ok(()));
+    assert_eq!(run.restart(&["db"]).await, Ok(vec![life(&before)]));
     run.until("a new life", |state| {
         state
             .service("db")
@@ -176,7 +176,7 @@ async fn commands_come_as_fast_as_they_like() {
     let mut run = bench.up();
     for n in 0..40u64 {
         match n % 4 {
-            0 => run.restart(&["db"]).await.unwrap(),
+            0 => drop(run.restart(&["db"]).await.unwrap()),
             1 => {
                 run.tell(Command::Stop {
                     services: vec!["web".to_owned()],
@@ -189,7 +189,7 @@ async fn commands_come_as_fast_as_they_like() {
                 })
                 .await
             }
-            _ => run.restart(&[]).await.unwrap(),
+            _ => drop(run.restart(&[]).await.unwrap()),
         }
         run.pass(Duration::from_millis(n * 7)).await;
     }

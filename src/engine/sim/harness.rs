@@ -19,6 +19,7 @@ use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::{Command, Input};
 use crate::engine::state::{Phase, State};
 use crate::engine::store::Store;
+use crate::plan::observed::Generation;
 use crate::stack::resolve::Facts;
 use crate::stack::resolve::fixture::stack;
 use crate::stack::{Service, Stack};
@@ -260,7 +261,8 @@ impl Run {
         self.pass(Duration::from_millis(10)).await;
     }
 
-    pub async fn restart(&self, services: &[&str]) -> Result<(), String> {
+    /// Gives the lives that end.
+    pub async fn restart(&self, services: &[&str]) -> Result<Vec<Generation>, String> {
         let (reply, answer) = tokio::sync::oneshot::channel();
         let services = services.iter().map(|&name| name.to_owned()).collect();
         self.tell(Command::Restart { services, reply }).await;

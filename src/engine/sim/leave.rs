@@ -6,11 +6,11 @@ use super::fault::{How, verb};
 use super::harness::story;
 use super::stacks::{gold, probed};
 use super::{Bench, Life, Run};
-use crate::engine::event::FailureClass;
+use crate::engine::event::{Event, FailureClass};
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::Command;
 use crate::engine::state::{Phase, State};
-use crate::plan::observed::Status;
+use crate::plan::observed::{Generation, Status};
 use crate::plan::reconcile::Removal;
 use crate::plan::reconcile::scene::runs;
 use crate::stack::Restart;
@@ -485,8 +485,14 @@ async fn a_restart_asked_before_the_first_look_counts() {
     let bench = Bench::new([probed("db", &[])]);
     bench.up_until_ready().ended().await;
     let run = bench.up_until_ready();
-    assert_eq!(run.restart(&["db-1"]).await, Ok(()));
-    let (outcome, _) = run.ended().await;
+    let ends = run.restart(&["db-1"]).await.unwrap();
+    let old = Generation::clone(&ends[0]);
+    let (outcome, events) = run.ended().await;
+    let mut lives = events.iter().filter_map(|stamped| match &stamped.event {
+        Event::Instance { found, .. } => Some(found.as_ref()?.generation.clone()),
+        _ => None,
+    });
+    assert!(ends.len() == 1 && lives.next_back().is_some_and(|life| life != old));
     assert_eq!(outcome, Outcome::Done);
     assert_eq!(bench.world.count("stop gold-db-1"), 1);
     assert_eq!(bench.world.count("start gold-db-1"), 2);

@@ -261,8 +261,8 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Bytes of `256Mi`, `1GiB`, `512MB`, `1000`. `512m` and `512M` mean different things to compose and Kubernetes, so
-/// they mean nothing here.
+/// Bytes of `256Mi`, `1GiB`, `512MB`, `1000`. `512m`, `512mb` and `512M` mean different things to compose and
+/// Kubernetes, so they mean nothing here.
 ///
 /// # Errors
 /// What to write instead.
@@ -279,8 +279,9 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
         "Mi" | "MiB" => 1 << 20,
         "Gi" | "GiB" => 1 << 30,
         "Ti" | "TiB" => 1 << 40,
-        "k" | "K" | "m" | "M" | "g" | "G" | "t" | "T" => {
-            let upper = unit.to_uppercase();
+        "k" | "K" | "m" | "M" | "g" | "G" | "t" | "T" | "kb" | "Kb" | "mb" | "Mb" | "gb" | "Gb"
+        | "tb" | "Tb" => {
+            let upper = unit[..1].to_uppercase();
             return Err(format!(
                 "`{unit}` is read in two ways; write \"{number}{upper}i\" (powers of 1024) or \"{number}{upper}B\" (powers of 1000)"
             ));
