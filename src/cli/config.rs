@@ -56,13 +56,7 @@ fn heading(stack: &Stack) -> String {
 /// Puts values in the place of references.
 async fn fill_in(session: &Session, document: &mut Document) {
     // What cannot be had stays a reference.
-    let facts = match session.facts().await {
-        Ok(loaded) => loaded.facts,
-        Err(_) => Facts {
-            environment: session.environment.variables.clone(),
-            ..Facts::default()
-        },
-    };
+    let facts = session.facts().await.facts;
     let secrets: Vec<_> = facts.secrets.values().cloned().collect();
     let redactor = Redactor::new(&secrets);
     let facts = Facts {

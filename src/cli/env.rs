@@ -8,7 +8,7 @@ use super::exit::ExitCode;
 use super::output::to_stdout;
 use super::session::Session;
 use crate::plan::allocate::host_ports;
-use crate::stack::resolve::{Asker, Facts, known_outputs, resolve};
+use crate::stack::resolve::{Absent, Asker, Facts, Unresolved, known_outputs, resolve};
 use crate::stack::{Service, Template};
 
 /// # Errors
@@ -47,27 +47,48 @@ pub(super) async fn settings(
     session: &Session,
     wanted: impl Fn(&Service) -> bool,
 ) -> Result<BTreeMap<String, String>, CliError> {
-    let loaded = session.facts().await?;
+    let loaded = session.facts().await;
     let facts = Facts {
         host_ports: host_ports(&session.store.ports()),
         ..loaded.facts
     };
     let services = session.stack.services.values();
     let services = services.filter(|service| wanted(service));
-    Ok(services
-        .flat_map(|service| of_service(session, service, &facts))
-        .collect())
+    let mut settings = BTreeMap::new();
+    let mut absent = Vec::new();
+    for service in services {
+        settings.extend(of_service(session, service, &facts, &mut absent));
+    }
+    match absent.is_empty() {
+        true => Ok(settings),
+        false => Err(CliError::Secrets(absent)),
+    }
 }
 
 /// `DB_URL`, `DB_AUTH_DB_URL`, `API_HTTP_PORT`: everything that can be reached from here; what is not published cannot.
-fn of_service(session: &Session, service: &Service, facts: &Facts) -> BTreeMap<String, String> {
+/// Secrets that it would take and that have no value go to `absent`.
+fn of_service(
+    session: &Session,
+    service: &Service,
+    facts: &Facts,
+    absent: &mut Vec<Absent>,
+) -> BTreeMap<String, String> {
     let asker = Asker::Host { service: None };
     let outputs = known_outputs(service).into_iter();
     let outputs = outputs.filter(|output| !is_less_than_its_own(service, output));
     let outputs = outputs.filter_map(|output| {
         let template = Template::parse(&format!("${{{}.{output}}}", service.name)).ok()?;
-        let value = resolve(&session.stack, &template, asker, facts).ok()?;
-        Some((variable(&service.name, &output), value.text))
+        match resolve(&session.stack, &template, asker, facts) {
+            Ok(value) => Some((variable(&service.name, &output), value.text)),
+            Err(Unresolved::AbsentSecret { why, help }) => {
+                let new = Absent { why, help };
+                if !absent.contains(&new) {
+                    absent.push(new);
+                }
+                None
+            }
+            Err(_) => None,
+        }
     });
     outputs.collect()
 }

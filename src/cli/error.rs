@@ -14,8 +14,8 @@ pub enum CliError {
     Stack(#[from] LoadError),
     #[error("{}", .0.message)]
     Runtime(Failure),
-    #[error("{}", lines(.0.iter().map(ToString::to_string)))]
-    Secrets(Vec<crate::secret::SecretError>),
+    #[error("{}", lines(.0.iter().map(|absent| absent.why.clone())))]
+    Secrets(Vec<crate::stack::resolve::Absent>),
     /// Services that cannot be planned for, each with why.
     #[error("{}", lines(.0.iter().map(|(service, failure)| format!("{service}: {}", failure.message))))]
     Unresolved(Vec<(String, Failure)>),
@@ -125,13 +125,9 @@ impl Diagnostic for CliError {
             Self::OtherCheckout { name, .. } => Some(Box::new(format!(
                 "both would share containers and data: give this one another name, as in `--name {name}-2`"
             ))),
-            Self::Secrets(errors) => {
-                let helps: Vec<String> = errors
-                    .iter()
-                    .map(crate::secret::SecretError::help)
-                    .collect();
-                Some(Box::new(helps.join("\n")))
-            }
+            Self::Secrets(errors) => Some(Box::new(lines(
+                errors.iter().map(|error| error.help.clone()),
+            ))),
             Self::Unresolved(services) => {
                 let helps = services
                     .iter()

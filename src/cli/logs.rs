@@ -38,16 +38,12 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
         .filter(|name| instances.is_empty() || instances.iter().any(|i| i.service == **name))
         .cloned()
         .collect();
-    let facts = session.facts().await.map(|loaded| loaded.facts);
+    let facts = session.facts().await.facts;
     let secretive = session
         .broken
         .as_ref()
         .is_some_and(|broken| broken.secretive);
-    let facts = match facts {
-        Ok(facts) if !secretive => Some(facts),
-        Err(error) if session.broken.is_none() => return Err(error),
-        _ => None,
-    };
+    let facts = (!secretive && facts.absent.is_empty()).then_some(facts);
     let mut printer = Printer {
         redactor: Redactor::new(facts.iter().flat_map(|facts| facts.secrets.values())),
         gutter: Gutter::new(names.iter().map(String::as_str), look()),
@@ -162,9 +158,10 @@ async fn say_last_words(
     since: i128,
     aside: bool,
 ) {
-    let Ok(loaded) = session.facts().await else {
+    let loaded = session.facts().await;
+    if !loaded.facts.absent.is_empty() {
         return;
-    };
+    }
     let mut printer = Printer {
         redactor: Redactor::new(loaded.facts.secrets.values()),
         gutter: Gutter::new(services.iter().map(String::as_str), look()),

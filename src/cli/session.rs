@@ -21,7 +21,7 @@ use crate::runtime::process::ProcessWorld;
 use crate::runtime::{Both, Environment};
 use crate::secret;
 use crate::stack::file::{Document, LoadRequest, Outside, check_outside, load};
-use crate::stack::resolve::Facts;
+use crate::stack::resolve::{Absent, Facts};
 use crate::stack::{Runtime, Source, Stack};
 
 /// How long a stack without containers waits for an engine that may hold some from before.
@@ -175,7 +175,8 @@ impl Session {
     /// No engine answers, a secret cannot be had, or a service that is to come up refers to something that is not there.
     pub async fn setup(&self, goal: Goal, until: Until, watch: bool) -> Result<Setup, CliError> {
         let required = self.needs_containers(&goal);
-        let (world, loaded) = tokio::try_join!(self.world(required), self.facts())?;
+        let (world, loaded) = tokio::join!(self.world(required), self.facts());
+        let world = world?;
         if let Goal::Up { services, .. } = &goal {
             let scope = loaded.stack.closure(services.iter().map(String::as_str));
             check_outside(&self.outside, &loaded.stack, &scope, &loaded.facts)?;
@@ -193,15 +194,13 @@ impl Session {
 
     /// The stack with everything that was read from outside for it.
     ///
-    /// # Errors
-    /// A secret cannot be had.
-    pub async fn facts(&self) -> Result<Loaded, CliError> {
-        let facts = read_facts(&self.stack, &self.store, &self.environment.variables).await?;
-        Ok(Loaded {
+    pub async fn facts(&self) -> Loaded {
+        let facts = read_facts(&self.stack, &self.store, &self.environment.variables).await;
+        Loaded {
             stack: self.stack.clone(),
             facts,
             env_files: self.env_files.clone(),
-        })
+        }
     }
 
     fn reload(&self) -> Reload {
@@ -220,9 +219,7 @@ impl Session {
                 if hosted {
                     stack = moved(&stack, &store, &variables).map_err(|refused| list(&refused))?;
                 }
-                let facts = read_facts(&stack, &store, &variables)
-                    .await
-                    .map_err(|error| error.to_string())?;
+                let facts = read_facts(&stack, &store, &variables).await;
                 // What is not up by default is told when somebody asks for it.
                 let scope = default_services(&stack);
                 let scope = stack.closure(scope.iter().map(String::as_str));
@@ -299,11 +296,7 @@ fn open_store(stack: &Stack) -> Result<Store, CliError> {
     Store::open(&stack.dir, &stack.name).map_err(CliError::state)
 }
 
-async fn read_facts(
-    stack: &Stack,
-    store: &Store,
-    variables: &BTreeMap<String, String>,
-) -> Result<Facts, CliError> {
+async fn read_facts(stack: &Stack, store: &Store, variables: &BTreeMap<String, String>) -> Facts {
     let kept = store.secrets();
     let context = secret::Context {
         dir: &stack.dir,
@@ -312,16 +305,18 @@ async fn read_facts(
         random: secret::random,
     };
     let (secrets, errors) = secret::load(&stack.secrets, &context).await;
-    if !errors.is_empty() {
-        return Err(CliError::Secrets(errors));
-    }
+    let absent = errors.into_iter().map(|error| {
+        let (why, help) = (error.to_string(), error.help());
+        (error.name().to_owned(), Absent { why, help })
+    });
     let git = super::git::facts(stack).await;
-    Ok(Facts {
+    Facts {
         environment: variables.clone(),
         secrets,
+        absent: absent.collect(),
         git,
         ..Facts::default()
-    })
+    }
 }
 
 pub(super) fn start_dir(global: &GlobalArgs) -> Result<Utf8PathBuf, CliError> {

@@ -38,8 +38,18 @@ pub struct Facts {
     /// The environment that `${env:…}` reads.
     pub environment: BTreeMap<String, String>,
     pub secrets: BTreeMap<String, SecretString>,
+    /// Secrets of the stack that have no value now.
+    pub absent: BTreeMap<String, Absent>,
     /// `sha`, `branch`
     pub git: BTreeMap<String, String>,
+}
+
+/// Why a secret has no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absent {
+    pub why: String,
+    /// What to do next.
+    pub help: String,
 }
 
 /// A resolved value.

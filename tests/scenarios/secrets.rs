@@ -116,6 +116,30 @@ fn another_value_of_a_secret_recreates_what_uses_it() {
 }
 
 #[test]
+fn without_its_secret_a_stack_is_seen_and_taken_down_and_does_not_come_up() {
+    let mut stack = with_secrets("unset");
+    let waited = ["up", "--wait", "--wait-timeout", "5s"];
+    stack.dev(waited).exits(4);
+    stack.unset("THE_TOKEN");
+    for refused in [&["up", "--wait"][..], &["plan"], &["env"]] {
+        Background::start(stack.command(refused))
+            .ends()
+            .exits(2)
+            .says_on_stderr("THE_TOKEN")
+            .says_on_stderr("export THE_TOKEN=");
+    }
+    stack.dev(["plan"]).exits(2).says_on_stderr("dev.toml:");
+    // Nothing runs here that knows the value which the service and its probe repeat.
+    for shown in [&["status"][..], &["status", "--json"], &["why"], &["logs"]] {
+        let mut ran = Background::start(stack.command(shown));
+        ran.ends().does_not_say(VALUE).does_not_say("export");
+    }
+    stack.dev(["status"]).says("talks");
+    stack.dev(["down"]).succeeds();
+    assert!(stack.containers().is_empty());
+}
+
+#[test]
 fn env_prints_secrets_because_it_was_asked_to() {
     let stack = with_secrets("asked");
     stack.dev(["env", "talks"]).succeeds().says(VALUE);

@@ -9,7 +9,7 @@ use super::sink::Finding;
 use crate::stack::resolve::{Asker, Facts, Unresolved, resolve};
 use crate::stack::{Part, Reference, Stack, Template};
 
-/// A reference to the environment or to git that a service cannot start without, and where it is written.
+/// A reference to the environment, to git or to a secret that a service cannot start without, and where it is written.
 #[derive(Debug, Clone)]
 pub struct Outside {
     service: String,
@@ -21,14 +21,16 @@ pub struct Outside {
 pub(super) fn collect(reader: &Reader<'_>, mentions: &[Mention]) -> Vec<Outside> {
     let outside = mentions.iter().filter(|mention| mention.gates);
     let outside = outside.filter_map(|mention| {
-        let Mentioned::Outside(reference) = &mention.what else {
-            return None;
+        let (reference, label) = match &mention.what {
+            Mentioned::Outside(reference) => (reference.clone(), "in this reference"),
+            Mentioned::Secret(name) => (Reference::Secret { name: name.clone() }, "needed here"),
+            _ => return None,
         };
-        let finding = Finding::new(Code::NotSet, "").at(mention.span, "in this reference");
+        let finding = Finding::new(Code::NotSet, "").at(mention.span, label);
         Some(Outside {
             service: mention.from.clone(),
             template: Template {
-                parts: vec![Part::Reference(reference.clone())],
+                parts: vec![Part::Reference(reference)],
             },
             place: reader.sink.diagnostic(&finding),
         })
@@ -50,13 +52,19 @@ pub fn check_outside(
     facts: &Facts,
 ) -> Result<(), LoadError> {
     let wanted = outside.iter().filter(|one| scope.contains(&one.service));
+    // A secret is told once, whoever needs it.
+    let mut told = BTreeSet::new();
     let missing = wanted.filter_map(|one| {
         let asker = Asker::Host {
             service: Some(&one.service),
         };
         let error = resolve(stack, &one.template, asker, facts).err()?;
         // Ports and the like are chosen later.
-        let is_outside = matches!(error, Unresolved::NoEnv { .. } | Unresolved::NoGit { .. });
+        let is_outside = match &error {
+            Unresolved::NoEnv { .. } | Unresolved::NoGit { .. } => true,
+            Unresolved::AbsentSecret { why, .. } => told.insert(why.clone()),
+            _ => false,
+        };
         is_outside.then(|| Diagnostic {
             message: error.to_string(),
             help: error.help(),

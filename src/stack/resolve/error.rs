@@ -44,6 +44,9 @@ pub enum Unresolved {
     NoEnv { reference: String, name: String },
     #[error("`{reference}`: no secret `{name}`")]
     NoSecret { reference: String, name: String },
+    /// It is in the stack, and has no value now.
+    #[error("{why}")]
+    AbsentSecret { why: String, help: String },
     #[error("`{reference}`: this folder is no git checkout with a commit")]
     NoGit { reference: String },
 }
@@ -77,6 +80,7 @@ impl Unresolved {
             Self::NoSecret { name, .. } => Some(format!(
                 "add it: `[secrets]`, `{name} = {{ generate = 32 }}`"
             )),
+            Self::AbsentSecret { help, .. } => Some(help.clone()),
             Self::NoGit { reference } => {
                 let inside = reference.trim_end_matches('}');
                 Some(format!(

@@ -4,7 +4,7 @@ use secrecy::ExposeSecret;
 
 use super::error::{Unresolved, written};
 use super::outputs::{browser_port, known_outputs};
-use super::{Asker, Facts, Value};
+use super::{Absent, Asker, Facts, Value};
 use crate::stack::{Part, Reference, Service, Stack, Template};
 
 /// Deeper than any honest chain of outputs.
@@ -273,6 +273,9 @@ impl<'a> Evaluation<'a> {
             }),
             None => Err(missing()),
             Some(facts) => {
+                if let Some(Absent { why, help }) = facts.absent.get(name).cloned() {
+                    return Err(Unresolved::AbsentSecret { why, help });
+                }
                 let secret = facts.secrets.get(name).ok_or_else(missing)?;
                 Ok(Value {
                     text: secret.expose_secret().to_owned(),

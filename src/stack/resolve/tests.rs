@@ -31,6 +31,7 @@ fn facts() -> Facts {
         ]),
         secrets: BTreeMap::from([("JWT".to_owned(), SecretString::from("s3cr3t"))]),
         git: BTreeMap::from([("sha".to_owned(), "abc123".to_owned())]),
+        ..Facts::default()
     }
 }
 

@@ -74,6 +74,10 @@ impl Stack {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    pub fn unset(&mut self, name: &str) {
+        self.variables.retain(|(known, _)| known != name);
+    }
+
     // --- Files ------------------------------------------------------------------------------------------------------
 
     /// Writes the stack file anew.
