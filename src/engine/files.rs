@@ -155,6 +155,7 @@ impl Engine {
         if batch.begun || batch.overflow {
             self.sync_everything();
         }
+        self.sync_passed(&batch.passed);
         let scope = self.scope();
         let ignored = &self.files.ignored;
         let stack = &self.stack;

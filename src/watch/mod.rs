@@ -22,7 +22,7 @@ use std::thread::JoinHandle;
 use camino::Utf8PathBuf;
 use tokio::sync::mpsc;
 
-use crate::plan::react::Changed;
+use crate::plan::react::{Changed, PathKind};
 pub use set::{Exclude, Root, WatchSet};
 
 /// Batches that may wait for the engine; while they do, further changes gather in the next one.
@@ -33,13 +33,34 @@ const EVENTS: usize = 16 * 1024;
 /// Changes that belong together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// What differs from before, deletions included. What came and went within the batch is left out.
+    /// What differs from before, deletions included. What came and went within the batch is left out …
     pub paths: Changed,
+    /// … and is here: only who looked meanwhile has seen it.
+    pub passed: Changed,
     /// Something may be missing from `paths`: compare whole trees.
     pub overflow: bool,
     /// Watching began, or began anew with another set: from here on nothing is missed; what changed before may be.
     pub begun: bool,
     pub notices: Vec<Notice>,
+}
+
+impl Batch {
+    fn add(&mut self, path: PathBuf, kind: PathKind, passed: bool) {
+        let paths = if passed {
+            &mut self.passed
+        } else {
+            &mut self.paths
+        };
+        match textual(path) {
+            Ok(path) => {
+                paths.insert(path, kind);
+            }
+            Err(folder) => {
+                self.paths.insert(folder, PathKind::Folder);
+                self.overflow = true;
+            }
+        }
+    }
 }
 
 /// Something that a person should know of.

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::backend::{Backend, Hint, limit_text};
 use super::settle::Settle;
 use super::tree::{Stamp, Tree};
-use super::{Batch, System, WatchSet, textual};
+use super::{Batch, System, WatchSet};
 use crate::plan::react::PathKind;
 use roots::POLL;
 use sink::Sink;
@@ -194,22 +194,15 @@ impl Loop {
             Err(TrySendError::Closed(())) => return false,
         };
         let mut batch = Batch::default();
-        if let Some((changes, overflow)) = self.sink.settle.take(Instant::now()) {
-            batch.overflow = overflow;
-            for (path, change) in changes {
-                if !change.existed && std::fs::symlink_metadata(&path).is_err() {
-                    // It came and went.
-                    continue;
-                }
-                match textual(path) {
-                    Ok(path) => {
-                        batch.paths.insert(path, change.kind);
-                    }
-                    Err(folder) => {
-                        batch.paths.insert(folder, PathKind::Folder);
-                        batch.overflow = true;
-                    }
-                }
+        if let Some(settled) = self.sink.settle.take(Instant::now()) {
+            batch.overflow = settled.overflow;
+            for (path, change) in settled.changes {
+                let is_gone = || std::fs::symlink_metadata(&path).is_err();
+                let passed = !change.existed && is_gone();
+                batch.add(path, change.kind, passed);
+            }
+            for path in settled.passed {
+                batch.add(path, PathKind::File, true);
             }
         }
         batch.begun = std::mem::take(&mut self.begun);

@@ -29,6 +29,9 @@ const LARGE: usize = 100;
 pub struct Settle {
     changes: BTreeMap<PathBuf, Change>,
     overflow: bool,
+    /// Came and went before anyone looked; since when.
+    passed: BTreeSet<PathBuf>,
+    passed_at: Option<Instant>,
     /// When the first and the last of them came.
     span: Option<(Instant, Instant)>,
     /// Paths that may change further: gone, or not closed yet.
@@ -64,6 +67,12 @@ impl Settle {
         self.touch(now);
     }
 
+    /// Takes a path that came and went: it goes with the next batch, and makes none wait.
+    pub fn passed(&mut self, path: &Path, now: Instant) {
+        self.passed.insert(path.to_owned());
+        self.passed_at.get_or_insert(now);
+    }
+
     /// Something changed, and it is not known what.
     pub fn overflow(&mut self, now: Instant) {
         self.overflow = true;
@@ -77,7 +86,10 @@ impl Settle {
 
     /// When the batch is over; `None` while there is none.
     pub fn deadline(&self) -> Option<Instant> {
-        let (first, last) = self.span?;
+        let passed = self.passed_at.map(|at| at + BUSY);
+        let Some((first, last)) = self.span else {
+            return passed;
+        };
         let cap = if self.changes.len() >= LARGE {
             LARGE_CAP
         } else {
@@ -101,18 +113,31 @@ impl Settle {
     }
 
     /// The batch, once it is over. Paths that came and went within it are still in it.
-    pub fn take(&mut self, now: Instant) -> Option<(BTreeMap<PathBuf, Change>, bool)> {
+    pub fn take(&mut self, now: Instant) -> Option<Settled> {
         if self.deadline().is_none_or(|deadline| deadline > now) {
             return None;
         }
-        self.span = None;
+        if self.span.take().is_some() {
+            self.taken = Some(now);
+        }
         self.unfinished.clear();
-        self.taken = Some(now);
-        Some((
-            std::mem::take(&mut self.changes),
-            std::mem::take(&mut self.overflow),
-        ))
+        self.passed_at = None;
+        Some(Settled {
+            changes: std::mem::take(&mut self.changes),
+            passed: std::mem::take(&mut self.passed),
+            overflow: std::mem::take(&mut self.overflow),
+        })
     }
+}
+
+/// A batch that is over.
+#[derive(Debug)]
+pub struct Settled {
+    pub changes: BTreeMap<PathBuf, Change>,
+    /// Came and went before anyone looked.
+    pub passed: BTreeSet<PathBuf>,
+    /// Something changed, and it is not known what.
+    pub overflow: bool,
 }
 
 #[cfg(test)]
@@ -136,8 +161,8 @@ mod tests {
         save(&mut settle, "a", begin);
         assert_eq!(settle.deadline(), Some(begin + QUICK));
         assert!(settle.take(begin).is_none());
-        let (changes, overflow) = settle.take(begin + QUICK).unwrap();
-        assert_eq!((changes.len(), overflow), (1, false));
+        let settled = settle.take(begin + QUICK).unwrap();
+        assert_eq!((settled.changes.len(), settled.overflow), (1, false));
         assert!(settle.take(begin + ms(500)).is_none(), "nothing is left");
     }
 
@@ -160,13 +185,13 @@ mod tests {
             save(&mut settle, &n.to_string(), now);
             for later in 0..12 {
                 let taken = settle.take(now + ms(later));
-                batches.extend(taken.map(|(changes, _)| changes.len()));
+                batches.extend(taken.map(|settled| settled.changes.len()));
             }
         }
         batches.extend(
             settle
                 .take(begin + ms(200))
-                .map(|(changes, _)| changes.len()),
+                .map(|settled| settled.changes.len()),
         );
         assert_eq!(batches, [1, 9]);
     }
@@ -192,20 +217,34 @@ mod tests {
     }
 
     #[test]
+    fn what_came_and_went_delays_nothing_and_is_told_by_itself_too() {
+        let (mut settle, begin) = (Settle::default(), Instant::now());
+        settle.passed(Path::new("beside"), begin);
+        assert_eq!(settle.deadline(), Some(begin + BUSY));
+        save(&mut settle, "a", begin);
+        let settled = settle.take(begin + QUICK).unwrap();
+        assert_eq!((settled.changes.len(), settled.passed.len()), (1, 1));
+        settle.passed(Path::new("beside"), begin + ms(500));
+        let settled = settle.take(begin + ms(520)).unwrap();
+        assert_eq!((settled.changes.len(), settled.passed.len()), (0, 1));
+        assert_eq!(settle.deadline(), None);
+    }
+
+    #[test]
     fn what_existed_is_what_was_there_before_the_batch() {
         let (mut settle, now) = (Settle::default(), Instant::now());
         settle.add(Path::new("new"), PathKind::File, false, true, now);
         settle.add(Path::new("new"), PathKind::Folder, true, true, now);
         settle.overflow(now);
-        let (changes, overflow) = settle.take(now + CAP).unwrap();
+        let settled = settle.take(now + CAP).unwrap();
         assert_eq!(
-            changes[Path::new("new")],
+            settled.changes[Path::new("new")],
             Change {
                 kind: PathKind::Folder,
                 existed: false
             }
         );
-        assert!(overflow);
+        assert!(settled.overflow);
     }
 
     proptest! {
@@ -218,8 +257,8 @@ mod tests {
                 // The loop wakes at the deadline.
                 while let Some(deadline) = settle.deadline().filter(|at| *at <= next) {
                     prop_assert!(waiting.values().all(|since| deadline - *since <= CAP));
-                    let (changes, _) = settle.take(deadline).unwrap();
-                    prop_assert_eq!(changes.len(), waiting.len());
+                    let settled = settle.take(deadline).unwrap();
+                    prop_assert_eq!(settled.changes.len(), waiting.len());
                     waiting.clear();
                 }
                 now = next;

@@ -19,6 +19,7 @@ struct Watched {
     batches: mpsc::Receiver<Batch>,
     /// Everything told so far.
     told: Changed,
+    passed: Changed,
     sizes: Vec<usize>,
     overflow: bool,
     notices: Vec<Notice>,
@@ -49,6 +50,7 @@ impl Watched {
             watcher,
             batches,
             told,
+            passed: Changed::new(),
             sizes,
             overflow: false,
             notices,
@@ -71,6 +73,7 @@ impl Watched {
             .unwrap_or_else(|_| panic!("nothing more is told after {:?}", self.told))
             .unwrap();
         self.told.extend(batch.paths.clone());
+        self.passed.extend(batch.passed.clone());
         self.sizes.push(batch.paths.len());
         self.overflow |= batch.overflow;
         self.notices.extend(batch.notices.clone());
@@ -169,6 +172,34 @@ async fn a_save_through_a_renamed_file_leaves_no_trace_of_it() {
         }
     }
     panic!("the renamed file was told every time");
+}
+
+#[tokio::test]
+async fn what_came_and_went_is_told_as_such() {
+    let mut watched = Watched::begin().await;
+    for turn in 0..20 {
+        let path = watched.path(&format!("app/{turn}"));
+        fs::write(&path, "x").unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        fs::remove_dir(&path).unwrap();
+        let path = camino::Utf8PathBuf::from_path_buf(path).unwrap();
+        // On a busy machine it may be seen while it is there.
+        while !watched.passed.contains_key(&path) && !watched.told.contains_key(&path) {
+            watched.next().await;
+        }
+    }
+    assert!(watched.passed.len() > 5, "{:?}", watched.passed);
+}
+
+#[tokio::test]
+async fn another_folder_under_the_same_name_is_told() {
+    let mut watched = Watched::begin().await;
+    run("mkdir app/gen app/new", watched.dir.path());
+    watched.until(&["app/gen", "app/new"]).await;
+    watched.told.clear();
+    fs::rename(watched.path("app/new"), watched.path("app/gen")).unwrap();
+    watched.until(&["app/gen"]).await;
 }
 
 #[tokio::test]

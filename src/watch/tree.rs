@@ -54,6 +54,8 @@ pub(super) trait Finder {
     /// A folder that is watched is left out from now on.
     fn left_out(&mut self);
     fn changed(&mut self, path: &Path, kind: PathKind, existed: bool);
+    /// Something came and went before it was looked at.
+    fn passed(&mut self, path: &Path);
     /// Nobody wants to know any more.
     fn stopped(&self) -> bool;
 }
@@ -108,7 +110,8 @@ impl Tree {
         let metadata = match self.stat(path) {
             Ok(metadata) => metadata,
             // Gone, or in the middle of something that ends with another event.
-            Err(_) => return self.remove(path, true, finder),
+            Err(_) if self.knows(path) => return self.remove(path, true, finder),
+            Err(_) => return finder.passed(path),
         };
         if self.rules.leaves_out(path, metadata.is_dir()) {
             return self.remove(path, false, finder);
@@ -116,7 +119,12 @@ impl Tree {
         let (stamp, known) = (Stamp::of(&metadata), self.entries.get(path).copied());
         let entered = known.is_some_and(|known| known.kind == PathKind::Folder);
         if stamp.kind == PathKind::Folder && (deep || !entered) {
-            return self.scan(path, finder);
+            self.scan(path, finder);
+            if deep && entered {
+                // Another one under the same name: what came and went in it before it was watched, nobody has told.
+                finder.changed(path, stamp.kind, true);
+            }
+            return;
         }
         if wrote && known == Some(stamp) && stamp.kind == PathKind::File {
             finder.changed(path, stamp.kind, true);

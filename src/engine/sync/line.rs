@@ -90,14 +90,14 @@ impl Line {
     ///
     /// # Errors
     /// The stream is broken.
-    pub async fn compare(&mut self, expected: &[(Vec<u8>, Expected)]) -> io::Result<Vec<usize>> {
+    pub async fn compare(&mut self, expected: &[(Piece, Expected)]) -> io::Result<Vec<usize>> {
         let mut frames = Vec::new();
         let mut bytes = 0;
-        for (path, expected) in expected {
+        for (piece, expected) in expected {
             if let Expected::File { size, .. } = expected {
                 bytes += size;
             }
-            Request::Expect(path.clone(), *expected).encode(&mut frames);
+            Request::Expect(piece.target.clone(), *expected).encode(&mut frames);
             if frames.len() >= GATHERED {
                 self.write_within(&frames, limit(bytes)).await?;
                 frames.clear();

@@ -1,5 +1,6 @@
 //! Changed files into running containers: one queue and one stream for each life of a container.
 
+mod compare;
 mod copy;
 mod line;
 mod open;
@@ -24,12 +25,12 @@ use super::files::is_built;
 use super::goal::Until;
 use super::input::Input;
 use crate::plan::observed::{Generation, ObservedContainer, Status};
-use crate::plan::react::{SyncItem, SyncRules};
+use crate::plan::react::{Changed, SyncItem, SyncRules};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::Output;
 use crate::stack::{AfterSync, Service, Stack, WatchAction};
 use crate::watch::sync::{Bounds, Piece, Record, manifest};
-use worker::{Job, Worker};
+use worker::{Job, Work, Worker};
 
 /// Larger archives go through a file.
 const MEMORY: usize = 8 * 1024 * 1024;
@@ -148,32 +149,47 @@ impl Engine {
         let pieces = files
             .into_iter()
             .map(|item| Piece::new(item, then.clone(), &rules));
-        let pieces = Arc::new(pieces.collect::<Vec<_>>());
-        self.hand_out(service, Some(pieces));
+        self.seed.insert(service.to_owned());
+        self.hand_out(service, &Work::Changed(Arc::new(pieces.collect())));
+    }
+
+    /// Files that came and went: comparing may have sent them in between, and nothing else will tell that they are gone.
+    pub(super) fn sync_passed(&mut self, paths: &Changed) {
+        let stack = Arc::clone(&self.stack);
+        for name in self.synced_services() {
+            let Some(spec) = stack.services.get(&name) else {
+                continue;
+            };
+            let rules = SyncRules::new(&stack, spec);
+            let items = paths
+                .iter()
+                .filter_map(|(path, kind)| rules.item(path, *kind));
+            let pieces = items.map(|(item, _)| Piece::new(item, AfterSync::Nothing, &rules));
+            let pieces: Vec<_> = pieces.collect();
+            if !pieces.is_empty() {
+                self.hand_out(&name, &Work::Passed(Arc::new(pieces)));
+            }
+        }
     }
 
     /// After events were lost, and when what is watched is another: what rules cover is compared.
     pub(super) fn sync_everything(&mut self) {
-        let names: BTreeSet<String> = self
-            .syncing
-            .lines
-            .values()
-            .map(|handle| handle.service.clone())
-            .collect();
-        for name in names {
-            self.hand_out(&name, None);
+        for name in self.synced_services() {
+            self.hand_out(&name, &Work::Everything);
         }
     }
 
-    fn hand_out(&mut self, service: &str, pieces: Option<Arc<Vec<Piece>>>) {
-        if pieces.is_some() {
-            self.seed.insert(service.to_owned());
-        }
+    fn synced_services(&self) -> BTreeSet<String> {
+        let lines = self.syncing.lines.values();
+        lines.map(|handle| handle.service.clone()).collect()
+    }
+
+    fn hand_out(&self, service: &str, work: &Work) {
         let mine = self.syncing.lines.values();
         for handle in mine.filter(|handle| handle.service == service) {
             let job = Job {
                 stack: Arc::clone(&self.stack),
-                pieces: pieces.clone(),
+                work: work.clone(),
             };
             if handle.jobs.try_send(job).is_err() {
                 handle.behind.store(true, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use camino::Utf8PathBuf;
 use tokio::sync::mpsc;
 
 use super::Synced;
-use super::worker::{Job, Worker};
+use super::worker::{Job, Work, Worker};
 use crate::engine::input::Input;
 use crate::plan::observed::{ObservedContainer, Status};
 use crate::plan::react::fixture::{image, rule, service, stack, sync};
@@ -113,8 +113,17 @@ impl Place {
         });
         Job {
             stack: Arc::clone(&self.stack),
-            pieces: Some(Arc::new(pieces.collect())),
+            work: Work::Changed(Arc::new(pieces.collect())),
         }
+    }
+
+    /// These came and went.
+    fn passed(&self, paths: &[&str]) -> Job {
+        let mut job = self.job(paths);
+        if let Work::Changed(pieces) = job.work {
+            job.work = Work::Passed(pieces);
+        }
+        job
     }
 
     fn there(&self) -> BTreeMap<String, String> {
@@ -295,6 +304,65 @@ async fn what_vanished_while_nobody_watched_goes_and_what_is_ignored_stays() {
     let mut run = place.begin();
     assert_eq!(run.tells().await.files, 1);
     place.has(&[("a", "a"), ("ignored", "x")]);
+}
+
+#[tokio::test]
+async fn what_came_and_went_goes_where_comparing_has_sent_it_meanwhile() {
+    let mut place = Place::new(AfterSync::Nothing);
+    place.write("app/passing", "compared before it went");
+    place.write("srv/own", "the container's own");
+    let mut run = place.begin();
+    assert_eq!(run.tells().await.files, 2);
+    fs::remove_file(place.path("app/passing")).unwrap();
+    run.sends(place.passed(&["app/passing", "app/own"])).await;
+    place.has(&[("a", "a"), ("own", "the container's own")]);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_told_of_has_nothing_more_that_comparing_sent_into_it() {
+    let mut place = Place::new(AfterSync::Nothing);
+    for name in ["folder/seen", "folder/missed", "folder/deep/missed"] {
+        place.write(&format!("app/{name}"), "x");
+    }
+    let mut run = place.begin();
+    run.tells().await;
+    // As the watch finds it when it gets there: what was gone by then it does not know of.
+    fs::remove_file(place.path("app/folder/missed")).unwrap();
+    fs::remove_dir_all(place.path("app/folder/deep")).unwrap();
+    place.write("srv/folder/own", "the container's own");
+    run.sends(place.job(&["app/folder", "app/folder/seen"]))
+        .await;
+    let names = fs::read_dir(place.path("srv/folder")).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(
+        names.collect::<BTreeSet<_>>(),
+        ["own", "seen"].map(str::to_owned).into()
+    );
+}
+
+#[tokio::test]
+async fn more_files_than_are_compared_at_once_are_told_apart() {
+    let mut place = Place::new(AfterSync::Nothing);
+    for number in 0..2500 {
+        place.write(&format!("app/{number}"), "same");
+        place.write(&format!("srv/{number}"), "same");
+    }
+    let mut run = place.begin();
+    assert_eq!(run.tells().await.files, 1);
+    drop(run);
+    for number in [0, 999, 1000, 1700, 2499] {
+        place.write(&format!("app/{number}"), "other");
+    }
+    fs::remove_file(place.path("app/1234")).unwrap();
+    let mut run = place.begin();
+    assert_eq!(run.tells().await.files, 6);
+    let there = place.there();
+    assert_eq!(there.values().filter(|text| *text == "other").count(), 5);
+    assert!(there.len() == 2500 && !there.contains_key("1234"));
+    drop(run);
+    // All of it is in the record of what was sent, and nothing is left to do.
+    place.write("app/last", "x");
+    assert_eq!(place.begin().tells().await.files, 1);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Who brings files to one life of a container.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,7 +11,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Synced;
-use super::copy::{copy, failed, owner};
+use super::compare::compare;
+use super::copy::{copy, owner};
 use super::line::Line;
 use super::open::{Opened, open};
 use super::then::follow;
@@ -22,7 +24,7 @@ use crate::plan::react::{SyncItem, SyncRules};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::World;
 use crate::stack::{AfterSync, Stack};
-use crate::watch::sync::{self, Bounds, Manifest, Piece, Record, manifest};
+use crate::watch::sync::{self, Bounds, Piece, Record};
 
 /// The first pause after something failed; doubled up to the longest.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -34,8 +36,16 @@ const NAMED: usize = 5;
 #[derive(Debug, Clone)]
 pub(super) struct Job {
     pub stack: Arc<Stack>,
-    /// `None`: compare everything.
-    pub pieces: Option<Arc<Vec<Piece>>>,
+    pub work: Work,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Work {
+    /// Compare.
+    Everything,
+    Changed(Arc<Vec<Piece>>),
+    /// Came and went: gone again where they were sent.
+    Passed(Arc<Vec<Piece>>),
 }
 
 /// What reaches a worker and what it tells: jobs, whether some were lost, and where to.
@@ -76,12 +86,6 @@ struct Done {
     then: Vec<AfterSync>,
     problems: Vec<String>,
     class: Option<FailureClass>,
-}
-
-/// What a container should have, and what of before it should have no more.
-struct Whole {
-    manifest: Manifest,
-    gone: BTreeSet<Vec<u8>>,
 }
 
 /// Why a pass has to be done again.
@@ -147,9 +151,13 @@ impl Worker {
 
     fn take(&mut self, job: Job, pieces: &mut Vec<Piece>) {
         self.stack = job.stack;
-        match job.pieces {
-            Some(more) => pieces.extend(more.iter().cloned()),
-            None => self.doubt = true,
+        match job.work {
+            Work::Everything => self.doubt = true,
+            Work::Changed(more) => pieces.extend(more.iter().cloned()),
+            Work::Passed(more) => {
+                let sent = more.iter().filter(|piece| self.record.may_be_there(piece));
+                pieces.extend(sent.cloned());
+            }
         }
     }
 
@@ -190,9 +198,17 @@ impl Worker {
     async fn attempt(&mut self, pieces: Vec<Piece>) -> Result<Done, Broken> {
         self.open().await?;
         let (pieces, whole, problems) = if self.doubt {
-            self.compare().await?
+            let line = match &mut self.way {
+                Way::Helper { line, .. } => Some(&mut **line),
+                _ => None,
+            };
+            let of = (Arc::clone(&self.stack), self.service.clone());
+            let compared = compare(of, &self.record, line).await;
+            let compared = compared.map_err(Broken::Stream)?;
+            let whole = (compared.wanted, compared.gone);
+            (compared.differs, Some(whole), compared.problems)
         } else {
-            (pieces, None, Vec::new())
+            (self.with_gone_within(pieces), None, Vec::new())
         };
         // Without it no more is lost than what is deleted while nobody watches.
         let _unsaved = self.record.announce(&pieces);
@@ -225,21 +241,36 @@ impl Worker {
         }
         self.doubt = !done.problems.is_empty();
         let _unsaved = match whole {
-            Some(mut whole) if !self.doubt => {
+            Some((wanted, mut gone)) if !self.doubt => {
                 // One that has come back meanwhile was sent as it is.
                 let back = done
                     .sent
                     .iter()
                     .filter(|(_, as_it_is)| *as_it_is != Expected::Absent);
                 for (piece, _) in back {
-                    whole.gone.remove(&piece.target);
+                    gone.remove(&piece.target);
                 }
-                self.record.set(&whole.manifest, &whole.gone)
+                self.record.set(wanted, &gone)
             }
             _ if matches!(self.way, Way::Helper { .. }) => self.record.add(&done.sent),
             _ => Ok(()),
         };
         Ok(done)
+    }
+
+    /// With what was sent into folders among these, and is gone: a folder tells of itself what it holds when it is found, and
+    /// comparing may have been sooner.
+    fn with_gone_within(&self, mut pieces: Vec<Piece>) -> Vec<Piece> {
+        let is_folder = |piece: &&Piece| {
+            let found = std::fs::symlink_metadata(&piece.source);
+            found.is_ok_and(|found| found.is_dir())
+        };
+        let folders = pieces.iter().filter(is_folder);
+        let folders: HashSet<PathBuf> = folders.map(|piece| piece.source.clone()).collect();
+        if !folders.is_empty() {
+            pieces.extend(self.record.gone_within(&folders));
+        }
+        pieces
     }
 
     async fn open(&mut self) -> Result<(), Broken> {
@@ -284,54 +315,6 @@ impl Worker {
             }
         }
         Ok(())
-    }
-
-    /// What differs, all that there should be, and what of it cannot be read.
-    async fn compare(&mut self) -> Result<(Vec<Piece>, Option<Whole>, Vec<String>), Broken> {
-        let (stack, name) = (Arc::clone(&self.stack), self.service.clone());
-        let read = tokio::task::spawn_blocking(move || match stack.services.get(&name) {
-            Some(service) => manifest(&SyncRules::new(&stack, service)),
-            None => Manifest::default(),
-        });
-        let mut manifest = read
-            .await
-            .map_err(|error| Broken::Other(failed(&io::Error::other(error))))?;
-        let problems = std::mem::take(&mut manifest.problems);
-        let gone = self.record.gone(&manifest);
-        let targets = gone.iter().map(|piece| piece.target.clone()).collect();
-        let gone = gone.into_iter().map(|piece| (piece, Expected::Absent));
-        let mut wanted: Vec<(Piece, Expected)> = gone.collect();
-        wanted.extend(manifest.entries.values().cloned());
-        for (piece, expected) in &mut wanted {
-            // It was sent before, and the container has changed it since: that is put right without a word.
-            if !self.record.is_news(&piece.target, *expected) {
-                piece.then = AfterSync::Nothing;
-            }
-        }
-        let pieces = if let Way::Helper { line, .. } = &mut self.way {
-            let asked: Vec<_> = wanted
-                .iter()
-                .map(|(piece, expected)| (piece.target.clone(), *expected))
-                .collect();
-            let places = line.compare(&asked).await.map_err(Broken::Stream)?;
-            let mut differs = vec![false; wanted.len()];
-            for place in places {
-                if let Some(differs) = differs.get_mut(place) {
-                    *differs = true;
-                }
-            }
-            let marked = wanted.into_iter().zip(differs);
-            marked
-                .filter_map(|((piece, _), differs)| differs.then_some(piece))
-                .collect()
-        } else {
-            wanted.into_iter().map(|(piece, _)| piece).collect()
-        };
-        let whole = Whole {
-            manifest,
-            gone: targets,
-        };
-        Ok((pieces, Some(whole), problems))
     }
 
     async fn tell(

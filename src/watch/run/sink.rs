@@ -59,6 +59,10 @@ impl Finder for Sink {
         }
     }
 
+    fn passed(&mut self, path: &Path) {
+        self.settle.passed(path, Instant::now());
+    }
+
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -63,26 +63,36 @@ impl Piece {
 
 /// Everything that the sync rules of a service cover now.
 pub fn manifest(rules: &SyncRules) -> Manifest {
-    let mut manifest = Manifest::default();
-    for base in rules.bases() {
+    let mut entries = BTreeMap::new();
+    let problems = walk(rules, &mut |piece, expected| {
+        entries.insert(piece.target.clone(), (piece, expected));
+        true
+    });
+    Manifest { entries, problems }
+}
+
+/// Hands everything that the sync rules of a service cover to `sink`, each target once, until that says no; and says what
+/// cannot be read although it is there.
+pub fn walk(rules: &SyncRules, sink: &mut dyn FnMut(Piece, Expected) -> bool) -> Vec<String> {
+    let (mut problems, mut seen) = (Vec::new(), HashSet::new());
+    // Where two lead to one target, the last one counts.
+    for base in rules.bases().into_iter().rev() {
         let mut ignore = Rules::new(Root::new(base));
         let mut todo = vec![base.as_std_path().to_owned()];
         while let Some(path) = todo.pop() {
             match visit(&path, base.as_std_path(), rules, &mut ignore, &mut todo) {
                 Ok(Some((piece, expected))) => {
-                    manifest
-                        .entries
-                        .insert(piece.target.clone(), (piece, expected));
+                    if seen.insert(Sum::of(&piece.target)) && !sink(piece, expected) {
+                        return problems;
+                    }
                 }
                 Ok(None) => {}
                 Err(error) if is_gone(&error) => {}
-                Err(error) => manifest
-                    .problems
-                    .push(format!("{}: {error}", path.display())),
+                Err(error) => problems.push(format!("{}: {error}", path.display())),
             }
         }
     }
-    manifest
+    problems
 }
 
 fn visit(

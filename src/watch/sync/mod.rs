@@ -8,9 +8,9 @@ mod record;
 mod spool;
 
 pub use frames::{Sent, send};
-pub use manifest::{Manifest, Piece, manifest};
+pub use manifest::{Manifest, Piece, manifest, walk};
 pub use pack::{Owner, Packed, pack};
-pub use record::Record;
+pub use record::{Record, Renewal};
 pub use spool::{Archive, Bounds};
 
 #[cfg(test)]

@@ -1,61 +1,98 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use camino::Utf8PathBuf;
 
-use super::manifest::{Manifest, Piece};
-use crate::helper::protocol::Expected;
+use super::manifest::Piece;
+use crate::helper::protocol::{Expected, Sum};
 use crate::stack::AfterSync;
 
 /// What one instance of a service was sent, kept in the state folder: what is to be gone can only be told from it, and so can
-/// what changed since. Losing it loses no more than that.
+/// what changed since. Losing it loses no more than that. Only sums of it are held in memory.
 #[derive(Debug)]
 pub struct Record {
     file: Utf8PathBuf,
-    /// By target: the source, and how it looked.
-    known: BTreeMap<Vec<u8>, (PathBuf, u64)>,
+    /// How a target looked, and where it came from; both as sums.
+    known: HashMap<u64, u64>,
+}
+
+/// A record that is written beside the old one while everything is compared. Dropped, it changes nothing.
+#[derive(Debug)]
+pub struct Renewal {
+    /// `None`: it could not be written; the old one stays.
+    lines: Option<BufWriter<File>>,
+    beside: Utf8PathBuf,
+    known: HashMap<u64, u64>,
+}
+
+/// One line.
+struct Line {
+    target: Vec<u8>,
+    source: PathBuf,
+    digest: u64,
 }
 
 impl Record {
     /// Reads it; one that cannot be read is empty.
     pub fn open(file: Utf8PathBuf) -> Self {
-        let text = std::fs::read(&file).unwrap_or_default();
-        let mut known = BTreeMap::new();
-        // Paths hold no zero; a line that was cut off by the end of power is not taken.
-        let mut parts = text.split(|byte| *byte == 0);
-        while let (Some(target), Some(source), Some(digest)) =
-            (parts.next(), parts.next(), parts.next())
-        {
-            let digest = std::str::from_utf8(digest).ok();
-            if let Some(digest) = digest.and_then(|text| u64::from_str_radix(text, 16).ok()) {
-                let source = PathBuf::from(OsStr::from_bytes(source));
-                known.insert(target.to_vec(), (source, digest));
-            }
-        }
+        let mut known = HashMap::new();
+        each_line(&file, |line| {
+            known.insert(Sum::of(&line.target), look(&line.source, line.digest));
+        });
         Self { file, known }
     }
 
-    /// What was sent once and is nowhere any more, as pieces. What is only ignored from now on stays.
-    pub fn gone(&self, manifest: &Manifest) -> Vec<Piece> {
-        let gone = self.known.iter().filter(|(target, (source, _))| {
-            !manifest.entries.contains_key(*target) && std::fs::symlink_metadata(source).is_err()
+    /// What was sent once, is nowhere any more and not `wanted`, as pieces. What is only ignored from now on stays.
+    pub fn gone(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<Piece> {
+        self.gone_of(|line| !wanted(&line.target))
+    }
+
+    /// The same, of what lay in these folders.
+    pub fn gone_within(&self, folders: &HashSet<PathBuf>) -> Vec<Piece> {
+        let within = |line: &Line| {
+            let mut above = line.source.ancestors().skip(1);
+            above.any(|above| folders.contains(above))
+        };
+        let mut gone = self.gone_of(within);
+        gone.retain(|piece| self.may_be_there(piece));
+        gone
+    }
+
+    fn gone_of(&self, concerns: impl Fn(&Line) -> bool) -> Vec<Piece> {
+        let mut concerned = BTreeMap::new();
+        each_line(&self.file, |line| {
+            if concerns(&line) {
+                concerned.insert(line.target, line.source);
+            }
         });
-        gone.map(|(target, (source, _))| Piece {
-            source: source.clone(),
-            target: target.clone(),
+        let gone = concerned
+            .into_iter()
+            .filter(|(_, source)| std::fs::symlink_metadata(source).is_err());
+        gone.map(|(target, source)| Piece {
+            source,
+            target,
             then: AfterSync::Nothing,
             named: false,
         })
         .collect()
     }
 
+    /// Whether a path was sent, or announced, and not removed since.
+    pub fn may_be_there(&self, piece: &Piece) -> bool {
+        let removed = look(&piece.source, Expected::Absent.digest());
+        let known = self.known.get(&Sum::of(&piece.target));
+        known.is_some_and(|known| *known != removed)
+    }
+
     /// Whether a path looked otherwise when it was last sent, or was never sent.
-    pub fn is_news(&self, target: &[u8], expected: Expected) -> bool {
-        match self.known.get(target) {
-            Some((_, digest)) => *digest != expected.digest(),
+    pub fn is_news(&self, piece: &Piece, expected: Expected) -> bool {
+        match self.known.get(&Sum::of(&piece.target)) {
+            Some(known) => *known != look(&piece.source, expected.digest()),
             None => expected != Expected::Absent,
         }
     }
@@ -65,12 +102,14 @@ impl Record {
     /// # Errors
     /// The file cannot be written.
     pub fn announce<'a>(&mut self, pieces: impl IntoIterator<Item = &'a Piece>) -> io::Result<()> {
-        let unknown = pieces.into_iter().filter_map(|piece| {
-            let entry = (piece.source.clone(), UNKNOWN);
-            (!self.known.contains_key(&piece.target)).then(|| (piece.target.clone(), entry))
-        });
-        let unknown: Vec<_> = unknown.collect();
-        self.append(unknown)
+        let mut lines = Vec::new();
+        for piece in pieces {
+            if let Entry::Vacant(vacant) = self.known.entry(Sum::of(&piece.target)) {
+                write(&mut lines, &piece.target, &piece.source, UNKNOWN);
+                vacant.insert(look(&piece.source, UNKNOWN));
+            }
+        }
+        self.append(&lines)
     }
 
     /// Takes note of what has arrived.
@@ -81,73 +120,133 @@ impl Record {
         &mut self,
         sent: impl IntoIterator<Item = &'a (Piece, Expected)>,
     ) -> io::Result<()> {
-        let news = sent.into_iter().filter_map(|(piece, expected)| {
-            let entry = (piece.source.clone(), expected.digest());
-            (self.known.get(&piece.target) != Some(&entry)).then(|| (piece.target.clone(), entry))
-        });
-        let news: Vec<_> = news.collect();
-        self.append(news)
+        let mut lines = Vec::new();
+        for (piece, expected) in sent {
+            let digest = expected.digest();
+            let now = look(&piece.source, digest);
+            if self.known.insert(Sum::of(&piece.target), now) != Some(now) {
+                write(&mut lines, &piece.target, &piece.source, digest);
+            }
+        }
+        self.append(&lines)
     }
 
-    fn append(&mut self, entries: Vec<(Vec<u8>, (PathBuf, u64))>) -> io::Result<()> {
-        if entries.is_empty() {
+    fn append(&self, lines: &[u8]) -> io::Result<()> {
+        if lines.is_empty() {
             return Ok(());
-        }
-        let mut lines = Vec::new();
-        for (target, (source, digest)) in entries {
-            line(&mut lines, &target, &source, digest);
-            self.known.insert(target, (source, digest));
         }
         if let Some(folder) = self.file.parent() {
             std::fs::create_dir_all(folder)?;
         }
         let mut options = std::fs::OpenOptions::new();
         let mut file = options.create(true).append(true).open(&self.file)?;
-        file.write_all(&lines)
+        file.write_all(lines)
     }
 
-    /// The container has all of this, and none of `gone`. What is in neither may be there: it is ignored for now, or came and
-    /// went meanwhile.
+    /// Begins a record of what should be there.
+    pub fn renew(&self) -> Renewal {
+        let beside = self.file.with_extension("new");
+        let folder = self.file.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let lines = folder.and_then(|()| File::create(&beside)).ok();
+        Renewal {
+            lines: lines.map(BufWriter::new),
+            beside,
+            known: HashMap::with_capacity(self.known.len()),
+        }
+    }
+
+    /// The container has all that `renewal` names, and none of `gone`. What is in neither may be there: it is ignored for now,
+    /// or came and went meanwhile.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn set(&mut self, manifest: &Manifest, gone: &BTreeSet<Vec<u8>>) -> io::Result<()> {
-        let now: BTreeMap<_, _> = manifest
-            .entries
-            .iter()
-            .map(|(target, (piece, expected))| {
-                let entry = (piece.source.clone(), expected.digest());
-                (target.clone(), entry)
-            })
-            .collect();
-        let mut all = std::mem::take(&mut self.known);
-        all.retain(|target, _| !gone.contains(target));
-        all.extend(now);
-        let mut lines = Vec::new();
-        for (target, (source, digest)) in &all {
-            line(&mut lines, target, source, *digest);
+    pub fn set(&mut self, mut renewal: Renewal, gone: &BTreeSet<Vec<u8>>) -> io::Result<()> {
+        let Some(mut lines) = renewal.lines.take() else {
+            return Err(io::Error::other("the record could not be begun"));
+        };
+        let mut rest = BTreeMap::new();
+        each_line(&self.file, |line| {
+            if !renewal.has(&line.target) && !gone.contains(&line.target) {
+                rest.insert(line.target, (line.source, line.digest));
+            }
+        });
+        for (target, (source, digest)) in rest {
+            let mut bytes = Vec::new();
+            write(&mut bytes, &target, &source, digest);
+            lines.write_all(&bytes)?;
+            renewal
+                .known
+                .insert(Sum::of(&target), look(&source, digest));
         }
-        self.known = all;
-        if std::fs::read(&self.file).is_ok_and(|found| found == lines) {
-            return Ok(());
+        lines.flush()?;
+        std::fs::rename(&renewal.beside, &self.file)?;
+        self.known = std::mem::take(&mut renewal.known);
+        Ok(())
+    }
+}
+
+impl Renewal {
+    pub fn add(&mut self, piece: &Piece, expected: Expected) {
+        let digest = expected.digest();
+        let now = look(&piece.source, digest);
+        self.known.insert(Sum::of(&piece.target), now);
+        let mut bytes = Vec::new();
+        write(&mut bytes, &piece.target, &piece.source, digest);
+        if let Some(lines) = &mut self.lines
+            && lines.write_all(&bytes).is_err()
+        {
+            self.lines = None;
         }
-        if let Some(folder) = self.file.parent() {
-            std::fs::create_dir_all(folder)?;
+    }
+
+    pub fn has(&self, target: &[u8]) -> bool {
+        self.known.contains_key(&Sum::of(target))
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        if self.lines.is_some() {
+            let _gone = std::fs::remove_file(&self.beside);
         }
-        let beside = self.file.with_extension("new");
-        std::fs::write(&beside, lines)?;
-        std::fs::rename(beside, &self.file)
     }
 }
 
 /// Of what is on its way.
 const UNKNOWN: u64 = 0;
 
-fn line(out: &mut Vec<u8>, target: &[u8], source: &std::path::Path, digest: u64) {
+fn look(source: &Path, digest: u64) -> u64 {
+    let mut bytes = source.as_os_str().as_bytes().to_vec();
+    bytes.extend(digest.to_be_bytes());
+    Sum::of(&bytes)
+}
+
+fn write(out: &mut Vec<u8>, target: &[u8], source: &Path, digest: u64) {
     out.extend(target);
     out.push(0);
     out.extend(source.as_os_str().as_bytes());
     out.push(0);
     out.extend(format!("{digest:x}").as_bytes());
     out.push(0);
+}
+
+/// Paths hold no zero; a line that was cut off by the end of power is not taken.
+fn each_line(file: &camino::Utf8Path, mut take: impl FnMut(Line)) {
+    let Ok(file) = File::open(file) else {
+        return;
+    };
+    let mut parts = BufReader::new(file).split(0).map_while(Result::ok);
+    while let (Some(target), Some(source), Some(digest)) =
+        (parts.next(), parts.next(), parts.next())
+    {
+        let digest = std::str::from_utf8(&digest).ok();
+        if let Some(digest) = digest.and_then(|text| u64::from_str_radix(text, 16).ok()) {
+            let source = PathBuf::from(OsStr::from_bytes(&source));
+            take(Line {
+                target,
+                source,
+                digest,
+            });
+        }
+    }
 }

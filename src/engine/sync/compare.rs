@@ -1,0 +1,98 @@
+//! What a container has, beside what it should have.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::line::Line;
+use crate::helper::protocol::Expected;
+use crate::plan::react::SyncRules;
+use crate::stack::{AfterSync, Stack};
+use crate::watch::sync::{Piece, Record, Renewal, walk};
+
+/// Paths that are compared at once: with as many files as there may be, all of them together would fill the memory.
+const PORTION: usize = 1000;
+
+/// What comparing leads to.
+#[derive(Debug)]
+pub(super) struct Compared {
+    pub differs: Vec<Piece>,
+    /// All that there should be …
+    pub wanted: Renewal,
+    /// … and what of before there should be no more.
+    pub gone: BTreeSet<Vec<u8>>,
+    /// What cannot be read although it is there, in words.
+    pub problems: Vec<String>,
+}
+
+/// Compares all that the rules of a service cover. Without a `line` everything is taken to differ.
+///
+/// # Errors
+/// The stream is broken.
+pub(super) async fn compare(
+    (stack, service): (Arc<Stack>, String),
+    record: &Record,
+    mut line: Option<&mut Line>,
+) -> io::Result<Compared> {
+    let (sender, mut portions) = mpsc::channel(1);
+    let walking = tokio::task::spawn_blocking(move || {
+        let Some(service) = stack.services.get(&service) else {
+            return Vec::new();
+        };
+        let mut portion = Vec::new();
+        let problems = walk(&SyncRules::new(&stack, service), &mut |piece, expected| {
+            portion.push((piece, expected));
+            portion.len() < PORTION || sender.blocking_send(std::mem::take(&mut portion)).is_ok()
+        });
+        // Nobody may wait for it any more.
+        let _ended = sender.blocking_send(portion);
+        problems
+    });
+    let (mut differs, mut wanted) = (Vec::new(), record.renew());
+    while let Some(portion) = portions.recv().await {
+        for (piece, expected) in &portion {
+            wanted.add(piece, *expected);
+        }
+        differs.extend(differing(portion, record, line.as_deref_mut()).await?);
+    }
+    let problems = walking.await.map_err(io::Error::other)?;
+    let gone = record.gone(|target| wanted.has(target));
+    let targets = gone.iter().map(|piece| piece.target.clone()).collect();
+    let gone = gone.into_iter().map(|piece| (piece, Expected::Absent));
+    differs.extend(differing(gone.collect(), record, line).await?);
+    Ok(Compared {
+        differs,
+        wanted,
+        gone: targets,
+        problems,
+    })
+}
+
+async fn differing(
+    portion: Vec<(Piece, Expected)>,
+    record: &Record,
+    line: Option<&mut Line>,
+) -> io::Result<Vec<Piece>> {
+    let mut differs = vec![line.is_none(); portion.len()];
+    if let Some(line) = line
+        && !portion.is_empty()
+    {
+        for place in line.compare(&portion).await? {
+            if let Some(differs) = differs.get_mut(place) {
+                *differs = true;
+            }
+        }
+    }
+    let marked = portion.into_iter().zip(differs);
+    let differing = marked.filter_map(|(found, differs)| differs.then_some(found));
+    let pieces = differing.map(|(mut piece, expected)| {
+        if !record.is_news(&piece, expected) {
+            // It was sent before, and the container has changed it since: that is put right without a word.
+            piece.then = AfterSync::Nothing;
+        }
+        piece
+    });
+    Ok(pieces.collect())
+}
