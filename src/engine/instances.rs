@@ -1,7 +1,6 @@
 //! What accompanies each running container: its probes, the follower of its log, and what has to be set up inside.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +13,7 @@ use super::event::Event;
 use super::goal::Goal;
 use super::input::Input;
 use crate::plan::observed::{Generation, ObservedContainer};
-use crate::probe::{ProbeReport, Subject, Target};
-use crate::runtime::world::ExecSpec;
+use crate::probe::{ProbeReport, Subject};
 use crate::stack::{Probe, ProbeKind};
 
 /// Log lines that may wait for a probe; more are dropped, which a pattern that comes once may not survive: so many.
@@ -28,13 +26,15 @@ pub struct Instances {
     /// Who follows the log of which life; one that broke off has finished.
     followers: BTreeMap<(String, u32), (Generation, JoinHandle<()>)>,
     /// Execs that may run at once: each costs the machine about 45 ms of CPU.
-    execs: Arc<Semaphore>,
+    pub(super) execs: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
 pub(super) struct Attended {
     pub(super) generation: Generation,
     probe: Option<Probe>,
+    /// The container that has to reach it, where it is a process.
+    asker: Option<String>,
     cancel: CancellationToken,
     pub(super) provision_tries: u32,
     pub(super) provisioning: bool,
@@ -115,8 +115,10 @@ impl Engine {
         let generation = container.generation();
         let probe = self.readiness_probe(&container.service);
         let known = self.instances.attended.get(&key);
-        let is_known =
-            known.is_some_and(|known| known.generation == generation && known.probe == probe);
+        let asker = self.asker(container);
+        let is_known = known.is_some_and(|known| {
+            known.generation == generation && known.probe == probe && known.asker == asker
+        });
         let reads_log = matches!(
             probe.as_ref().map(|probe| &probe.kind),
             Some(ProbeKind::Log { .. })
@@ -143,6 +145,7 @@ impl Engine {
         let attended = Attended {
             generation: generation.clone(),
             probe: probe.clone(),
+            asker,
             cancel,
             provision_tries: 0,
             provisioning: false,
@@ -195,105 +198,6 @@ impl Engine {
             };
             cancel.run_until_cancelled(run).await;
         });
-    }
-
-    fn begin_probe(
-        &self,
-        container: &ObservedContainer,
-        probe: Probe,
-        lines: mpsc::Receiver<String>,
-        cancel: CancellationToken,
-    ) {
-        let subject = Subject {
-            service: container.service.clone(),
-            index: container.index,
-            generation: container.generation(),
-        };
-        let prober = self.prober(container, probe, subject, Some(lines));
-        let inputs = self.inputs.clone();
-        let (reports, mut reported) = mpsc::channel::<ProbeReport>(16);
-        self.tasks
-            .spawn(async move { prober.run(reports, cancel).await });
-        self.tasks.spawn(async move {
-            while let Some(report) = reported.recv().await {
-                if inputs.send(Input::Probed(report)).await.is_err() {
-                    break;
-                }
-            }
-        });
-    }
-
-    fn prober(
-        &self,
-        container: &ObservedContainer,
-        probe: Probe,
-        subject: Subject,
-        lines: Option<mpsc::Receiver<String>>,
-    ) -> crate::probe::Prober {
-        let world = self.world.clone();
-        let id = container.id.clone();
-        let exec: crate::probe::Exec = Arc::new(move |command: Vec<String>, timeout: Duration| {
-            let world = world.clone();
-            let id = id.clone();
-            Box::pin(async move {
-                let spec = ExecSpec {
-                    command,
-                    timeout: Some(timeout),
-                    ..ExecSpec::default()
-                };
-                match world.exec(&id, &spec).await {
-                    Ok(output) => Ok((output.code, output.output)),
-                    Err(error) => Err(error.to_string()),
-                }
-            })
-        });
-        crate::probe::Prober {
-            probe,
-            target: self.target(container),
-            subject,
-            lines,
-            exec,
-            execs: Arc::clone(&self.instances.execs),
-        }
-    }
-
-    fn target(&self, container: &ObservedContainer) -> Target {
-        let routable = self.world.bridge_is_routable();
-        let published = container.ports.iter().map(|(number, _, address, host)| {
-            let ip = if address.is_unspecified() {
-                std::net::Ipv4Addr::LOCALHOST.into()
-            } else {
-                *address
-            };
-            (*number, SocketAddr::new(ip, *host))
-        });
-        if container.is_process() {
-            return Target {
-                listening: published.collect(),
-                ..Target::default()
-            };
-        }
-        // On the host's network it listens on the host itself.
-        let on_host = self
-            .stack
-            .services
-            .get(&container.service)
-            .is_some_and(|service| service.host_network);
-        let bridge = if on_host {
-            Some(std::net::Ipv4Addr::LOCALHOST.into())
-        } else {
-            container
-                .addresses
-                .values()
-                .next()
-                .copied()
-                .filter(|_| routable)
-        };
-        Target {
-            bridge,
-            published: published.collect(),
-            ..Target::default()
-        }
     }
 
     pub(super) fn probed(&mut self, report: ProbeReport) {

@@ -16,6 +16,7 @@ mod instances;
 mod jobs;
 mod look;
 mod perform;
+mod probing;
 mod provision;
 mod refused;
 mod round;

@@ -73,15 +73,21 @@ pub fn reconcile(wanted: &Wanted<'_>) -> Plan {
     };
     builder.twins();
     builder.orphans();
-    for spec in &wanted.desired.containers {
+    // Both in one order, what is needed first: a container may need a process, and the other way round.
+    let mut containers = wanted.desired.containers.iter().peekable();
+    let mut processes = wanted.desired.processes.iter().peekable();
+    for service in &wanted.desired.order {
         // Whatever it may be that failed, trying it again is for later.
-        if !wanted.standing.contains_key(&spec.service) {
-            builder.instance(spec);
+        let tried = !wanted.standing.contains_key(service);
+        while let Some(spec) = containers.next_if(|spec| spec.service == *service) {
+            if tried {
+                builder.instance(spec);
+            }
         }
-    }
-    for spec in &wanted.desired.processes {
-        if !wanted.standing.contains_key(&spec.service) {
-            builder.process(spec);
+        while let Some(spec) = processes.next_if(|spec| spec.service == *service) {
+            if tried {
+                builder.process(spec);
+            }
         }
     }
     builder.surplus();

@@ -21,6 +21,6 @@ pub use answer::{Answer, clean};
 pub use exec::Exec;
 pub use healthcheck::from_healthcheck;
 pub use pace::{Pace, Phase, next};
-pub use prober::{Prober, Subject};
+pub use prober::{Objection, Prober, Subject};
 pub use report::ProbeReport;
 pub use target::{Address, Target};

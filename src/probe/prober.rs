@@ -1,8 +1,10 @@
 //! One task for each instance that is asked.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use regex::Regex;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
@@ -37,7 +39,12 @@ pub struct Prober {
     pub exec: Exec,
     /// How many commands may run at once, over all probers.
     pub execs: Arc<Semaphore>,
+    /// Asked about the address that answered well.
+    pub objection: Option<Objection>,
 }
+
+/// Why what answers at an address does not count: nobody who is meant, or nobody whom all can reach.
+pub type Objection = Arc<dyn Fn(SocketAddr) -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
 impl Prober {
     /// Asks whether it is ready. Tells the first answer, every change, and samples of other words; a ready one is told
@@ -153,7 +160,7 @@ impl Prober {
                 "{name}: port {port} is not published, and the container's network cannot be reached from here"
             ));
         };
-        match &self.probe.kind {
+        let answer = match &self.probe.kind {
             ProbeKind::Http { path, .. } => http::probe(address, port, path).await,
             ProbeKind::Postgres { user, database, .. } => {
                 postgres::probe(address, user, database).await
@@ -161,6 +168,13 @@ impl Prober {
             ProbeKind::Redis { .. } => redis::probe(address).await,
             ProbeKind::Mysql { .. } => mysql::probe(address).await,
             _ => tcp::probe(address, port).await,
+        };
+        match &self.objection {
+            Some(objection) if answer.passed() => match objection(address.socket).await {
+                Some(why) => Answer::Failed(why),
+                None => answer,
+            },
+            _ => answer,
         }
     }
 

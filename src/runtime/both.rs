@@ -1,5 +1,6 @@
 //! Containers and host processes behind one [`World`]: a call goes where its subject is.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::sync::OnceCell;
 use super::docker::{Docker, DockerWorld};
 use super::process::ProcessWorld;
 use super::world::{
-    Call, Change, ExecOutput, ExecSpec, FileChange, Held, LogLine, Look, Output, World,
+    Call, Change, ExecOutput, ExecSpec, FileChange, Held, Listening, LogLine, Look, Output, World,
 };
 use super::{Environment, ProgressSender, RuntimeError};
 use crate::plan::Action;
@@ -180,6 +181,12 @@ impl World for Both {
             Some(docker) => docker.logs(container, since, follow),
             None => futures_util::stream::empty().boxed(),
         }
+    }
+
+    fn listening<'a>(&'a self, id: &'a str, at: SocketAddr) -> BoxFuture<'a, Listening> {
+        let (processes, id) = (self.processes.clone(), id.to_owned());
+        let asked = tokio::task::spawn_blocking(move || processes.listening(&id, at));
+        Box::pin(async move { asked.await.unwrap_or_default() })
     }
 
     fn bridge_is_routable(&self) -> bool {

@@ -8,6 +8,7 @@ pub mod world;
 
 mod both;
 mod environment;
+mod sockets;
 
 pub use both::Both;
 pub use environment::Environment;

@@ -1,6 +1,7 @@
 //! What the engine asks of the outside: one look, one call at a time, and what changes by itself.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -113,6 +114,15 @@ pub struct FileChange {
     pub remove: Vec<String>,
 }
 
+/// Who listens at an address of this machine, as far as it can be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listening {
+    /// The process of another service, or of another stack, that `dev` started: `gold-web-1`.
+    pub other: Option<String>,
+    /// Nothing listens at that port but on loopback.
+    pub loopback_only: bool,
+}
+
 /// A container engine. Every future may be dropped; what the engine had begun, it may still end.
 pub trait World: Send + Sync + 'static {
     fn look<'a>(&'a self, ask: &'a Look) -> BoxFuture<'a, Result<Observed, RuntimeError>>;
@@ -146,6 +156,10 @@ pub trait World: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<(), RuntimeError>>;
     /// Lines since `since` (nanoseconds since 1970), and those to come if `follow`.
     fn logs(&self, container: &str, since: i128, follow: bool) -> BoxStream<'static, LogLine>;
+    /// Who listens where the process `id` should.
+    fn listening<'a>(&'a self, _id: &'a str, _at: SocketAddr) -> BoxFuture<'a, Listening> {
+        Box::pin(std::future::ready(Listening::default()))
+    }
     /// Whether addresses of the engine's bridge networks can be reached from here.
     fn bridge_is_routable(&self) -> bool;
     /// One line for people: kind, version, address.

@@ -87,6 +87,29 @@ pub enum SecretSource {
 }
 
 impl Stack {
+    /// A container that is told where `service` listens, and comes from its own network to get there.
+    pub fn container_asking(&self, service: &str) -> Option<&Service> {
+        let names = |reference: &Reference| match reference {
+            Reference::Service {
+                service: name,
+                path,
+            } => name == service && path.last().is_none_or(|output| output != "public"),
+            _ => false,
+        };
+        let mut containers = self
+            .services
+            .values()
+            .filter(|asker| !matches!(asker.source, Source::Run(_)) && !asker.host_network);
+        containers.find(|asker| {
+            let words = [&asker.command, &asker.entrypoint]
+                .into_iter()
+                .flatten()
+                .flatten();
+            let mut templates = asker.env.values().chain(words);
+            templates.any(|template| template.all_references().iter().any(names))
+        })
+    }
+
     /// The name of an engine object made from a key of this stack: `gold_data`.
     pub fn volume_name(&self, key: &str) -> String {
         match self.volumes.get(key).and_then(|v| v.external.clone()) {

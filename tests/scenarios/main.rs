@@ -28,6 +28,8 @@ mod lifecycle;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod on_host;
+#[cfg(test)]
 mod ports;
 #[cfg(test)]
 mod presets;

@@ -123,6 +123,81 @@ fn a_container_reaches_a_process_on_the_host() {
 }
 
 #[test]
+fn a_process_that_a_container_asks_has_to_listen_where_that_reaches_it() {
+    let port = free_port();
+    let web = web(port, "").replace("--bind 0.0.0.0", "--bind $(cat bind)");
+    let caller = format!(
+        r#"
+        [services.caller]
+        image = "{BUSYBOX}"
+        command = "wget -q -O - $WEB && exec sleep 1000000"
+        env = {{ WEB = "${{web.http.url}}" }}
+        ready = {{ log = "first" }}
+        stop = {{ signal = "KILL" }}
+        "#
+    );
+    let stack = Stack::new("loopback", format!("{web}{caller}"));
+    stack.write("bind", "127.0.0.1");
+    let mut up = stack.start(["up"]);
+    stack.until_with(
+        &mut up,
+        "it is said that it listens on loopback only",
+        |status| status.is("web", "starting") && status.is("caller", "waiting"),
+    );
+    eventually(SOON, "why says where", || {
+        let why = stack.dev(["why", "caller"]).succeeds();
+        let said = why.stdout.contains("loopback only") && why.stdout.contains("0.0.0.0");
+        if said { Ok(()) } else { Err(why.story()) }
+    });
+    stack.write("bind", "0.0.0.0");
+    stack.dev(["restart", "web"]).succeeds();
+    stack.until_with(&mut up, "both are ready", |status| status.ready);
+
+    // Where nobody asks from a container, loopback will do.
+    stack.write("bind", "127.0.0.1");
+    stack.edit(&web);
+    stack.dev(["restart", "web"]).succeeds();
+    stack.until_with(&mut up, "it is ready alone", |status| {
+        status.is("web", "ready") && !status.has("caller")
+    });
+    up.signal(Signal::INT);
+    up.ends();
+}
+
+#[test]
+fn what_another_stack_answers_at_its_port_does_not_make_it_ready() {
+    let port = free_port();
+    let late = web(port, "").replace(
+        "exec python3",
+        "until test -e go; do sleep 0.02; done; exec python3",
+    );
+    let (first, late) = (
+        Stack::without_engine("first", web(port, "")),
+        Stack::without_engine("late", late),
+    );
+    let mut up = late.start(["up"]);
+    pid(&late, "pid");
+    first.dev(["up", "--wait"]).succeeds();
+    eventually(SOON, "it is said who answers", || {
+        let why = late.dev(["why", "web"]).succeeds();
+        let said = why
+            .stdout
+            .contains(&format!("{}-web-1 answers at", first.name()));
+        if said { Ok(()) } else { Err(why.story()) }
+    });
+    assert!(!late.status().ready);
+    late.write("go", "");
+    late.until_with(&mut up, "it is ready elsewhere", |status| {
+        status.is("web", "ready")
+    });
+    let address = |stack: &Stack| stack.status().service("web").addresses[0].clone();
+    assert_ne!(address(&first), address(&late));
+    up.signal(Signal::INT);
+    up.ends();
+    first.dev(["down"]).succeeds();
+}
+
+#[test]
 fn a_killed_dev_leaves_it_running_and_the_next_one_takes_it_over() {
     let stack = Stack::without_engine("adopt", web(free_port(), ""));
     let up = stack.up();
@@ -392,92 +467,6 @@ fn in_the_background_it_is_watched_and_restarted_until_down() {
     });
     stack.dev(["restart", "web"]).succeeds();
     stack.dev(["down"]).succeeds();
-    eventually(SOON, "no process is left", || match stack.processes() {
-        left if left.is_empty() => Ok(()),
-        left => Err(format!("{left:?}")),
-    });
-}
-
-/// A database of a preset, and a process that asks it.
-const ASKS: &str = r#"
-    [services.db]
-    preset = "postgres:15"
-    databases = ["one", "two"]
-
-    [services.app]
-    run = "psql $URL -tAc 'create table if not exists t (n int); insert into t values (7); select count(*) from t' 2>/dev/null; exec sleep 1000000"
-    env = { URL = "${db.two.url}" }
-    ready = { log = "^[0-9]+$" }
-"#;
-
-/// # Panics
-/// This machine has no PostgreSQL to run on the host.
-fn require_postgres(stack: &Stack) {
-    use std::os::unix::fs::PermissionsExt;
-    let installed =
-        fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut found| found.next().is_some());
-    assert!(
-        installed,
-        "this needs a server: `apt-get install postgresql`"
-    );
-    // As root, the server runs as somebody else, who has to get there.
-    fs::set_permissions(stack.outside(""), fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-#[test]
-fn without_an_engine_a_preset_runs_on_the_host_keeps_its_data_and_is_not_root() {
-    let stack = Stack::without_engine("preset", ASKS);
-    require_postgres(&stack);
-    stack
-        .dev(["up", "--wait"])
-        .succeeds()
-        .says("as processes on the host: db");
-    let address = stack.status().service("db").addresses[0].clone();
-    assert!(address.starts_with("127.0.0.1:"), "{address}");
-    let server = eventually(SOON, "the server has its number", || {
-        let data = stack.path(".dev").join(stack.name()).join("volumes");
-        let data = data.join(format!("{}_db-data/data/main/postmaster.pid", stack.name()));
-        let text = fs::read_to_string(data).map_err(|error| error.to_string())?;
-        text.lines()
-            .next()
-            .unwrap_or_default()
-            .parse::<i32>()
-            .map_err(|error| error.to_string())
-    });
-    let status = fs::read_to_string(format!("/proc/{server}/status")).unwrap();
-    let user = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Uid:"))
-        .unwrap();
-    assert!(user.split_whitespace().all(|id| id != "0"), "{user}");
-
-    // What it holds outlives a `down`, and goes when a person says so.
-    stack.dev(["down"]).succeeds();
-    assert!(!runs(server));
-    stack.dev(["up", "--wait"]).succeeds();
-    let logs = stack.dev(["logs", "app"]).succeeds().stdout;
-    assert!(logs.trim_end().ends_with('2'), "{logs}");
-    stack.dev(["down", "--volumes", "--yes"]).succeeds();
-    stack.dev(["up", "--wait"]).succeeds();
-    let logs = stack.dev(["logs", "app"]).succeeds().stdout;
-    assert!(logs.trim_end().ends_with('1'), "{logs}");
-    stack.dev(["down", "--volumes", "--yes"]).succeeds();
-}
-
-#[test]
-fn a_stack_for_one_command_comes_up_without_an_engine_and_leaves_nothing() {
-    let stack = Stack::without_engine("ci-host", ASKS);
-    require_postgres(&stack);
-    stack
-        .dev([
-            "ci",
-            "--",
-            "sh",
-            "-c",
-            "psql $DB_TWO_URL -tAc 'select 40 + 2'",
-        ])
-        .succeeds()
-        .says("42");
     eventually(SOON, "no process is left", || match stack.processes() {
         left if left.is_empty() => Ok(()),
         left => Err(format!("{left:?}")),

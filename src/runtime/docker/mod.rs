@@ -39,7 +39,6 @@ pub use exec::{Attached, ExecInput, ExecOutput, ExecReader, ExecSpec};
 pub use info::Info;
 pub use logs::{LogChunk, LogOptions, LogStream};
 pub use observe::Look;
-pub(in crate::runtime) use port_owner::process_at;
 pub use version::ApiVersion;
 pub use world::DockerWorld;
 

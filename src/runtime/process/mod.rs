@@ -6,6 +6,7 @@ mod end;
 mod exec;
 mod installed;
 mod launch;
+mod listening;
 mod observe;
 mod output;
 mod record;

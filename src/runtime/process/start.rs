@@ -17,8 +17,8 @@ use crate::engine::event::FailureClass;
 use crate::plan::desired::{PROCESS_ID, PortSpec, ProcessSpec};
 use crate::plan::observed::{ObservedContainer, Status};
 use crate::runtime::RuntimeError;
-use crate::runtime::docker::process_at;
 use crate::runtime::ring::DEFAULT_LIMIT;
+use crate::runtime::sockets::owner;
 use crate::stack::Protocol;
 
 /// A supervisor that has not answered by then does not.
@@ -171,8 +171,8 @@ async fn free_port(port: &PortSpec) -> Result<(), RuntimeError> {
         }
         sleep(PORT_PAUSE).await;
     }
-    let owner = tokio::task::spawn_blocking(move || process_at(address, Protocol::Tcp)).await;
-    let owner = owner
+    let known = tokio::task::spawn_blocking(move || owner(address, Protocol::Tcp)).await;
+    let owner = known
         .ok()
         .flatten()
         .unwrap_or_else(|| "something else".to_owned());

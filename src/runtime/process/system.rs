@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use fs_err as fs;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use crate::runtime::sockets::processes;
+
 /// The variable that every process of ours has in its environment, whatever became of its parents.
 pub const MARK: &str = "DEV_PROCESS";
 
@@ -52,20 +54,10 @@ pub fn namespace() -> String {
         .unwrap_or_default()
 }
 
-fn all() -> Vec<i32> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let names = entries.filter_map(Result::ok);
-    names
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
-}
-
 /// Everything below a process, itself left out.
 pub fn descendants(of: i32) -> BTreeSet<i32> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-    for pid in all() {
+    for pid in processes() {
         if let Some(stat) = stat(pid).filter(|stat| !stat.is_zombie) {
             children.entry(stat.parent).or_default().push(pid);
         }
@@ -89,7 +81,24 @@ pub fn marked(mark: &str) -> BTreeSet<i32> {
         fs::read(format!("/proc/{pid}/environ"))
             .is_ok_and(|text| text.split(|byte| *byte == 0).any(|entry| entry == wanted))
     };
-    all().into_iter().filter(has).collect()
+    processes().into_iter().filter(has).collect()
+}
+
+/// The name of the process that a supervisor above this one is for.
+pub fn supervised(pid: i32) -> Option<String> {
+    let mut pid = pid;
+    // Nothing is nested as deeply.
+    for _ in 0..64 {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let mut words = line.split(|byte| *byte == 0).skip(1);
+        if words.next() == Some(super::supervisor::SUPERVISE.as_bytes()) {
+            return words
+                .next()
+                .map(|name| String::from_utf8_lossy(name).into_owned());
+        }
+        pid = stat(pid)?.parent;
+    }
+    None
 }
 
 /// The environment that a process began with, and the folder that it is in.

@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::super::scene::{Scene, job, runs};
-use super::super::{Removal, Standing, remove, stop};
+use super::super::scene::{Scene, job, process, runs};
+use super::super::{Removal, RestartOwner, Standing, remove, stop};
 use crate::plan::observed::Status;
 use crate::plan::operation::Action;
 use crate::stack::resolve::fixture::http;
-use crate::stack::{Condition, Service};
+use crate::stack::{Condition, Restart, Service, Source};
 
 /// One service: its kind, whom of those before it it needs, and how.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ struct Sketch {
 fn sketch() -> impl Strategy<Value = Sketch> {
     let need = (any::<prop::sample::Index>(), 0..3u8);
     (
-        0..4u8,
+        0..6u8,
         prop::collection::vec(need, 0..3),
         any::<bool>(),
         any::<bool>(),
@@ -43,14 +43,13 @@ fn name(n: usize) -> String {
 
 fn services(sketches: &[Sketch]) -> Vec<Service> {
     let one = |(n, sketch): (usize, &Sketch)| {
-        let mut one = if sketch.kind == 3 {
-            job(&name(n), &[])
-        } else {
-            runs(&name(n), &[])
+        let mut one = match sketch.kind {
+            2 => runs(&name(n), &[]).built(),
+            3 => job(&name(n), &[]),
+            4 => process(&name(n), &[]),
+            5 => process(&name(n), &[]).as_job(None),
+            _ => runs(&name(n), &[]),
         };
-        if sketch.kind == 2 {
-            one = one.built();
-        }
         for (index, how) in &sketch.needs {
             if n > 0 {
                 let condition = if *how == 1 {
@@ -67,10 +66,10 @@ fn services(sketches: &[Sketch]) -> Vec<Service> {
         if sketch.port {
             one = one.with_port("http", http(8000));
         }
-        if sketch.kind == 3 {
-            one
-        } else {
+        if sketch.kind < 3 {
             one.replicated(sketch.replicas)
+        } else {
+            one
         }
     };
     sketches.iter().enumerate().map(one).collect()
@@ -89,6 +88,10 @@ enum Blow {
     Pruned,
     RenewedVolume(prop::sample::Index),
     OutOfFile(prop::sample::Index),
+    /// A container becomes a process, or a process a container.
+    Moved(prop::sample::Index),
+    /// Nobody is attached: each service has its own restart policy.
+    Left,
     Policy(prop::sample::Index),
     Bounce(prop::sample::Index),
     Rerun(prop::sample::Index),
@@ -108,6 +111,8 @@ fn blow() -> impl Strategy<Value = Blow> {
         Just(Blow::Pruned),
         index().prop_map(Blow::RenewedVolume),
         index().prop_map(Blow::OutOfFile),
+        index().prop_map(Blow::Moved),
+        Just(Blow::Left),
         index().prop_map(Blow::Policy),
         index().prop_map(Blow::Bounce),
         index().prop_map(Blow::Rerun),
@@ -132,7 +137,12 @@ fn strike(scene: &mut Scene, blow: &Blow) {
     let picked = |at: &prop::sample::Index| services[at.index(services.len())].clone();
     match blow {
         Blow::Status(at, status) if count > 0 => {
-            scene.observed.containers[at.index(count)].status = STATUSES[usize::from(*status)];
+            let status = STATUSES[usize::from(*status)];
+            let container = &mut scene.observed.containers[at.index(count)];
+            // A process begins as it is made, and nobody pauses one.
+            if !container.is_process() || !matches!(status, Status::Created | Status::Paused) {
+                container.status = status;
+            }
         }
         Blow::Gone(at) if count > 0 => drop(scene.observed.containers.remove(at.index(count))),
         Blow::OldConfig(at) if count > 0 => {
@@ -186,6 +196,19 @@ fn strike(scene: &mut Scene, blow: &Blow) {
             scene.scope.remove(&gone);
             for service in scene.stack.services.values_mut() {
                 service.needs.remove(&gone);
+            }
+        }
+        Blow::Moved(at) => scene.edit(&picked(at), |service| {
+            service.replicas = 1;
+            service.source = match service.source {
+                Source::Run(_) => Source::Image("moved:1".to_owned()),
+                _ => Source::Run("moved".to_owned()),
+            };
+        }),
+        Blow::Left => {
+            scene.restarts = RestartOwner::Engine;
+            for service in scene.stack.services.values_mut() {
+                service.restart = Restart::Always;
             }
         }
         Blow::Rerun(at) => {

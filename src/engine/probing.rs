@@ -1,0 +1,154 @@
+//! How each running instance is asked whether it is ready: where, and what answers count.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::core::Engine;
+use super::input::Input;
+use crate::plan::observed::ObservedContainer;
+use crate::probe::{Objection, ProbeReport, Subject, Target};
+use crate::runtime::world::ExecSpec;
+use crate::stack::Probe;
+
+impl Engine {
+    pub(super) fn begin_probe(
+        &self,
+        container: &ObservedContainer,
+        probe: Probe,
+        lines: mpsc::Receiver<String>,
+        cancel: CancellationToken,
+    ) {
+        let subject = Subject {
+            service: container.service.clone(),
+            index: container.index,
+            generation: container.generation(),
+        };
+        let prober = self.prober(container, probe, subject, Some(lines));
+        let inputs = self.inputs.clone();
+        let (reports, mut reported) = mpsc::channel::<ProbeReport>(16);
+        self.tasks
+            .spawn(async move { prober.run(reports, cancel).await });
+        self.tasks.spawn(async move {
+            while let Some(report) = reported.recv().await {
+                if inputs.send(Input::Probed(report)).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+
+    pub(super) fn prober(
+        &self,
+        container: &ObservedContainer,
+        probe: Probe,
+        subject: Subject,
+        lines: Option<mpsc::Receiver<String>>,
+    ) -> crate::probe::Prober {
+        let world = self.world.clone();
+        let id = container.id.clone();
+        let exec: crate::probe::Exec = Arc::new(move |command: Vec<String>, timeout: Duration| {
+            let world = world.clone();
+            let id = id.clone();
+            Box::pin(async move {
+                let spec = ExecSpec {
+                    command,
+                    timeout: Some(timeout),
+                    ..ExecSpec::default()
+                };
+                match world.exec(&id, &spec).await {
+                    Ok(output) => Ok((output.code, output.output)),
+                    Err(error) => Err(error.to_string()),
+                }
+            })
+        });
+        crate::probe::Prober {
+            probe,
+            target: self.target(container),
+            subject,
+            lines,
+            exec,
+            execs: Arc::clone(&self.instances.execs),
+            objection: self.objection(container),
+        }
+    }
+
+    /// The container that has to reach a process from the engine's network; none where that is no network of this machine,
+    /// because then the engine forwards to loopback.
+    pub(super) fn asker(&self, container: &ObservedContainer) -> Option<String> {
+        if !container.is_process() || !self.world.bridge_is_routable() {
+            return None;
+        }
+        let asker = self.stack.container_asking(&container.service)?;
+        self.scope()
+            .contains(&asker.name)
+            .then(|| asker.name.clone())
+    }
+
+    /// What answers for a process has to be that process, and where a container asks, has to be reachable from there.
+    fn objection(&self, container: &ObservedContainer) -> Option<Objection> {
+        if !container.is_process() {
+            return None;
+        }
+        let (world, id, asker) = (
+            self.world.clone(),
+            container.id.clone(),
+            self.asker(container),
+        );
+        Some(Arc::new(move |at| {
+            let (world, id, asker) = (world.clone(), id.clone(), asker.clone());
+            Box::pin(async move {
+                let found = world.listening(&id, at).await;
+                if let Some(other) = found.other {
+                    return Some(format!("{other} answers at {at}, and not this process"));
+                }
+                let asker = asker.filter(|_| found.loopback_only)?;
+                Some(format!(
+                    "it listens on loopback only, where the container {asker} does not reach it: let it listen on 0.0.0.0"
+                ))
+            })
+        }))
+    }
+
+    fn target(&self, container: &ObservedContainer) -> Target {
+        let routable = self.world.bridge_is_routable();
+        let published = container.ports.iter().map(|(number, _, address, host)| {
+            let ip = if address.is_unspecified() {
+                std::net::Ipv4Addr::LOCALHOST.into()
+            } else {
+                *address
+            };
+            (*number, SocketAddr::new(ip, *host))
+        });
+        if container.is_process() {
+            return Target {
+                listening: published.collect(),
+                ..Target::default()
+            };
+        }
+        // On the host's network it listens on the host itself.
+        let on_host = self
+            .stack
+            .services
+            .get(&container.service)
+            .is_some_and(|service| service.host_network);
+        let bridge = if on_host {
+            Some(std::net::Ipv4Addr::LOCALHOST.into())
+        } else {
+            container
+                .addresses
+                .values()
+                .next()
+                .copied()
+                .filter(|_| routable)
+        };
+        Target {
+            bridge,
+            published: published.collect(),
+            ..Target::default()
+        }
+    }
+}
