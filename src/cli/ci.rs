@@ -24,7 +24,7 @@ use crate::engine::default_services;
 use crate::engine::feed::Feed;
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::{Command, Input};
-use crate::engine::store::{Lock, Remembered, Store};
+use crate::engine::store::{Lock, Remembered};
 use crate::plan::allocate::{Allocations, PortKey};
 use crate::plan::observed::Status;
 use crate::plan::reconcile::Removal;
@@ -354,10 +354,10 @@ async fn remove(session: &Session, interrupts: &mut Interrupts) -> Result<(), Cl
 async fn remove_leftovers(plain: &Session, base: &str) {
     let names = plain.store.names().into_iter();
     for name in names.filter(|name| is_ours(name, base)) {
-        let Ok(session) = plain.apart(name) else {
+        let Some(_lock) = plain.store.left(&name) else {
             continue;
         };
-        let Ok(Some(_lock)) = Store::lock(&session.store) else {
+        let Ok(session) = plain.apart(name) else {
             continue;
         };
         let Ok(mut interrupts) = Interrupts::listen() else {

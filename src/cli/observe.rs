@@ -2,6 +2,7 @@
 
 use super::args::GlobalArgs;
 use super::error::CliError;
+use super::output::to_stderr;
 use super::session::Session;
 use super::up::outcome_error;
 use crate::engine::core::Engine;
@@ -13,9 +14,12 @@ use crate::engine::state::State;
 ///
 /// # Errors
 /// No engine of ours and no container engine answers.
-pub async fn state(session: &Session) -> Result<State, CliError> {
+async fn state(session: &Session, quiet: bool) -> Result<State, CliError> {
     if let Some(feed) = super::meet::running(&session.socket()?).await {
         return Ok(feed.state);
+    }
+    if !quiet && session.is_on_no_engine(&Goal::Observe).await {
+        to_stderr("this stack is not up, as far as is known here: no container engine answers");
     }
     let engine = Engine::new(session.setup(Goal::Observe, Until::Answered, false).await?);
     let mut feed = Feed::inside(engine.subscribe(), engine.inputs());
@@ -35,7 +39,7 @@ pub async fn state_of(global: &GlobalArgs, names: &[String]) -> Result<State, Cl
     let session = Session::open_anyway(global).await?;
     session.check_names(names)?;
     if session.broken.is_none() {
-        return state(&session).await;
+        return state(&session, global.json).await;
     }
     match super::meet::running(&session.socket()?).await {
         Some(feed) => Ok(feed.state),

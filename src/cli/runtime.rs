@@ -65,7 +65,7 @@ impl Session {
         }
     }
 
-    fn remembered_runtime(&self) -> Runtime {
+    pub(super) fn remembered_runtime(&self) -> Runtime {
         let remembered = self.store.remembered();
         remembered.map_or(Runtime::Auto, |known| known.runtime)
     }

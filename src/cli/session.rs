@@ -145,6 +145,14 @@ impl Session {
         ))
     }
 
+    /// Whether no engine answers, and none is known to have anything of this stack: where the file leaves it open, what was
+    /// chosen is remembered as long as it is up.
+    pub(super) async fn is_on_no_engine(&self, goal: &Goal) -> bool {
+        let open = self.stack.runtime == Runtime::Auto && self.broken.is_none();
+        let asks = !matches!(goal, Goal::Up { .. }) && self.needs_containers(goal);
+        open && asks && self.remembered_runtime() == Runtime::Auto && self.docker().await.is_err()
+    }
+
     /// The processes of this stack on the host.
     pub fn processes(&self) -> ProcessWorld {
         ProcessWorld::new(&self.store.dir(), &self.stack.dir)
@@ -174,9 +182,15 @@ impl Session {
     /// # Errors
     /// No engine answers, a secret cannot be had, or a service that is to come up refers to something that is not there.
     pub async fn setup(&self, goal: Goal, until: Until, watch: bool) -> Result<Setup, CliError> {
-        let required = self.needs_containers(&goal);
+        let without = self.is_on_no_engine(&goal).await;
+        let required = self.needs_containers(&goal) && !without;
         let (world, loaded) = tokio::join!(self.world(required), self.facts());
         let world = world?;
+        let world = if without {
+            world.without_engine()
+        } else {
+            world
+        };
         if let Goal::Up { services, .. } = &goal {
             let scope = loaded.stack.closure(services.iter().map(String::as_str));
             check_outside(&self.outside, &loaded.stack, &scope, &loaded.facts)?;

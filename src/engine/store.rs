@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -15,6 +16,9 @@ use super::event::Failure;
 use crate::plan::allocate::Allocations;
 use crate::plan::observed::JobRecord;
 use crate::stack::Runtime;
+
+/// Who makes a state folder locks it within this time.
+const ABOUT_TO_LOCK: Duration = Duration::from_secs(60);
 
 /// What one stack remembers between two runs of `dev`.
 #[derive(Debug, Clone)]
@@ -93,10 +97,27 @@ impl Store {
     /// The names under which stacks keep something here.
     pub fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let folders = entries.filter(|entry| entry.path().join("lock").exists());
+        let folders = entries.filter(|entry| entry.path().join("logs").is_dir());
         folders
             .filter_map(|entry| entry.file_name().into_string().ok())
             .collect()
+    }
+
+    /// The lock of another stack here that somebody had and has no more. Never makes anything: what is removed at this
+    /// moment stays so.
+    pub fn left(&self, name: &str) -> Option<Lock> {
+        let path = self.root.join(name).join("lock");
+        match File::options().write(true).open(&path) {
+            Ok(file) => take(file, &path).ok()?,
+            // Killed between two steps, unless it is about to take the second.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let made = fs::metadata(self.root.join(name)).ok()?.modified().ok()?;
+                let is_old = made.elapsed().is_ok_and(|age| age >= ABOUT_TO_LOCK);
+                let file = is_old.then(|| File::create_new(&path))?.ok()?;
+                take(file, &path).ok()?
+            }
+            Err(_) => None,
+        }
     }
 
     /// Keys the hashes of secrets; never leaves the machine.
@@ -216,20 +237,18 @@ impl Store {
         self.write("layers.json", &layers)
     }
 
-    /// The lock of the one engine of this stack; `None` while another has it.
+    /// The lock of the one engine of this stack; `None` while another has it, or has just removed it with all else.
     ///
     /// # Errors
     /// Whatever the file system says, but not that it is taken.
     pub fn lock(&self) -> io::Result<Option<Lock>> {
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(self.dir.join("lock"))?;
-        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Lock { _file: file })),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error.into()),
+        let path = self.dir.join("lock");
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        match options.open(&path) {
+            Ok(file) => take(file, &path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -244,7 +263,7 @@ impl Store {
         };
         fs::create_dir_all(&folder)?;
         let metadata = fs::metadata(&folder)?;
-        if std::os::unix::fs::MetadataExt::uid(&metadata) != rustix::process::getuid().as_raw() {
+        if metadata.uid() != rustix::process::getuid().as_raw() {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
                 format!("{folder} belongs to someone else"),
@@ -266,14 +285,26 @@ impl Store {
     }
 }
 
+/// Locks the file, if it is still the one at `path`: who removes a stack does so while it holds its lock.
+fn take(file: File, path: &Utf8Path) -> io::Result<Option<Lock>> {
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let locked = file.metadata()?;
+    let is_there = fs::metadata(path)
+        .is_ok_and(|there| (there.dev(), there.ino()) == (locked.dev(), locked.ino()));
+    Ok(is_there.then_some(Lock { _file: file }))
+}
+
 /// A folder that nobody else can look into.
 fn own_folder(path: &Utf8Path) -> io::Result<()> {
     if !path.is_dir() {
         fs::create_dir_all(path)?;
     }
     let metadata = fs::metadata(path)?;
-    let is_ours =
-        std::os::unix::fs::MetadataExt::uid(&metadata) == rustix::process::getuid().as_raw();
+    let is_ours = metadata.uid() == rustix::process::getuid().as_raw();
     if is_ours && metadata.permissions().mode() & 0o077 != 0 {
         fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
     }

@@ -33,6 +33,8 @@ pub struct Both {
     required: bool,
     /// The last look asked for containers.
     needed: Arc<AtomicBool>,
+    /// No engine has anything of it: none is looked at.
+    without: bool,
 }
 
 impl Both {
@@ -53,6 +55,15 @@ impl Both {
             processes,
             hosted,
             required,
+            without: false,
+        }
+    }
+
+    /// The same where no container engine has anything of the stack.
+    pub fn without_engine(self) -> Self {
+        Self {
+            without: true,
+            ..self
         }
     }
 
@@ -65,7 +76,7 @@ impl Both {
     }
 
     async fn look_at_engine(&self, ask: &Look) -> Result<Observed, RuntimeError> {
-        let needed = self.required || !ask.images.is_empty();
+        let needed = !self.without && (self.required || !ask.images.is_empty());
         self.needed.store(needed, Ordering::Relaxed);
         if needed {
             return self.engine().await?.look(ask).await;

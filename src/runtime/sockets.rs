@@ -41,7 +41,7 @@ pub fn holders(
         .iter()
         .map(|socket| format!("socket:[{}]", socket.inode))
         .collect();
-    let pids = pids.into_iter().filter(move |pid| {
+    pids.into_iter().filter(move |pid| {
         let Ok(open) = fs_err::read_dir(format!("/proc/{pid}/fd")) else {
             return false;
         };
@@ -49,8 +49,7 @@ pub fn holders(
             let target = fs_err::read_link(file.path()).ok();
             target.is_some_and(|target| target.to_str().is_some_and(|name| wanted.contains(name)))
         })
-    });
-    pids
+    })
 }
 
 /// Every process that can be seen.

@@ -163,7 +163,15 @@ fn an_interrupted_one_ends_its_command_and_removes_its_stack() {
 
 #[test]
 fn what_a_killed_one_left_goes_with_the_next() {
-    let stack = Stack::new("ci-kill", sleeps("fine", "volumes = [\"data:/data\"]\n"));
+    let built = "[services.app]\nbuild = \".\"\ncommand = [\"sleep\", \"1000000\"]\nstop = { signal = \"KILL\" }\n";
+    let stack = Stack::new(
+        "ci-kill",
+        format!("{}{built}", sleeps("fine", "volumes = [\"data:/data\"]\n")),
+    );
+    stack.write(
+        "Dockerfile",
+        format!("FROM {BUSYBOX}\nRUN echo built > /built\n"),
+    );
     let volume = |name: &str| volumes_of(name).len() + networks_of(name).len();
     let mut ci = stack.start([
         "ci",
@@ -187,6 +195,16 @@ fn what_a_killed_one_left_goes_with_the_next() {
         .dev(["ci", "--", "true"])
         .succeeds()
         .says_on_stderr(&left[0]);
+    leaves_nothing(&stack);
+}
+
+#[test]
+fn a_secret_that_is_missing_keeps_nothing() {
+    let secret = "[secrets]\nTOKEN = { env = \"NOT_SET_FOR_THIS_TEST\" }\n";
+    let env = "env = { TOKEN = \"${secret:TOKEN}\" }\n";
+    let stack = Stack::new("ci-secret", format!("{secret}{}", sleeps("fine", env)));
+    let ci = stack.dev(["ci", "--", "true"]).exits(125);
+    ci.says_on_stderr("NOT_SET_FOR_THIS_TEST");
     leaves_nothing(&stack);
 }
 

@@ -501,3 +501,33 @@ fn what_ran_in_containers_does_not_begin_anew_on_the_host_while_the_engine_is_aw
     stack.set("DOCKER_HOST", &engine);
     stack.dev(["up", "--wait"]).succeeds().says("up in");
 }
+
+#[test]
+fn what_is_not_up_is_said_without_an_engine_and_what_is_up_in_one_is_not_denied() {
+    let services = format!(
+        "{}[services.box]\nimage = \"{BUSYBOX}\"\ncommand = [\"sleep\", \"1000000\"]\nstop = {{ signal = \"KILL\" }}\n",
+        web(free_port(), "")
+    );
+    let mut stack = Stack::new("nowhere", services);
+    let engine = std::env::var("DOCKER_HOST").unwrap_or_default();
+    stack.set("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    let status = stack.status();
+    assert!(
+        !status.ready
+            && status
+                .services
+                .iter()
+                .all(|service| service.state != "ready"),
+        "{status}"
+    );
+    stack.dev(["status"]).succeeds().says_on_stderr("is not up");
+    stack.dev(["down"]).succeeds();
+    stack.dev(["up", "--wait"]).exits(3);
+
+    stack.set("DOCKER_HOST", &engine);
+    stack.dev(["up", "--wait"]).succeeds();
+    stack.set("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    stack.dev(["status"]).exits(3);
+    stack.dev(["down"]).exits(3);
+    stack.set("DOCKER_HOST", &engine);
+}

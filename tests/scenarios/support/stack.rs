@@ -337,6 +337,13 @@ impl Stack {
     fn clean(&self) {
         processes::kill(&self.project);
         docker::remove_all_of(&self.project);
+        // Of those that `dev ci` made and could not remove.
+        let beside = fs::read_dir(self.path(".dev")).into_iter().flatten();
+        let beside = beside.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let prefix = format!("{}-ci-", self.project);
+        for project in beside.filter(|name| name.starts_with(&prefix)) {
+            docker::remove_all_of(&project);
+        }
     }
 }
 
