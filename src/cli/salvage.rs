@@ -36,7 +36,8 @@ impl Session {
     pub async fn open_anyway(global: &GlobalArgs) -> Result<Self, CliError> {
         let errors = match Self::open(global) {
             Err(CliError::Stack(errors)) => errors,
-            other => return other,
+            Ok(session) => return session.by_old_name(global).await,
+            Err(error) => return Err(error),
         };
         let environment = Environment::of_process();
         let request = LoadRequest {
@@ -94,6 +95,41 @@ impl Session {
                 secretive: secrets.is_none(),
             }),
         })
+    }
+
+    /// Where nothing is known under the name that the file has by now, and a `dev` runs here that refused it: the stack as
+    /// that has it.
+    async fn by_old_name(self, global: &GlobalArgs) -> Result<Self, CliError> {
+        let socket = self.socket()?;
+        if global.name.is_some()
+            || self.store.remembered().is_some()
+            || meet::running(&socket).await.is_some()
+        {
+            return Ok(self);
+        }
+        for name in kept(&self.stack.dir) {
+            if name == self.stack.name {
+                continue;
+            }
+            let Ok(store) = Store::open(&self.stack.dir, &name) else {
+                continue;
+            };
+            let feed = meet::running(&socket_of(&store, &self.environment)?).await;
+            if feed.is_some_and(|feed| feed.state.rejected.is_some()) {
+                if !global.json {
+                    let new = &self.stack.name;
+                    to_stderr(&format!(
+                        "the stack file has the name `{new}` by now; going by the `dev` that runs here as `{name}`"
+                    ));
+                }
+                let global = GlobalArgs {
+                    name: Some(name),
+                    ..global.clone()
+                };
+                return Self::open(&global);
+            }
+        }
+        Ok(self)
     }
 
     /// # Errors

@@ -300,6 +300,11 @@ impl ServiceState {
         count >= self.info.replicas && self.instances.values().all(InstanceState::runs)
     }
 
+    /// What runs of it ran before anybody looked.
+    pub fn ran_before(&self) -> bool {
+        self.instances.values().all(InstanceState::ran_before)
+    }
+
     /// Since when it is in its phase, which it was seen to be in at `at`: nobody may have looked when it came to that.
     fn entered(&self, at: u64) -> u64 {
         let found = || {
@@ -318,7 +323,7 @@ impl ServiceState {
             Phase::Done | Phase::Stopped => ended(),
             Phase::Failed | Phase::Crashed if by_exit => ended(),
             Phase::Ready | Phase::Starting | Phase::Running => {
-                let before = self.instances.values().all(InstanceState::ran_before);
+                let before = self.ran_before();
                 let began = found().filter_map(|found| found.began).max();
                 began.filter(|_| before)
             }

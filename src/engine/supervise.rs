@@ -183,6 +183,11 @@ impl Supervisor {
             Restart::OnFailure { max: Some(max) } => max,
             Restart::Always | Restart::UnlessStopped => u32::MAX,
         };
+        let alone = self.policy == Restart::Auto && ready_since.is_some();
+        if alone && is_by_hand(code) && failure.class != FailureClass::OutOfMemory {
+            // Whoever ended what was ready, wants to see it come back, and not to be told that it does not work.
+            self.restarts = self.restarts.min(allowed.saturating_sub(1));
+        }
         if self.restarts >= allowed {
             return self.give_up(failure);
         }
@@ -305,6 +310,11 @@ impl Supervisor {
         self.gave_up = Some(failure.clone());
         Verdict::GaveUp(failure)
     }
+}
+
+/// Whoever ends it from outside does so by one of these signals: HUP, INT, KILL, TERM.
+fn is_by_hand(code: i64) -> bool {
+    [1, 2, 9, 15].contains(&(code - 128))
 }
 
 /// The pause before try `n`, from 1.

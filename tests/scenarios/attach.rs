@@ -302,3 +302,24 @@ fn one_replica_is_named_by_its_number() {
     assert!(last.0 != after.0 && last.1 == after.1);
     assert!(!up.has_ended());
 }
+
+#[test]
+fn a_new_name_in_the_file_does_not_hide_what_runs_under_the_old_one() {
+    let services = "[services.app]\nrun = \"exec sleep 1000000\"\n";
+    let stack = Stack::without_engine("renamed", services);
+    let mut up = stack.up();
+    let new = format!("{}-new", stack.name());
+    stack.write("dev.toml", format!("name = \"{new}\"\n{services}"));
+    up.says("the name changed");
+    let status = stack.status();
+    assert_eq!(status.name, stack.name());
+    assert!(status.is("app", "ready"), "{status}");
+    stack
+        .dev(["down"])
+        .succeeds()
+        .says_on_stderr(&format!("runs here as `{}`", stack.name()));
+    up.ends();
+    assert!(stack.processes().is_empty(), "{:?}", stack.processes());
+    // From now on the file alone counts.
+    assert_eq!(stack.status().name, new);
+}

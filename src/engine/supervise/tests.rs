@@ -150,6 +150,40 @@ fn whoever_was_ready_for_a_while_has_its_restarts_back() {
 }
 
 #[test]
+fn what_was_ready_and_is_killed_over_and_over_by_hand_is_never_given_up() {
+    let again_and_again = |code: i64, class: FailureClass, ready: bool| {
+        let mut supervisor = service(Restart::Auto);
+        let mut now = 0;
+        for n in 0..20 {
+            supervisor.on_started(&life(n), now);
+            if ready {
+                supervisor.on_ready(now);
+            }
+            match supervisor.on_exit(&life(n), code, failure(class), now + 100) {
+                Verdict::Again { at, .. } => now = at,
+                verdict => return Some((n, verdict)),
+            }
+        }
+        None
+    };
+    assert_eq!(again_and_again(137, FailureClass::Exited, true), None);
+    assert_eq!(again_and_again(143, FailureClass::Exited, true), None);
+    // By itself, for memory, or without ever having been ready: those are crashes in a row.
+    for (code, class, ready) in [
+        (1, FailureClass::Exited, true),
+        (139, FailureClass::Exited, true),
+        (137, FailureClass::OutOfMemory, true),
+        (137, FailureClass::Exited, false),
+    ] {
+        let given_up = again_and_again(code, class, ready);
+        assert!(
+            matches!(given_up, Some((5, Verdict::GaveUp(_)))),
+            "{given_up:?}"
+        );
+    }
+}
+
+#[test]
 fn a_life_counts_once() {
     let mut supervisor = service(Restart::Auto);
     supervisor.on_started(&life(1), 0);

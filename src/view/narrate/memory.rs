@@ -35,7 +35,8 @@ impl Seen {
             _ => self.told = None,
         }
         match phase {
-            Phase::Starting | Phase::Running => self.began = Some(at),
+            // What an earlier `dev` started, nobody has timed.
+            Phase::Starting | Phase::Running => self.began = (!service.ran_before()).then_some(at),
             // A process that lived for less than one look was not seen to start.
             Phase::Waiting | Phase::Creating | Phase::Crashed | Phase::Stopped => self.began = None,
             _ => {}

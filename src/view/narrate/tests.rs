@@ -468,3 +468,26 @@ fn what_was_told_is_not_told_again() {
     );
     assert_eq!(story.text, "", "what runs is not said to wait");
 }
+
+#[test]
+fn what_an_earlier_dev_started_is_ready_and_nobody_knows_after_how_long() {
+    let told = |began: u64| {
+        let mut story = Story::begin(false);
+        let found = Some(Found {
+            began: Some(NOW - began),
+            ended: None,
+            generation: generation(),
+            status: Status::Running,
+        });
+        let instance = Event::Instance {
+            service: "cache".to_owned(),
+            index: 1,
+            found,
+        };
+        story.then(10, instance).probe("cache", 90, true, "PONG");
+        let line = story.text.lines().find(|line| line.contains("ready"));
+        line.unwrap_or_default().trim().to_owned()
+    };
+    assert_eq!(told(60_000), "cache      ready  127.0.0.1:6379");
+    assert_eq!(told(0), "cache      ready in 90ms  127.0.0.1:6379");
+}
