@@ -452,7 +452,10 @@ pub(super) fn exit_failure(service: &str, code: i64, out_of_memory: bool, job: b
     let help = match code {
         126 => "the command was found but cannot be executed".to_owned(),
         127 => "the command was not found".to_owned(),
-        0 if !job => "if it is meant to end, say `job = true`".to_owned(),
+        0 if !job => {
+            "if it is meant to end, say `job = true`; a server has to stay in the foreground"
+                .to_owned()
+        }
         _ => format!("`dev logs {service}` shows what it said"),
     };
     let how = match code {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use super::support::{BUSYBOX, POSTGRES, SOON, Stack, eventually, free_port, get};
+use super::support::{BUSYBOX, POSTGRES, SOON, Stack, eventually, free_port, get, processes_of};
 
 /// A web server of the host that tells its pid and a word. `more`: further keys of its table.
 fn web(port: u16, more: &str) -> String {
@@ -271,6 +271,61 @@ fn one_that_ignores_its_signal_and_what_it_put_aside_are_killed() {
 }
 
 #[test]
+fn what_moved_out_of_its_group_hears_the_signal_too() {
+    let stack = Stack::without_engine(
+        "outside",
+        r#"
+        [services.web]
+        run = "setsid sh -c 'trap \"echo heard >heard; exit 0\" TERM; echo $$ >aside; while :; do sleep 0.05; done' & exec sleep 1000000"
+        stop = { grace = "20s" }
+        "#,
+    );
+    stack.dev(["up", "--wait"]).succeeds();
+    let aside = pid(&stack, "aside");
+    stack
+        .dev(["down"])
+        .succeeds()
+        .within(Duration::from_secs(8));
+    assert!(!runs(aside));
+    assert_eq!(fs::read_to_string(stack.path("heard")).unwrap(), "heard\n");
+}
+
+#[test]
+fn what_forks_twice_and_forgets_its_environment_ends_with_its_service() {
+    let stack = Stack::without_engine(
+        "twice",
+        r#"
+        [services.web]
+        run = "(setsid env -i PATH=$PATH sh -c 'trap \"\" TERM; (echo $$ >aside; while :; do sleep 0.1; done) &' &); exec sleep 1000000"
+        stop = { grace = "300ms" }
+        "#,
+    );
+    stack.dev(["up", "--wait"]).succeeds();
+    let aside = pid(&stack, "aside");
+    stack
+        .dev(["down"])
+        .succeeds()
+        .within(Duration::from_secs(8));
+    let below = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let left = below.filter(|entry| {
+        fs::read_link(entry.path().join("cwd"))
+            .is_ok_and(|folder| folder == stack.path("").canonicalize().unwrap())
+    });
+    assert_eq!(left.count(), 0, "{aside}");
+}
+
+#[test]
+fn what_is_removed_with_its_state_folder_ends() {
+    let stack = Stack::without_engine("wiped", web(free_port(), ""));
+    stack.dev(["up", "--wait"]).succeeds();
+    let process = pid(&stack, "pid");
+    fs::remove_dir_all(stack.path(".dev")).unwrap();
+    ends(process);
+    stack.dev(["up", "--wait"]).succeeds();
+    stack.dev(["down"]).succeeds();
+}
+
+#[test]
 fn one_that_forks_away_is_told_of_and_leaves_nothing() {
     let stack = Stack::without_engine(
         "fork",
@@ -280,9 +335,12 @@ fn one_that_forks_away_is_told_of_and_leaves_nothing() {
         restart = "no"
         "#,
     );
-    stack.dev(["up", "--wait-timeout", "30s", "--wait"]);
+    let mut up = stack.start(["up"]);
     let aside = pid(&stack, "aside");
+    up.says("ended with exit code 0").says("foreground");
     ends(aside);
+    up.signal(Signal::INT);
+    up.ends();
     stack.dev(["down"]).succeeds();
 }
 
@@ -302,6 +360,21 @@ fn a_supervisor_that_was_killed_is_no_way_to_get_two_of_it() {
     stack.serves("web", "first");
     stack.dev(["down"]).succeeds();
     assert!(!runs(pid(&stack, "pid")));
+}
+
+/// What is in memory of everything that was started for a stack.
+fn memory(stack: &Stack) -> Vec<(String, u64)> {
+    let of = |(pid, line): (i32, String)| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let size = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        Some((line, size.split_whitespace().next()?.parse().ok()?))
+    };
+    processes_of(stack.name())
+        .into_iter()
+        .filter_map(of)
+        .collect()
 }
 
 #[test]
@@ -332,6 +405,9 @@ fn a_flood_and_bytes_that_are_no_text_stay_bounded_and_harmless() {
             .succeeds()
             .within(Duration::from_secs(3));
         assert!(size() < 1_300_000, "{}", size());
+        for (program, kilobytes) in memory(&stack) {
+            assert!(kilobytes < 150_000, "{program}: {kilobytes} kB");
+        }
     }
     let shown = up.output();
     assert!(!shown.contains("\u{1b}[2J"), "an escape code came through");

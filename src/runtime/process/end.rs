@@ -1,5 +1,6 @@
 //! Ends a life: the signal, the grace, and then all of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fs_err as fs;
@@ -40,14 +41,14 @@ impl ProcessWorld {
         let signal = signal::of_stop(wanted.or(record.signal.as_deref()));
         // Between two lives nothing runs: its supervisor sees the wish.
         if record.is_alive() {
-            system::send_group(record.pid, signal);
+            self.tell(name, &record, signal);
         }
         if self.ends_within(name, &record, grace).await {
             return Ok(());
         }
         let late = Instant::now() + KILLED;
         while Instant::now() < late {
-            kill(&record);
+            self.kill(name, &record);
             if self.ends_within(name, &record, LONGEST_PAUSE * 4).await {
                 return Ok(());
             }
@@ -91,6 +92,39 @@ impl ProcessWorld {
         Ok(())
     }
 
+    /// What is below the supervisor. The number of one that has ended may be somebody else's.
+    fn below(&self, name: &str, record: &Record) -> BTreeSet<i32> {
+        if self.place.is_supervised(name) {
+            system::descendants(record.supervisor)
+        } else {
+            BTreeSet::new()
+        }
+    }
+
+    /// The group, and what moved out of it.
+    fn tell(&self, name: &str, record: &Record, signal: Signal) {
+        let below = self.below(name, record);
+        system::send_group(record.pid, signal);
+        let outside = below
+            .into_iter()
+            .filter(|pid| system::group(*pid) != Some(record.pid));
+        outside.for_each(|pid| system::send(pid, signal));
+    }
+
+    /// The process, its group, what is below its supervisor, and what moved away from a supervisor that was killed.
+    fn kill(&self, name: &str, record: &Record) {
+        let below = self.below(name, record);
+        if record.is_alive() {
+            system::send(record.pid, Signal::KILL);
+        }
+        system::send_group(record.pid, Signal::KILL);
+        for pid in below.into_iter().chain(system::marked(&mark(record))) {
+            if pid != record.supervisor {
+                system::send(pid, Signal::KILL);
+            }
+        }
+    }
+
     /// Whether this life, or what came after it, has ended with all that belongs to it.
     fn is_over(&self, name: &str, life: &Record) -> bool {
         let Some(now) = self.place.read(name) else {
@@ -130,23 +164,4 @@ fn near(record: &Record) -> Result<(), RuntimeError> {
         record.name
     ))
     .help("end it there: `dev stop`"))
-}
-
-/// The process, its group, what is below its supervisor, and what moved away from a supervisor that was killed.
-fn kill(record: &Record) {
-    if record.is_alive() {
-        system::send(record.pid, Signal::KILL);
-    }
-    system::send_group(record.pid, Signal::KILL);
-    let below = system::descendants(record.supervisor);
-    let marked = system::marked(&mark(record));
-    for pid in below
-        .into_iter()
-        .filter(|pid| marked.contains(pid))
-        .chain(marked.clone())
-    {
-        if pid != record.supervisor {
-            system::send(pid, Signal::KILL);
-        }
-    }
 }

@@ -26,6 +26,8 @@ const LOCK: Duration = Duration::from_secs(2);
 const MOMENT: Duration = Duration::from_millis(10);
 /// What was said last is kept within this time after the end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How often it is looked whether the state folder is still there.
+const LOST: Duration = Duration::from_secs(1);
 /// Pauses between restarts, as the engine's.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -114,6 +116,7 @@ impl Supervisor {
             Err(why) => return reply(&Reply::Failed(why)),
         };
         reply(&Reply::Started(Box::new(self.record.clone())));
+        self.end_with_state_folder();
         let mut restarts: u32 = 0;
         loop {
             let begun = life.begun;
@@ -141,6 +144,33 @@ impl Supervisor {
                 Err(_) => return self.note_end(code),
             };
         }
+    }
+
+    /// What was removed with the whole state folder would be found by nobody any more: it ends, too.
+    fn end_with_state_folder(&self) {
+        let (folder, own) = (self.place.records.clone(), self.record.supervisor);
+        let signal = signal::of_stop(self.record.signal.as_deref());
+        let grace = Duration::from_millis(self.record.grace);
+        let send = move |signal| {
+            let below = system::descendants(own).into_iter();
+            below.for_each(|pid| system::send(pid, signal));
+        };
+        std::thread::spawn(move || {
+            let is_gone = || {
+                let seen = folder.symlink_metadata();
+                seen.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+            };
+            while !is_gone() {
+                sleep(LOST);
+            }
+            send(signal);
+            sleep(grace);
+            // Until the supervisor has seen the end of all of it, and ends with this thread.
+            loop {
+                send(Signal::KILL);
+                sleep(LOST);
+            }
+        });
     }
 
     fn start(&mut self) -> Result<Life, String> {

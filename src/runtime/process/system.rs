@@ -23,6 +23,7 @@ pub fn own_program() -> PathBuf {
 /// One line of `/proc/PID/stat`. Source: proc_pid_stat(5).
 struct Stat {
     parent: i32,
+    group: i32,
     is_zombie: bool,
     /// Ticks after the boot.
     start: String,
@@ -34,6 +35,7 @@ fn stat(pid: i32) -> Option<Stat> {
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     Some(Stat {
         parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
         is_zombie: matches!(*fields.first()?, "Z" | "X"),
         start: (*fields.get(19)?).to_owned(),
     })
@@ -45,6 +47,11 @@ pub fn start_time(pid: i32) -> Option<String> {
     let stat = stat(pid).filter(|stat| !stat.is_zombie)?;
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     Some(format!("{} {}", boot.trim(), stat.start))
+}
+
+/// The process group that a process is in.
+pub fn group(pid: i32) -> Option<i32> {
+    stat(pid).map(|stat| stat.group)
 }
 
 /// The namespace in which numbers of processes mean something.

@@ -18,6 +18,7 @@ pub use events::Events;
 pub use eventually::{SOON, eventually, holds_for};
 pub use http::{Answer, get};
 pub use outcome::Outcome;
+pub use processes::of as processes_of;
 pub use services::{BUSYBOX, POSTGRES, REDIS, serves, sleeps};
 pub use stack::{Stack, free_port};
 pub use status::Status;

@@ -23,6 +23,8 @@ pub struct Stack {
     variables: Vec<(String, String)>,
     /// Whether its end takes down what has its name.
     owner: bool,
+    /// It has processes only, and nobody else has its name.
+    alone: bool,
 }
 
 impl Stack {
@@ -37,6 +39,7 @@ impl Stack {
         let mut stack = Self::make(&unique(topic), toml.as_ref(), false);
         let nowhere = format!("unix://{}", stack.outside("no-engine.sock").display());
         stack.set("DOCKER_HOST", &nowhere);
+        stack.alone = true;
         stack
     }
 
@@ -59,6 +62,7 @@ impl Stack {
             project: project.to_owned(),
             variables: Vec::new(),
             owner,
+            alone: false,
         };
         stack.edit(toml);
         stack
@@ -315,6 +319,9 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         if !self.owner {
+            if self.alone {
+                processes::kill(&self.project);
+            }
             return;
         }
         if thread::panicking() {
