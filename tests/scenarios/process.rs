@@ -100,7 +100,7 @@ fn an_app_on_the_host_waits_for_its_database_in_a_container() {
 }
 
 #[test]
-fn a_container_reaches_a_process_on_the_host() {
+fn a_container_reaches_a_process_on_the_host_and_that_a_container() {
     let port = free_port();
     let stack = Stack::new(
         "reach",
@@ -109,17 +109,25 @@ fn a_container_reaches_a_process_on_the_host() {
             {}
             [services.caller]
             image = "{BUSYBOX}"
-            command = "until wget -q -O - $WEB; do sleep 0.1; done; exec sleep 1000000"
+            command = "until wget -q -O - $WEB; do sleep 0.1; done; mkdir /www; echo $WEB >/www/index.html; exec httpd -f -h /www -p 80"
             env = {{ WEB = "${{web.http.url}}" }}
-            ready = {{ log = "first" }}
+            ports = {{ http = 80 }}
+            ready = {{ http = "/" }}
             stop = {{ signal = "KILL" }}
+
+            [services.app]
+            run = "exec python3 -u -c 'import os, time, urllib.request as r; print(r.urlopen(os.environ[\"CALLER\"]).read().decode()); time.sleep(1000000)'"
+            env = {{ CALLER = "${{caller.url}}" }}
+            ready = {{ log = "host.docker.internal" }}
             "#,
             web(port, "")
         ),
     );
     stack.dev(["up", "--wait"]).succeeds();
-    let env = stack.dev(["exec", "caller", "env"]).succeeds().stdout;
-    assert!(env.contains("http://host.docker.internal:"), "{env}");
+    // What the container was told, by way of the process that asked it.
+    let said = stack.dev(["logs", "app"]).succeeds().stdout;
+    assert!(said.contains("http://host.docker.internal:"), "{said}");
+    stack.dev(["logs", "caller"]).succeeds().says("first");
 }
 
 #[test]
