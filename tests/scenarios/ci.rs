@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -196,6 +197,49 @@ fn what_a_killed_one_left_goes_with_the_next() {
         .succeeds()
         .says_on_stderr(&left[0]);
     leaves_nothing(&stack);
+}
+
+#[test]
+fn what_is_not_ready_in_time_is_told_and_removed() {
+    let never = sleeps("never", "ready = { tcp = 81 }\n");
+    let stack = Stack::new("ci-late", format!("{never}{}", sleeps("fine", "")));
+    stack
+        .dev(["ci", "--wait-timeout", "2s", "--", "sh", "-c", "echo ran"])
+        .exits(125)
+        .says_on_stderr("never")
+        .does_not_say("ran\n")
+        .within(SOON);
+    leaves_nothing(&stack);
+}
+
+#[test]
+fn processes_of_a_killed_one_end_with_the_next() {
+    let services = "[services.app]\nrun = \"echo $$ >pid; exec sleep 1000000\"\n";
+    let stack = Stack::without_engine("ci-hosted", services);
+    let mut ci = stack.start(["ci", "--", "sh", "-c", "echo begun; exec sleep 1000000"]);
+    ci.says("begun");
+    let pid = fs::read_to_string(stack.path("pid")).unwrap();
+    let runs = || fs::exists(format!("/proc/{}", pid.trim())).unwrap();
+    ci.kill_after(Duration::ZERO);
+    assert!(runs());
+    assert_eq!(kept(&stack).len(), 1);
+    stack.write(
+        "dev.toml",
+        format!(
+            "name = \"{}\"\n[services.app]\nrun = \"exec sleep 1000000\"\n",
+            stack.name()
+        ),
+    );
+    stack.dev(["ci", "--", "true"]).succeeds();
+    assert!(!runs());
+    assert_eq!(kept(&stack), Vec::<String>::new());
+    // The command was the killed one's own.
+    eventually(SOON, "only the command is left", || {
+        match stack.processes() {
+            left if left.iter().all(|line| line.starts_with("sleep ")) && left.len() < 2 => Ok(()),
+            left => Err(format!("{left:?}")),
+        }
+    });
 }
 
 #[test]
