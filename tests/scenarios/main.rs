@@ -36,6 +36,8 @@ mod presets;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod process_faults;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod soak;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use super::support::{BUSYBOX, POSTGRES, SOON, Stack, eventually, free_port, get, processes_of};
+use super::support::{BUSYBOX, POSTGRES, SOON, Stack, eventually, free_port, get};
 
 /// A web server of the host that tells its pid and a word. `more`: further keys of its table.
-fn web(port: u16, more: &str) -> String {
+pub(super) fn web(port: u16, more: &str) -> String {
     format!(
         r#"
         [services.web]
@@ -21,7 +21,7 @@ fn web(port: u16, more: &str) -> String {
     )
 }
 
-fn pid(stack: &Stack, file: &str) -> i32 {
+pub(super) fn pid(stack: &Stack, file: &str) -> i32 {
     eventually(SOON, &format!("{file} is written"), || {
         let text = fs::read_to_string(stack.path(file)).map_err(|error| error.to_string())?;
         text.trim()
@@ -30,17 +30,17 @@ fn pid(stack: &Stack, file: &str) -> i32 {
     })
 }
 
-fn runs(pid: i32) -> bool {
+pub(super) fn runs(pid: i32) -> bool {
     Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid).is_ok())
 }
 
-fn kill(pid: i32) {
+pub(super) fn kill(pid: i32) {
     if let Some(pid) = Pid::from_raw(pid) {
         kill_process(pid, Signal::KILL).unwrap();
     }
 }
 
-fn ends(pid: i32) {
+pub(super) fn ends(pid: i32) {
     eventually(SOON, "the process has ended", || {
         if runs(pid) { Err(pid) } else { Ok(()) }
     });
@@ -173,39 +173,6 @@ fn a_process_that_a_container_asks_has_to_listen_where_that_reaches_it() {
 }
 
 #[test]
-fn what_another_stack_answers_at_its_port_does_not_make_it_ready() {
-    let port = free_port();
-    let late = web(port, "").replace(
-        "exec python3",
-        "until test -e go; do sleep 0.02; done; exec python3",
-    );
-    let (first, late) = (
-        Stack::without_engine("first", web(port, "")),
-        Stack::without_engine("late", late),
-    );
-    let mut up = late.start(["up"]);
-    pid(&late, "pid");
-    first.dev(["up", "--wait"]).succeeds();
-    eventually(SOON, "it is said who answers", || {
-        let why = late.dev(["why", "web"]).succeeds();
-        let said = why
-            .stdout
-            .contains(&format!("{}-web-1 answers at", first.name()));
-        if said { Ok(()) } else { Err(why.story()) }
-    });
-    assert!(!late.status().ready);
-    late.write("go", "");
-    late.until_with(&mut up, "it is ready elsewhere", |status| {
-        status.is("web", "ready")
-    });
-    let address = |stack: &Stack| stack.status().service("web").addresses[0].clone();
-    assert_ne!(address(&first), address(&late));
-    up.signal(Signal::INT);
-    up.ends();
-    first.dev(["down"]).succeeds();
-}
-
-#[test]
 fn a_killed_dev_leaves_it_running_and_the_next_one_takes_it_over() {
     let stack = Stack::without_engine("adopt", web(free_port(), ""));
     let up = stack.up();
@@ -254,195 +221,6 @@ fn an_edit_of_the_stack_file_and_a_watched_file_restart_it() {
     up.signal(Signal::INT);
     up.ends();
     assert!(!runs(pid(&stack, "pid")));
-    stack.dev(["down"]).succeeds();
-}
-
-#[test]
-fn one_that_ignores_its_signal_and_what_it_put_aside_are_killed() {
-    let stack = Stack::without_engine(
-        "deaf",
-        r#"
-        [services.deaf]
-        run = "trap '' TERM; echo $$ >pid; setsid sh -c 'trap \"\" TERM; echo $$ >aside; while :; do sleep 1; done' & while :; do sleep 1; done"
-        stop = { grace = "300ms" }
-        "#,
-    );
-    stack.dev(["up", "--wait"]).succeeds();
-    let (main, aside) = (pid(&stack, "pid"), pid(&stack, "aside"));
-    assert!(runs(main) && runs(aside));
-    stack
-        .dev(["down"])
-        .succeeds()
-        .within(Duration::from_secs(8));
-    assert!(!runs(main));
-    ends(aside);
-}
-
-#[test]
-fn what_moved_out_of_its_group_hears_the_signal_too() {
-    let stack = Stack::without_engine(
-        "outside",
-        r#"
-        [services.web]
-        run = "setsid sh -c 'trap \"echo heard >heard; exit 0\" TERM; echo $$ >aside; while :; do sleep 0.05; done' & exec sleep 1000000"
-        stop = { grace = "20s" }
-        "#,
-    );
-    stack.dev(["up", "--wait"]).succeeds();
-    let aside = pid(&stack, "aside");
-    stack
-        .dev(["down"])
-        .succeeds()
-        .within(Duration::from_secs(8));
-    assert!(!runs(aside));
-    assert_eq!(fs::read_to_string(stack.path("heard")).unwrap(), "heard\n");
-}
-
-#[test]
-fn what_forks_twice_and_forgets_its_environment_ends_with_its_service() {
-    let stack = Stack::without_engine(
-        "twice",
-        r#"
-        [services.web]
-        run = "(setsid env -i PATH=$PATH sh -c 'trap \"\" TERM; (echo $$ >aside; while :; do sleep 0.1; done) &' &); exec sleep 1000000"
-        stop = { grace = "300ms" }
-        "#,
-    );
-    stack.dev(["up", "--wait"]).succeeds();
-    let aside = pid(&stack, "aside");
-    stack
-        .dev(["down"])
-        .succeeds()
-        .within(Duration::from_secs(8));
-    let below = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let left = below.filter(|entry| {
-        fs::read_link(entry.path().join("cwd"))
-            .is_ok_and(|folder| folder == stack.path("").canonicalize().unwrap())
-    });
-    assert_eq!(left.count(), 0, "{aside}");
-}
-
-#[test]
-fn what_is_removed_with_its_state_folder_ends() {
-    let stack = Stack::without_engine("wiped", web(free_port(), ""));
-    stack.dev(["up", "--wait"]).succeeds();
-    let process = pid(&stack, "pid");
-    fs::remove_dir_all(stack.path(".dev")).unwrap();
-    ends(process);
-    stack.dev(["up", "--wait"]).succeeds();
-    stack.dev(["down"]).succeeds();
-}
-
-#[test]
-fn one_that_forks_away_is_told_of_and_leaves_nothing() {
-    let stack = Stack::without_engine(
-        "fork",
-        r#"
-        [services.daemon]
-        run = "setsid sh -c 'echo $$ >aside; exec sleep 1000000' & sleep 0.3"
-        restart = "no"
-        "#,
-    );
-    let mut up = stack.start(["up"]);
-    let aside = pid(&stack, "aside");
-    up.says("ended with exit code 0").says("foreground");
-    ends(aside);
-    up.signal(Signal::INT);
-    up.ends();
-    stack.dev(["down"]).succeeds();
-}
-
-#[test]
-fn a_supervisor_that_was_killed_is_no_way_to_get_two_of_it() {
-    let stack = Stack::without_engine("orphan", web(free_port(), ""));
-    stack.dev(["up", "--wait"]).succeeds();
-    let first = pid(&stack, "pid");
-    let folder = stack.path(".dev").join(stack.name()).join("processes");
-    let record = fs::read_to_string(folder.join("web-1.json")).unwrap();
-    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
-    kill(i32::try_from(record["supervisor"].as_i64().unwrap()).unwrap());
-    assert!(runs(first));
-
-    stack.dev(["up", "--wait"]).succeeds();
-    ends(first);
-    stack.serves("web", "first");
-    stack.dev(["down"]).succeeds();
-    assert!(!runs(pid(&stack, "pid")));
-}
-
-/// What is in memory of everything that was started for a stack.
-fn memory(stack: &Stack) -> Vec<(String, u64)> {
-    let of = |(pid, line): (i32, String)| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let size = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))?;
-        Some((line, size.split_whitespace().next()?.parse().ok()?))
-    };
-    processes_of(stack.name())
-        .into_iter()
-        .filter_map(of)
-        .collect()
-}
-
-#[test]
-fn a_flood_and_bytes_that_are_no_text_stay_bounded_and_harmless() {
-    let stack = Stack::without_engine(
-        "flood",
-        r#"
-        [services.flood]
-        run = "printf 'a\\033[2J\\377b\\n'; head -c 1000 /dev/urandom; exec yes 0123456789012345678901234567890123456789"
-        limits = { log = "1MB" }
-        "#,
-    );
-    let mut up = stack.up();
-    let logs = stack.path(".dev").join(stack.name()).join("logs");
-    let size = || -> u64 {
-        let files = fs::read_dir(&logs).unwrap().filter_map(Result::ok);
-        files
-            .filter_map(|file| Some(file.metadata().ok()?.len()))
-            .sum()
-    };
-    eventually(SOON, "it has said more than is kept", || {
-        let all = size();
-        if all > 600_000 { Ok(()) } else { Err(all) }
-    });
-    for _ in 0..5 {
-        stack
-            .dev(["status"])
-            .succeeds()
-            .within(Duration::from_secs(3));
-        assert!(size() < 1_300_000, "{}", size());
-        for (program, kilobytes) in memory(&stack) {
-            assert!(kilobytes < 150_000, "{program}: {kilobytes} kB");
-        }
-    }
-    let shown = up.output();
-    assert!(!shown.contains("\u{1b}[2J"), "an escape code came through");
-    up.signal(Signal::INT);
-    up.ends_within(Duration::from_secs(15));
-    stack.dev(["down"]).succeeds();
-}
-
-#[test]
-fn a_crash_is_followed_by_another_try_and_a_command_that_is_not_there_by_a_reason() {
-    let stack = Stack::without_engine(
-        "crash",
-        r#"
-        [services.flaky]
-        run = "test -e fine && exec sleep 1000000; touch fine; exit 3"
-
-        [services.lost]
-        run = "no-such-command-anywhere"
-        "#,
-    );
-    let mut up = stack.start(["up"]);
-    stack.until_with(&mut up, "one runs, the other is given up", |status| {
-        status.is("flaky", "ready") && status.is("lost", "failed")
-    });
-    up.says("exit code 127").says("not found");
-    up.signal(Signal::INT);
-    up.ends();
     stack.dev(["down"]).succeeds();
 }
 
