@@ -199,6 +199,11 @@ impl Loop {
             for (path, change) in settled.changes {
                 let is_gone = || std::fs::symlink_metadata(&path).is_err();
                 let passed = !change.existed && is_gone();
+                if passed {
+                    for watched in &mut self.trees {
+                        watched.tree.forget(&path, &mut self.sink);
+                    }
+                }
                 batch.add(path, change.kind, passed);
             }
             for path in settled.passed {
@@ -219,3 +224,6 @@ fn stamp(path: &Path) -> Option<Stamp> {
         .ok()
         .map(|metadata| Stamp::of(&metadata))
 }
+
+#[cfg(test)]
+mod tests;

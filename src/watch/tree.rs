@@ -211,6 +211,18 @@ impl Tree {
         finder.changed(path, stamp.kind, known.is_some());
     }
 
+    /// It was told to be gone, or never to have been: should it come again, it is new.
+    pub fn forget(&mut self, path: &Path, finder: &mut dyn Finder) {
+        let beneath = self.beneath(path).cloned();
+        let all: Vec<PathBuf> = beneath.chain([path.to_owned()]).collect();
+        for path in all {
+            let known = self.entries.remove(&path);
+            if known.is_some_and(|known| known.kind == PathKind::Folder) {
+                finder.gone(&path);
+            }
+        }
+    }
+
     /// Forgets a path and what is beneath; `tell` unless it is only left out from now on.
     fn remove(&mut self, path: &Path, tell: bool, finder: &mut dyn Finder) {
         let Some(stamp) = self.entries.remove(path) else {
