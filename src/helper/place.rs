@@ -115,6 +115,21 @@ impl Places {
         Ok(real.join(name))
     }
 
+    /// The same for what is there already: where a symlink leads to its parent, it is something else under this name.
+    ///
+    /// # Errors
+    /// As above; `NotFound` beyond a symlink.
+    pub fn find_own(&mut self, path: &[u8]) -> Result<PathBuf, Refusal> {
+        let real = self.find(path, None)?;
+        let path = Path::new(OsStr::from_bytes(path));
+        let root = self.root_of(path)?.to_owned();
+        let inside = path.strip_prefix(&root).map_err(|_| Refusal::Escapes)?;
+        if path != root && real != fs::canonicalize(&root)?.join(inside) {
+            return Err(Refusal::Io(io::ErrorKind::NotFound.into()));
+        }
+        Ok(real)
+    }
+
     /// The longest target that a path lies in by its text.
     fn root_of(&self, path: &Path) -> Result<&Path, Refusal> {
         let text = path.as_os_str().as_bytes();

@@ -120,7 +120,7 @@ impl<W: Write> Server<W> {
             }
             Request::Remove(path) => {
                 self.places.forget();
-                let removed = match self.places.find(&path, None) {
+                let removed = match self.places.find_own(&path) {
                     Ok(target) => change::remove(&target).map_err(Refusal::from),
                     Err(Refusal::Io(error)) if change::is_gone(&error) => Ok(()),
                     Err(refusal) => Err(refusal),
@@ -173,7 +173,7 @@ impl<W: Write> Server<W> {
     }
 
     fn is_otherwise(&mut self, path: &[u8], expected: Expected) -> bool {
-        let found = self.places.find(path, None);
+        let found = self.places.find_own(path);
         let found = found.and_then(|at| Ok((fs::symlink_metadata(&at)?, at)));
         let Ok((metadata, at)) = found else {
             return expected != Expected::Absent;

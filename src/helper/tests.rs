@@ -257,6 +257,27 @@ fn a_symlink_inside_the_target_is_followed_and_one_that_is_the_target_too() {
 }
 
 #[test]
+fn what_lies_beyond_a_symlink_is_neither_removed_nor_taken_for_what_should_be_there() {
+    let place = Place::new();
+    place.change(&place.file("app/real/a", b"1"));
+    symlink("real", place.path("app/link")).unwrap();
+    let file = Expected::File {
+        mode: 0o640,
+        size: 1,
+        sum: Sum::of(b"1"),
+    };
+    let beyond = [
+        (place.bytes("app/real/a"), file),
+        (place.bytes("app/link/a"), file),
+        (place.bytes("app/link/a"), Expected::Absent),
+    ];
+    assert_eq!(place.differs(&beyond), [1]);
+    let gone = Request::Remove(place.bytes("app/link/a"));
+    assert_eq!(place.change(&[gone]), []);
+    assert_eq!(fs::read(place.path("app/real/a")).unwrap(), b"1");
+}
+
+#[test]
 fn a_symlink_loop_is_an_error_and_no_hang() {
     let place = Place::new();
     symlink("b", place.path("app/a")).unwrap();

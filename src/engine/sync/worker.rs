@@ -155,7 +155,10 @@ impl Worker {
             Work::Everything => self.doubt = true,
             Work::Changed(more) => pieces.extend(more.iter().cloned()),
             Work::Passed(more) => {
+                // What has come again is told of by itself.
+                let is_gone = |piece: &&Piece| std::fs::symlink_metadata(&piece.source).is_err();
                 let sent = more.iter().filter(|piece| self.record.may_be_there(piece));
+                let sent = sent.filter(is_gone);
                 pieces.extend(sent.cloned());
             }
         }
