@@ -98,6 +98,8 @@ pub fn start(set: WatchSet) -> Result<(Watcher, mpsc::Receiver<Batch>), WatchErr
 struct System {
     /// Folders that may be watched.
     limit: usize,
+    /// Events that may wait.
+    events: usize,
     /// The file system of a folder, if it does not tell of every change.
     remote: fn(&std::path::Path) -> Option<&'static str>,
 }
@@ -106,6 +108,7 @@ impl Default for System {
     fn default() -> Self {
         Self {
             limit: usize::MAX,
+            events: EVENTS,
             remote: remote::remote,
         }
     }
@@ -115,7 +118,7 @@ fn start_with(
     set: WatchSet,
     system: System,
 ) -> Result<(Watcher, mpsc::Receiver<Batch>), WatchError> {
-    let (messages, inbox) = std_mpsc::sync_channel(EVENTS);
+    let (messages, inbox) = std_mpsc::sync_channel(system.events);
     let (batches, receiver) = mpsc::channel(BATCHES);
     let stop = Arc::new(AtomicBool::new(false));
     let events = messages.clone();

@@ -606,6 +606,46 @@ async fn too_many_folders_are_polled_and_said_to_be() {
 }
 
 #[tokio::test]
+async fn events_that_are_lost_lead_to_a_look_at_everything() {
+    let set = |dir: &Path| WatchSet {
+        roots: vec![Root::new(dir)],
+        ..WatchSet::default()
+    };
+    let system = System {
+        events: 1,
+        ..System::default()
+    };
+    let mut watched = Watched::begin_on(set, system).await;
+    run(
+        "for n in $(seq 500); do echo $n > app/$n; done; rm app/main.py",
+        watched.dir.path(),
+    );
+    let names: Vec<String> = (1..=500).map(|n| format!("app/{n}")).collect();
+    watched
+        .until(&names.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
+    watched.until(&["app/main.py"]).await;
+    assert!(watched.overflow, "and who follows is told to compare");
+}
+
+#[test]
+fn limits_are_named_with_how_to_raise_them() {
+    use super::backend::limit_text;
+    let none_left = notify::Error::new(notify::ErrorKind::MaxFilesWatch);
+    let text = limit_text(&none_left);
+    assert!(
+        text.contains("`sudo sysctl fs.inotify.max_user_watches=524288`"),
+        "{text}"
+    );
+    let too_many = std::io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
+    let text = limit_text(&notify::Error::io(too_many));
+    assert!(
+        text.contains("`sudo sysctl fs.inotify.max_user_instances=1024`"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn what_lies_on_the_network_is_watched_and_polled() {
     let set = |dir: &Path| WatchSet {
         roots: vec![Root::new(dir)],

@@ -43,6 +43,7 @@ mod secrets;
 mod soak;
 #[cfg(test)]
 mod sync;
+mod sync_limits;
 #[cfg(test)]
 mod up;
 #[cfg(test)]

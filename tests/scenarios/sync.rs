@@ -27,7 +27,7 @@ pub fn gets_the_same(stack: &Stack, service: &str) {
 }
 
 /// Waits until a container is no longer what it was seeded with only, but has been compared; says which it is.
-fn stream_is_open(stack: &Stack) -> String {
+pub fn stream_is_open(stack: &Stack) -> String {
     let container = stack.container("site").id;
     eventually(SOON, "the stream is open", || {
         let running = docker(["top", &container]);
@@ -46,7 +46,7 @@ fn mode(stack: &Stack, path: &str, mode: u32) {
     fs::set_permissions(stack.path(path), fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn with_files(topic: &str, more: &str) -> Stack {
+pub fn with_files(topic: &str, more: &str) -> Stack {
     let stack = Stack::new(topic, sleeps("site", &format!("{RULE}\n{more}")));
     for (path, text) in [
         ("www/a.txt", "a"),

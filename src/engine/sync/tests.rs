@@ -393,6 +393,21 @@ async fn commands_and_signals_follow_once_for_a_batch() {
 }
 
 #[tokio::test]
+async fn a_command_follows_and_its_failure_is_told() {
+    let words = ["reload", "now"].map(str::to_owned).to_vec();
+    let mut place = Place::new(AfterSync::Exec(words));
+    let mut run = place.begin();
+    assert!(run.tells().await.result.is_ok());
+    assert_eq!(place.world.model().ran, ["reload now"]);
+    place.world.model().fails = true;
+    place.write("app/a", "b");
+    let told = run.sends(place.job(&["app/a"])).await;
+    let error = told.result.unwrap_err().to_string();
+    assert!(error.contains("exit code 3"), "{error}");
+    place.has(&[("a", "b")]);
+}
+
+#[tokio::test]
 async fn a_file_takes_the_place_of_a_folder_that_has_more_in_it() {
     let mut place = Place::new(AfterSync::Nothing);
     place.write("app/b", "b");

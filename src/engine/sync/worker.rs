@@ -86,6 +86,7 @@ struct Done {
     then: Vec<AfterSync>,
     problems: Vec<String>,
     class: Option<FailureClass>,
+    read_only: bool,
 }
 
 /// Why a pass has to be done again.
@@ -355,6 +356,7 @@ impl Done {
             if problem.kind == ProblemKind::Full {
                 self.class = Some(FailureClass::DiskFull);
             }
+            self.read_only |= problem.kind == ProblemKind::ReadOnly;
             self.sent.retain(|(piece, _)| piece.target != problem.path);
         }
     }
@@ -370,7 +372,12 @@ impl Done {
             _ => format!("{count} files could not be synced"),
         };
         let named = self.problems.iter().take(NAMED).cloned().collect();
-        Err(RuntimeError::new(class, message).detail(named))
+        let error = RuntimeError::new(class, message).detail(named);
+        Err(if self.read_only {
+            error.help("mount a volume that can be written there, or sync to another path")
+        } else {
+            error
+        })
     }
 }
 

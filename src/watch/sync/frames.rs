@@ -116,9 +116,11 @@ impl Sender<'_> {
         }
     }
 
-    fn large(&mut self, piece: Piece, metadata: &Metadata, mut file: File) -> io::Result<()> {
+    fn large(&mut self, piece: Piece, metadata: &Metadata, file: File) -> io::Result<()> {
         self.head(&piece, metadata)?;
         let mut sum = Sum::default();
+        // What is appended meanwhile comes with the next event; it might never end.
+        let mut file = file.take(metadata.len());
         loop {
             let mut part = Vec::with_capacity(PIECE);
             // What cannot be read any more is told of again, or compared.

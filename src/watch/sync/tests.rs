@@ -226,6 +226,27 @@ fn a_large_archive_goes_to_a_file_of_its_owner_that_vanishes() {
 }
 
 #[test]
+fn a_large_file_that_grows_while_it_is_read_has_an_end() {
+    let place = Place::new();
+    let size = 3 * 1024 * 1024;
+    place.write("app/log", vec![b'x'; size]);
+    let rules = SyncRules::new(&place.stack, &place.stack.services["api"]);
+    let (item, then) = rules.item(&place.path("app/log"), PathKind::File).unwrap();
+    let piece = Piece::new(item, then.clone(), &rules);
+    let mut log = fs::File::options()
+        .append(true)
+        .open(place.path("app/log"))
+        .unwrap();
+    let mut sent = 0;
+    let outcome = send(vec![piece], None, &mut |chunk| {
+        sent += chunk.len();
+        assert!(sent < 4 * size, "it never ends");
+        std::io::Write::write_all(&mut log, &chunk)
+    });
+    assert_eq!(outcome.unwrap().bytes, size as u64);
+}
+
+#[test]
 fn pipes_are_left_out_and_never_waited_for() {
     let place = Place::new();
     place.write("app/x", "");

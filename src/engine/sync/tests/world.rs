@@ -43,6 +43,8 @@ pub struct Model {
     /// Nothing can be run in it.
     pub mute: bool,
     pub ran: Vec<String>,
+    /// What is run ends with code 3.
+    pub fails: bool,
 }
 
 #[derive(Default)]
@@ -154,7 +156,10 @@ impl World for Folder {
                 });
             }
             model.ran.push(spec.command.join(" "));
-            Ok(ExecOutput::default())
+            Ok(ExecOutput {
+                code: if model.fails { 3 } else { 0 },
+                ..ExecOutput::default()
+            })
         })
     }
 

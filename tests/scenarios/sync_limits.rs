@@ -1,0 +1,154 @@
+//! Syncing at the edges: what is too large, closed, or not to be written.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use super::support::tree::{difference, here, there};
+use super::support::{Background, SOON, Stack, docker, eventually, sleeps};
+use super::sync::{gets_the_same, stream_is_open, with_files};
+
+const MIB: u64 = 1024 * 1024;
+/// Larger than what may be held of it by far; the container has all of it on the disk.
+const LARGE: u64 = 256 * MIB;
+
+#[test]
+fn a_large_file_arrives_without_being_held_in_memory() {
+    let stack = with_files("large", "");
+    let up = stack.up();
+    let container = stream_is_open(&stack);
+    let before = up.peak_memory();
+    let large = fs::File::create(stack.path("www/large")).unwrap();
+    large.set_len(LARGE).unwrap();
+    drop(large);
+    stack.write("www/after", "x");
+    eventually(3 * SOON, "both are there", || {
+        let script = "stat -c %s /www/large /www/after 2>&1";
+        let sizes = docker(["exec", &container, "sh", "-c", &format!("{script} || true")]);
+        if sizes == format!("{LARGE}\n1") {
+            Ok(())
+        } else {
+            Err(sizes)
+        }
+    });
+    let more = up.peak_memory().saturating_sub(before) / MIB;
+    assert!(more < 32, "{more} MiB more");
+}
+
+#[test]
+fn every_container_of_a_service_gets_the_files() {
+    let stack = with_files("each", "replicas = 3");
+    let _up = stack.up();
+    stack.write("www/new/x.txt", "x");
+    fs::remove_file(stack.path("www/a.txt")).unwrap();
+    let containers = stack.containers();
+    assert_eq!(containers.len(), 3);
+    for container in containers {
+        eventually(SOON, "it has what is here", || {
+            let (here, there) = (here(&stack.path("www")), there(&container.id, "/www")?);
+            if here == there {
+                Ok(())
+            } else {
+                Err(difference(&here, &there))
+            }
+        });
+    }
+}
+
+/// `dev up` as somebody else than root, who owns the checkout and may use the engine; it is root's again at the end.
+struct Somebody<'a> {
+    stack: &'a Stack,
+    up: Option<Background>,
+}
+
+impl<'a> Somebody<'a> {
+    fn new(stack: &'a Stack) -> Self {
+        let dev = stack.outside("dev");
+        fs::copy(env!("CARGO_BIN_EXE_dev"), &dev).expect("a copy that somebody else may run");
+        let mut somebody = Self { stack, up: None };
+        somebody.own("1000:1000");
+        let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+        let socket = host.strip_prefix("unix://");
+        let socket = fs::metadata(socket.unwrap_or("/var/run/docker.sock"));
+        let mut command = Command::new(dev);
+        command.arg("up").current_dir(stack.path(""));
+        stack.equip(&mut command);
+        command
+            .uid(1000)
+            .gid(socket.expect("the engine's socket").gid())
+            .env("HOME", stack.outside(""));
+        somebody.up = Some(Background::start(command));
+        somebody.says("all 1 ready");
+        somebody
+    }
+
+    fn says(&mut self, text: &str) {
+        if let Some(up) = &mut self.up {
+            up.says(text);
+        }
+    }
+
+    fn own(&self, who: &str) {
+        let mut command = Command::new("chown");
+        let owned = command
+            .args(["-R", who])
+            .arg(self.stack.outside(""))
+            .status();
+        assert!(owned.is_ok_and(|status| status.success()), "chown");
+    }
+}
+
+impl Drop for Somebody<'_> {
+    fn drop(&mut self) {
+        self.up = None;
+        self.own("0:0");
+    }
+}
+
+/// Waits until `/www/PATH` is this text.
+fn has(stack: &Stack, path: &str, text: &str) {
+    let container = stack.container("site").id;
+    let path = format!("/www/{path}");
+    eventually(SOON, "the file arrives", || {
+        let script = format!("cat {path} 2>&1 || true");
+        match docker(["exec", &container, "sh", "-c", &script]) {
+            found if found == text => Ok(()),
+            found => Err(found),
+        }
+    });
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_named_and_holds_up_no_other() {
+    let stack = with_files("closed", "");
+    let mut somebody = Somebody::new(&stack);
+    stack.write("www/opened", "opened");
+    has(&stack, "opened", "opened");
+    let beside = stack.outside("beside");
+    fs::write(&beside, "root's own").unwrap();
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(beside, stack.path("www/closed")).unwrap();
+    somebody.says("www/closed: Permission denied");
+    stack.write("www/a.txt", "another");
+    has(&stack, "a.txt", "another");
+    fs::set_permissions(stack.path("www/closed"), fs::Permissions::from_mode(0o644)).unwrap();
+    gets_the_same(&stack, "site");
+}
+
+#[test]
+fn a_target_that_turns_out_to_be_read_only_is_named_with_a_way_out() {
+    let rule = r#"watch = [{ paths = ["www"], sync = "/www" }]"#;
+    let volumes = r#"volumes = ["./other:/www/closed:ro"]"#;
+    let stack = Stack::new("ro-within", sleeps("site", &format!("{rule}\n{volumes}")));
+    stack.write("other/x", "x");
+    stack.write("www/a.txt", "a");
+    let mut up = stack.up();
+    stack.write("www/opened", "opened");
+    has(&stack, "opened", "opened");
+    stack.write("www/closed/b.txt", "b");
+    up.says("ead-only file system");
+    up.says("mount a volume that can be written");
+    stack.write("www/a.txt", "the others go on");
+    has(&stack, "a.txt", "the others go on");
+}
