@@ -37,7 +37,7 @@ pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, 
     };
     let observed = docker.look(&look).await?;
     session.check_checkout(&observed)?;
-    let mut running = observed.containers.iter().filter(|container| {
+    let mut running = observed.current().filter(|container| {
         container.service == instance.service
             && instance.is(container.index)
             && container.is_running()

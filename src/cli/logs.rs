@@ -80,9 +80,9 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
     let observed = world.look(&ask).await?;
     session.check_checkout(&observed)?;
     let containers: Vec<ObservedContainer> = observed
-        .containers
-        .into_iter()
+        .current()
         .filter(|container| names.contains(&container.service))
+        .cloned()
         .collect();
     let entries = gather(&session, &world, &names, &containers).await;
     let last: Vec<(ObservedContainer, i128)> = containers

@@ -338,7 +338,10 @@ pub(super) async fn conclude(
             let spoke = |class| {
                 matches!(
                     class,
-                    FailureClass::Exited | FailureClass::NotReady | FailureClass::OutOfMemory
+                    FailureClass::Exited
+                        | FailureClass::NotReady
+                        | FailureClass::OutOfMemory
+                        | FailureClass::Replacement
                 )
             };
             let spoken = failures.iter().filter(|(_, failure)| spoke(failure.class));

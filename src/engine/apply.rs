@@ -253,7 +253,7 @@ impl ServiceState {
             self.gave_up = false;
             // What was to replace it failed, and it runs on: that stays known until it is tried again.
             self.failure
-                .take_if(|failure| !failure.class.is_of_an_image());
+                .take_if(|failure| !failure.class.leaves_what_runs());
         }
     }
 
@@ -340,9 +340,10 @@ impl ServiceState {
             match work.verb {
                 Verb::Pull => return Phase::Pulling,
                 Verb::Build => return Phase::Building,
-                Verb::Create => return Phase::Creating,
+                // The one before serves until the new one is made.
+                Verb::Create if !self.is_ready() => return Phase::Creating,
                 Verb::Stop | Verb::Remove => return Phase::Stopping,
-                Verb::Start | Verb::Update | Verb::Provision | Verb::Run => {}
+                Verb::Create | Verb::Start | Verb::Update | Verb::Provision | Verb::Run => {}
             }
         }
         if self.info.stopped {
@@ -443,7 +444,7 @@ impl InstanceState {
             .is_some_and(|found| found.status == Status::Running)
     }
 
-    fn is_ready(&self, info: &ServiceInfo) -> bool {
+    pub fn is_ready(&self, info: &ServiceInfo) -> bool {
         self.runs()
             && (!info.probed || self.probe.as_ref().is_some_and(|probe| probe.passed))
             && (!info.provisions || self.provisioned)

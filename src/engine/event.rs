@@ -223,6 +223,8 @@ pub enum FailureClass {
     /// The probe did not pass within its deadline.
     NotReady,
     DiskFull,
+    /// What was to replace a running container did not get ready: that one runs on, or again.
+    Replacement,
     /// The name is taken by something that is not ours.
     NameTaken,
     /// A reference or a secret has no value.
@@ -231,9 +233,12 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
-    /// There is no new image; what runs from an older one is not touched by it.
-    pub fn is_of_an_image(self) -> bool {
-        matches!(self, Self::Build | Self::ImageMissing | Self::DiskFull)
+    /// There is no new image, or nothing that could run from it; what runs from an older one is not touched by it.
+    pub fn leaves_what_runs(self) -> bool {
+        matches!(
+            self,
+            Self::Build | Self::ImageMissing | Self::DiskFull | Self::Replacement
+        )
     }
 }
 

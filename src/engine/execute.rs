@@ -7,7 +7,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::hold::Gate;
-use crate::plan::{Action, Input, OpId, Operation, Plan, Subject};
+use crate::plan::{Action, Input, OpId, Operation, Plan};
 use crate::runtime::world::Output;
 
 /// A plan, and how far it is.
@@ -78,11 +78,18 @@ impl Walk {
     }
 
     /// The operations that may run now, marked as flying.
-    pub fn launch(&mut self, is_open: impl Fn(&Gate) -> bool) -> Vec<Launch> {
+    ///
+    /// `is_ready`: whether a container, by its id, is ready.
+    pub fn launch(
+        &mut self,
+        is_open: impl Fn(&Gate) -> bool,
+        is_ready: impl Fn(&str) -> bool,
+    ) -> Vec<Launch> {
         let mut launches = Vec::new();
         loop {
             let skipped = self.skip();
-            let Some(id) = (0..self.plan.operations.len()).find(|id| self.may_run(*id, &is_open))
+            let Some(id) =
+                (0..self.plan.operations.len()).find(|id| self.may_run(*id, &is_open, &is_ready))
             else {
                 if skipped { continue } else { break }
             };
@@ -212,13 +219,16 @@ impl Walk {
             .any(|flight| flight.operation.subject.service() == Some(service))
     }
 
-    /// Whether one flies that ends this instance's present life.
-    pub fn is_ending(&self, service: &str, index: u32) -> bool {
-        self.flying.values().any(|flight| {
-            let ends = matches!(flight.operation.action, Action::StopContainer { .. } | Action::RemoveContainer { .. });
-            let subject = &flight.operation.subject;
-            ends && matches!(subject, Subject::Instance { service: s, index: i, .. } if s == service && *i == index)
-        })
+    /// Whether one flies that ends the present life of this container.
+    pub fn is_ending(&self, container: &str) -> bool {
+        self.flying
+            .values()
+            .any(|flight| match &flight.operation.action {
+                Action::StopContainer { id, .. } | Action::RemoveContainer { id, .. } => {
+                    id == container
+                }
+                _ => false,
+            })
     }
 
     /// Operations that have not ended.
@@ -236,11 +246,20 @@ impl Walk {
             .all(|id| matches!(self.progress[*id], Progress::Done(_) | Progress::Skipped))
     }
 
-    fn may_run(&self, id: OpId, is_open: &impl Fn(&Gate) -> bool) -> bool {
+    fn may_run(
+        &self,
+        id: OpId,
+        is_open: &impl Fn(&Gate) -> bool,
+        is_ready: &impl Fn(&str) -> bool,
+    ) -> bool {
         let operation = &self.plan.operations[id];
         self.progress[id] == Progress::Waiting
             && self.is_next(operation)
             && operation.gates.iter().all(is_open)
+            && operation.once_ready.as_ref().is_none_or(|once| {
+                self.value(&once.container)
+                    .is_some_and(|container| is_ready(&container))
+            })
             && !self
                 .flying
                 .values()
@@ -306,7 +325,9 @@ impl Action {
     pub fn input(&self) -> Option<&Input<String>> {
         match self {
             Self::CreateContainer { image, .. } => Some(image),
-            Self::StartContainer { container } | Self::Seed { container, .. } => Some(container),
+            Self::StartContainer { container }
+            | Self::Seed { container, .. }
+            | Self::RenameContainer { container, .. } => Some(container),
             _ => None,
         }
     }

@@ -85,14 +85,16 @@ impl State {
         let open: Vec<&ServiceState> = self
             .services
             .iter()
-            .filter(|service| names.contains(&service.info.name) && !service.is_ready())
+            .filter(|service| names.contains(&service.info.name))
+            .filter(|service| !service.is_ready() || service.is_outdated())
             .collect();
         if open.is_empty() {
             return Some(Outcome::Done);
         }
         let beneath = self.with_needs(names);
         let gave_up = |service: &&ServiceState| {
-            service.gave_up && !service.is_ready() && beneath.contains(&service.info.name)
+            let failed = (service.gave_up && !service.is_ready()) || service.is_outdated();
+            failed && beneath.contains(&service.info.name)
         };
         let mut lost: BTreeSet<&str> = self
             .services

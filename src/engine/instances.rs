@@ -82,8 +82,7 @@ impl Engine {
         let scope = self.scope();
         let running: Vec<ObservedContainer> = self
             .observed
-            .containers
-            .iter()
+            .current()
             .filter(|container| container.is_running() && scope.contains(&container.service))
             .cloned()
             .collect();
@@ -105,6 +104,16 @@ impl Engine {
             self.attend_one(&container);
         }
         self.attend_sync();
+    }
+
+    /// Reads a container's log to its end, where nobody does.
+    pub(super) fn read_whole_log(&mut self, container: &ObservedContainer) {
+        let key = (container.service.clone(), container.index);
+        let generation = container.generation();
+        if self.watching && !self.instances.is_followed(&key, &generation) {
+            let follower = self.follow_log(container, None);
+            self.instances.followers.insert(key, (generation, follower));
+        }
     }
 
     pub(super) fn attend_one(&mut self, container: &ObservedContainer) {

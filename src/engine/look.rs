@@ -175,7 +175,8 @@ impl Engine {
     /// Compares every instance with what was known of it.
     fn see_instances(&mut self) {
         let containers = self.observed.containers.clone();
-        for container in &containers {
+        let current: Vec<ObservedContainer> = self.observed.current().cloned().collect();
+        for container in &current {
             self.see(container);
         }
         let gone: Vec<(String, u32)> = self
@@ -246,7 +247,7 @@ impl Engine {
         // What ended while the container engine was away, ended with it.
         let ended = (was_running || is_new)
             && !self.look.after_outage
-            && !self.walk.is_ending(&service, index);
+            && !self.walk.is_ending(&container.id);
         self.emit(Event::Instance {
             service: service.clone(),
             index,
@@ -305,6 +306,10 @@ impl Engine {
             return;
         }
         let failure = exit_failure(&service, code, out_of_memory, is_job);
+        if self.observed.is_on_trial(container) {
+            self.reject(&service, failure);
+            return;
+        }
         let Some(supervisor) = self.supervisors.get_mut(&service) else {
             return;
         };
@@ -403,7 +408,7 @@ impl Engine {
             .services
             .get(&container.service)
             .is_some_and(crate::stack::Service::is_job);
-        if of_this_life && is_job && !self.walk.is_ending(&container.service, container.index) {
+        if of_this_life && is_job && !self.walk.is_ending(&container.id) {
             container.status = Status::Exited {
                 code: 0,
                 out_of_memory: false,

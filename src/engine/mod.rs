@@ -19,6 +19,7 @@ mod perform;
 mod probing;
 mod provision;
 mod refused;
+mod replace;
 mod round;
 mod run;
 pub mod serve;

@@ -7,12 +7,13 @@ use super::core::{Engine, LookState, now};
 use super::event::{Event, Failure, FailureClass, Found, Level, Step, Verb};
 use super::execute::{Launch, Ticket};
 use super::input::Input;
+use super::replace::is_about_a_successor;
 use super::round::is_unsupervised;
 use super::supervise::Verdict;
 use crate::plan::desired::ImageSource;
 use crate::plan::hold::Gate;
 use crate::plan::observed::{ObservedContainer, Status};
-use crate::plan::{Action, Operation, Subject};
+use crate::plan::{Action, Cause, Operation, Subject};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Call, Output};
 use crate::stack::Stack;
@@ -38,7 +39,15 @@ impl Engine {
         }
         let (state, look, stack) = (&self.state, &self.look, &self.stack);
         let is_open = |gate: &Gate| state.is_open(gate) && !is_doubtful(look, stack, &gate.service);
-        for launch in self.walk.launch(is_open) {
+        let proven: std::collections::BTreeSet<String> = self
+            .observed
+            .places()
+            .filter(|place| place.successor.is_some())
+            .map(|place| place.current().id.clone())
+            .filter(|container| self.is_proven(container))
+            .collect();
+        let is_ready = |container: &str| proven.contains(container);
+        for launch in self.walk.launch(is_open, is_ready) {
             self.report(&launch.operation, Step::Started);
             self.begin(launch);
         }
@@ -140,10 +149,12 @@ impl Engine {
         };
         match result {
             Ok(output) => {
+                let input = operation.action.input();
+                let input = input.and_then(|input| self.walk.input_of(&operation, input));
                 let as_planned = self.walk.done(ticket, output.clone());
                 self.refused.forget(&operation.subject);
                 // What came of it is known before it is over: in between, a service that was stopped would be ready.
-                self.changed_by(&operation, output);
+                self.changed_by(&operation, input, output);
                 self.report(&operation, Step::Done { millis });
                 self.look.wanted |= !as_planned || self.walk.is_idle();
             }
@@ -168,13 +179,14 @@ impl Engine {
                     return;
                 }
                 hit.extend(self.image_users(&operation.subject));
-                self.operation_failed(hit, &failure);
+                let replaces = is_about_a_successor(&operation);
+                self.operation_failed(hit, &failure, replaces);
             }
         }
     }
 
     /// What is known at once, without a look.
-    fn changed_by(&mut self, operation: &Operation, output: Output) {
+    fn changed_by(&mut self, operation: &Operation, input: Option<String>, output: Output) {
         if let Action::BuildImage(spec) = &operation.action {
             // The image has what was synced since the one before.
             self.seed.retain(|service| !spec.services.contains(service));
@@ -199,13 +211,8 @@ impl Engine {
                         code: 0,
                         out_of_memory: false,
                     };
-                    let found = Found::of(container);
-                    self.life_is_over(&service, index);
-                    self.emit(Event::Instance {
-                        service,
-                        index,
-                        found: Some(found),
-                    });
+                    let id = container.id.clone();
+                    self.tell_place(&service, index, &id);
                 }
             }
             (Action::RemoveContainer { id, .. }, _) => {
@@ -213,15 +220,16 @@ impl Engine {
                 self.observed
                     .containers
                     .retain(|container| container.id != *id);
-                self.life_is_over(&service, index);
-                let is_known = self.stack.services.contains_key(&service);
-                self.emit(Event::Instance {
-                    service,
-                    index,
-                    found: None,
-                });
-                if !is_known {
+                self.tell_place(&service, index, id);
+                if !self.stack.services.contains_key(&service) {
                     self.announce();
+                }
+            }
+            (Action::RenameContainer { name, .. }, _) => {
+                let mut containers = self.observed.containers.iter_mut();
+                let renamed = containers.find(|container| Some(&container.id) == input.as_ref());
+                if let Some(container) = renamed {
+                    container.name.clone_from(name);
                 }
             }
             _ => {}
@@ -276,6 +284,7 @@ impl Engine {
         &mut self,
         services: std::collections::BTreeSet<String>,
         failure: &Failure,
+        replaces: bool,
     ) {
         if services.is_empty() {
             self.notice(Level::Error, failure.message.clone());
@@ -285,6 +294,7 @@ impl Engine {
                 continue;
             };
             match supervisor.on_failed(failure.clone(), now()) {
+                Verdict::GaveUp(why) if replaces => self.reject(&service, why),
                 Verdict::GaveUp(why) => self.emit(Event::GaveUp { service, why }),
                 Verdict::Again { at, attempt } => {
                     self.emit(Event::Restarting {
@@ -379,11 +389,19 @@ impl Engine {
             Action::CreateNetwork { .. }
             | Action::CreateVolume { .. }
             | Action::CreateContainer { .. } => Verb::Create,
+            // Nothing of the service itself goes.
+            _ if matches!(operation.cause, Cause::Replaces | Cause::Rejected)
+                && !matches!(operation.action, Action::StartContainer { .. }) =>
+            {
+                Verb::Update
+            }
             Action::RemoveNetwork { .. }
             | Action::RemoveVolume { .. }
             | Action::RemoveImage { .. }
             | Action::RemoveContainer { .. } => Verb::Remove,
-            Action::Seed { .. } | Action::SetRestartPolicy { .. } => Verb::Update,
+            Action::Seed { .. }
+            | Action::RenameContainer { .. }
+            | Action::SetRestartPolicy { .. } => Verb::Update,
             Action::StartContainer { .. }
             | Action::StartProcess { .. }
             | Action::UnpauseContainer { .. } => Verb::Start,

@@ -434,7 +434,14 @@ impl Engine {
 pub(super) fn is_unsupervised(operation: &Operation) -> bool {
     matches!(
         operation.cause,
-        Cause::Orphan | Cause::Twin | Cause::Surplus | Cause::Down | Cause::Attach | Cause::Detach
+        Cause::Orphan
+            | Cause::Twin
+            | Cause::Surplus
+            | Cause::Down
+            | Cause::Attach
+            | Cause::Detach
+            | Cause::Rejected
+            | Cause::Replaces
     )
 }
 

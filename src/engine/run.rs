@@ -153,7 +153,8 @@ impl Engine {
         let time = now();
         let supervised = self.supervisors.values().filter(|_| self.state.runtime_up);
         let supervised = supervised.filter_map(super::supervise::Supervisor::next_deadline);
-        for at in supervised.chain(self.refused.next_deadline()) {
+        let further = self.refused.next_deadline().into_iter();
+        for at in supervised.chain(further).chain(self.next_proof()) {
             wait = wait.min(Duration::from_millis(at.saturating_sub(time)));
         }
         now_instant + wait.max(Duration::from_millis(1))
@@ -187,7 +188,11 @@ impl Engine {
                 supervisor.on_ready(time);
             }
             if let Verdict::GaveUp(why) = supervisor.on_time(time, &answer) {
-                self.emit(Event::GaveUp { service, why });
+                if self.has_trial(&service) {
+                    self.reject(&service, why);
+                } else {
+                    self.emit(Event::GaveUp { service, why });
+                }
             }
             self.look.wanted = true;
         }
@@ -217,6 +222,7 @@ impl Engine {
             return;
         }
         match &self.goal {
+            Goal::Up { .. } if self.is_replacing() => self.take_back(),
             Goal::Up { .. } => {
                 let Some(verdict) = self.state.verdict() else {
                     self.take_back();

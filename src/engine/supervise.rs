@@ -219,6 +219,14 @@ impl Supervisor {
         }
     }
 
+    /// What was to replace a running container does not get ready, and that comes back: only a change tries it again.
+    pub fn on_rejected(&mut self, failure: Failure) {
+        self.counted = self.life.take().or(self.counted.take());
+        self.awaited = None;
+        self.ready_since = None;
+        self.give_up(failure);
+    }
+
     /// Time passed: the deadline for readiness, and the end of a pause.
     pub fn on_time(&mut self, now: u64, answer: &str) -> Verdict {
         if self.not_before.is_some_and(|at| at <= now) {

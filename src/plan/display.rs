@@ -24,6 +24,9 @@ impl fmt::Display for Plan {
             if let Some(gates) = gates(operation) {
                 write!(f, "; {gates}")?;
             }
+            if let Some(once) = &operation.once_ready {
+                write!(f, "; once {} is ready", once.name)?;
+            }
             if operation.only_if.is_some() {
                 f.write_str("; only if the image comes out different")?;
             }
@@ -62,6 +65,7 @@ impl Action {
             Self::StartContainer { .. } | Self::StartProcess { .. } => "start",
             Self::StopContainer { .. } => "stop",
             Self::UnpauseContainer { .. } => "unpause",
+            Self::RenameContainer { .. } => "rename",
             Self::SetRestartPolicy { .. } => "update",
         }
     }
@@ -81,6 +85,8 @@ impl fmt::Display for Cause {
             Self::InputsChanged => f.write_str("it has not run with what it needs now"),
             Self::Asked => f.write_str("asked for"),
             Self::Needs(service) => write!(f, "{service} was restarted"),
+            Self::Rejected => f.write_str("the new one did not get ready"),
+            Self::Replaces => f.write_str("it has taken the place of the one before"),
             Self::Twin => f.write_str("there are two of that name"),
             Self::Orphan => f.write_str("the stack file has no such service any more"),
             Self::Surplus => f.write_str("the stack file wants fewer of it"),

@@ -8,5 +8,6 @@ pub mod observed;
 pub mod operation;
 pub mod react;
 pub mod reconcile;
+pub mod succession;
 
-pub use operation::{Action, Cause, Input, OnlyIf, OpId, Operation, Plan, Subject};
+pub use operation::{Action, Cause, Input, OnceReady, OnlyIf, OpId, Operation, Plan, Subject};

@@ -28,6 +28,8 @@ pub struct Operation {
     pub gates: Vec<Gate>,
     /// Skipped, as done, unless this holds.
     pub only_if: Option<OnlyIf>,
+    /// Not before this container is ready: what it replaces goes only then.
+    pub once_ready: Option<OnceReady>,
 }
 
 /// What an operation is about, for views and for telling equal operations of two plans.
@@ -100,6 +102,10 @@ pub enum Action {
     UnpauseContainer {
         id: String,
     },
+    RenameContainer {
+        container: Input<String>,
+        name: String,
+    },
     /// Live, without a restart.
     SetRestartPolicy {
         id: String,
@@ -121,6 +127,13 @@ pub struct OnlyIf {
     pub image_of: OpId,
     /// … that differs from this one.
     pub differs_from: String,
+}
+
+/// A container that has to be ready before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnceReady {
+    pub container: Input<String>,
+    pub name: String,
 }
 
 /// Why an operation is in the plan.
@@ -146,6 +159,10 @@ pub enum Cause {
     Needs(String),
     /// Nothing in the stack file wants it any more.
     Orphan,
+    /// What was to replace it did not get ready: it comes back.
+    Rejected,
+    /// It has taken the place of another one.
+    Replaces,
     /// Another one has its name, and is the one that is used.
     Twin,
     /// The stack file wants fewer replicas.
@@ -169,6 +186,10 @@ impl Plan {
             if let Some(only_if) = &mut operation.only_if {
                 only_if.image_of += shift;
             }
+            if let Some(OnceReady { container, .. }) = &mut operation.once_ready {
+                container.shift(shift);
+            }
+            operation.action.shift(shift);
             self.operations.push(operation);
         }
     }
@@ -197,6 +218,30 @@ impl Plan {
 
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
+    }
+}
+
+impl Input<String> {
+    fn shift(&mut self, by: OpId) {
+        if let Self::From(id) = self {
+            *id += by;
+        }
+    }
+}
+
+impl Action {
+    fn shift(&mut self, by: OpId) {
+        match self {
+            Self::CreateContainer { image: input, .. }
+            | Self::Seed {
+                container: input, ..
+            }
+            | Self::StartContainer { container: input }
+            | Self::RenameContainer {
+                container: input, ..
+            } => input.shift(by),
+            _ => {}
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod down;
 mod instance;
 mod jobs;
 mod process;
+mod replace;
 #[cfg(test)]
 pub(crate) mod scene;
 #[cfg(test)]
@@ -78,14 +79,16 @@ pub fn reconcile(wanted: &Wanted<'_>) -> Plan {
     let mut processes = wanted.desired.processes.iter().peekable();
     for service in &wanted.desired.order {
         // Whatever it may be that failed, trying it again is for later.
-        let tried = !wanted.standing.contains_key(service);
+        let standing = wanted.standing.get(service);
         while let Some(spec) = containers.next_if(|spec| spec.service == *service) {
-            if tried {
-                builder.instance(spec);
+            match standing {
+                None => builder.instance(spec),
+                Some(Standing::Backoff) => {}
+                Some(Standing::GaveUp) => builder.settle_for(spec),
             }
         }
         while let Some(spec) = processes.next_if(|spec| spec.service == *service) {
-            if tried {
+            if standing.is_none() {
                 builder.process(spec);
             }
         }
@@ -127,6 +130,7 @@ impl Builder<'_> {
             after,
             gates: Vec::new(),
             only_if: None,
+            once_ready: None,
         });
         id
     }

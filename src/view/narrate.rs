@@ -212,6 +212,14 @@ impl Narrator {
         let name = &service.info.name;
         let (tick, dot) = (self.look.tick(), self.look.dot());
         match service.phase {
+            Phase::Ready if words::is_rejected(service) => {
+                let text = format!(
+                    "the one before is ready{}{}",
+                    seen.took(at),
+                    addresses(service)
+                );
+                self.say(name, Paint::Warn, "!", true, text);
+            }
             Phase::Ready => {
                 self.failures.remove(name);
                 let text = format!("ready{}{}", seen.took(at), addresses(service));

@@ -16,7 +16,11 @@ pub fn closing(state: &State, named: &[String], millis: u64, look: Look) -> Line
     };
     let is = if named.len() > 1 { "are" } else { "is" };
     let (ready, all) = words::tally(state);
-    if ready == all {
+    let outdated = || {
+        let wanted = state.services.iter().filter(|service| service.info.wanted);
+        wanted.filter(|service| service.is_outdated())
+    };
+    if ready == all && outdated().next().is_none() {
         let line = Line::new().with(Paint::Good, format!("{} ", look.tick()));
         return line
             .with(Paint::Bold, name)
@@ -38,6 +42,10 @@ pub fn closing(state: &State, named: &[String], millis: u64, look: Look) -> Line
     }
     if !rest.is_empty() {
         parts.push(format!("not ready: {rest}"));
+    }
+    let older: Vec<String> = outdated().map(|s| cell(&s.info.name)).collect();
+    if !older.is_empty() {
+        parts.push(format!("an older version runs: {}", older.join(", ")));
     }
     Line::new()
         .with(Paint::Bad, format!("{} ", look.cross()))
@@ -68,6 +76,15 @@ mod tests {
         assert_eq!(
             text(&samples::failed()),
             "✗ gold: 2 of 5 ready after 2.1s; failed: migrate; not ready: api, web"
+        );
+        let mut older = samples::ready();
+        older.services[0].failure = samples::failed()
+            .services
+            .into_iter()
+            .find_map(|service| service.failure);
+        assert_eq!(
+            text(&older),
+            "✗ gold: 5 of 5 ready after 2.1s; an older version runs: db"
         );
         let named = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();

@@ -207,6 +207,10 @@ impl<'a> Teller<'a> {
                     cell(&blockers.join(", "))
                 ),
             ),
+            Phase::Ready if words::is_rejected(service) => (
+                Paint::Warn,
+                format!("is ready for {since}, but {failure}; the one before runs"),
+            ),
             Phase::Ready if !failure.is_empty() => (
                 Paint::Warn,
                 format!("is ready for {since}, but an older version: {failure}"),

@@ -2,6 +2,7 @@
 
 use super::sanitise::cell;
 use super::time::age;
+use crate::engine::event::FailureClass;
 use crate::engine::state::{Phase, ServiceState, State};
 use crate::plan::hold::Hold;
 
@@ -103,6 +104,9 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
         Phase::Ready if is_degraded(service) => {
             Some(format!("{} not ready", are(&service.degraded_by)))
         }
+        Phase::Ready if is_rejected(service) => {
+            failure(service).map(|what| format!("{what}; the one before runs"))
+        }
         Phase::Ready => failure(service).map(|what| format!("an older version: {what}")),
         _ => None,
     }
@@ -186,6 +190,12 @@ pub(super) fn answer(service: &ServiceState) -> Option<String> {
             _ => None,
         })
     })
+}
+
+/// A new one did not get ready, and the one before runs.
+pub(super) fn is_rejected(service: &ServiceState) -> bool {
+    let failure = service.failure.as_ref();
+    failure.is_some_and(|failure| failure.class == FailureClass::Replacement)
 }
 
 fn failure(service: &ServiceState) -> Option<String> {

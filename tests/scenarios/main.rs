@@ -38,6 +38,8 @@ mod process;
 #[cfg(test)]
 mod process_faults;
 #[cfg(test)]
+mod rebuild;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod soak;

@@ -21,6 +21,8 @@ pub struct Behaviour {
     pub ready_after: Duration,
     /// Its probe fails whatever else.
     pub sick: bool,
+    /// So it does in containers that run as this user.
+    pub sick_as: Option<String>,
     /// Its liveness probe fails.
     pub dead_inside: bool,
     /// How the next runs go, in order; then as `then` says.
@@ -43,6 +45,7 @@ impl Default for Behaviour {
         Self {
             ready_after: Duration::from_millis(200),
             sick: false,
+            sick_as: None,
             dead_inside: false,
             lives: VecDeque::new(),
             then: Life::Stays,

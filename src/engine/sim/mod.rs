@@ -15,6 +15,7 @@ mod life;
 mod model;
 mod processes;
 mod reload;
+mod replace;
 mod secrets;
 mod seeds;
 mod stacks;

@@ -120,7 +120,9 @@ impl Model {
         let up = container
             .began
             .is_some_and(|began| began.elapsed() >= behaviour.ready_after);
-        container.seen.status == Status::Running && up && !behaviour.sick
+        let sick =
+            behaviour.sick || (behaviour.sick_as.is_some() && behaviour.sick_as == container.user);
+        container.seen.status == Status::Running && up && !sick
     }
 
     /// What a start has to wait for and is not so.
@@ -164,9 +166,9 @@ impl Model {
             Action::RemoveImage { reference } => reference.clone(),
             Action::CreateContainer { spec, .. } => spec.name.clone(),
             Action::StartProcess { spec } => spec.name.clone(),
-            Action::Seed { .. } | Action::StartContainer { .. } => {
-                named(call.input.as_deref().unwrap_or_default())
-            }
+            Action::Seed { .. }
+            | Action::StartContainer { .. }
+            | Action::RenameContainer { .. } => named(call.input.as_deref().unwrap_or_default()),
             Action::StopContainer { id, .. }
             | Action::RemoveContainer { id, .. }
             | Action::UnpauseContainer { id }
@@ -369,6 +371,17 @@ impl Model {
                 }
                 _ => Err(refused(FailureClass::Other, "it is not paused".to_owned())),
             },
+            Action::RenameContainer { name, .. } => {
+                if self.by_name(name).is_some() {
+                    let message = format!("the name {name} is already in use");
+                    return Err(refused(FailureClass::NameTaken, message));
+                }
+                let id = call.input.as_deref().unwrap_or_default();
+                if let Some(container) = self.containers.get_mut(id) {
+                    container.seen.name.clone_from(name);
+                }
+                Ok(Output::Nothing)
+            }
             Action::SetRestartPolicy { id, policy } => {
                 if let Some(container) = self.containers.get_mut(id) {
                     policy

@@ -57,10 +57,11 @@ async fn only_what_changed_is_touched() {
     assert_eq!(
         since,
         [
+            "create gold-api-1.next",
             "stop gold-api-1",
+            "start gold-api-1.next",
             "remove gold-api-1",
-            "create gold-api-1",
-            "start gold-api-1"
+            "rename gold-api-1.next"
         ]
     );
     bench.check();

@@ -90,8 +90,7 @@ impl Engine {
         let services = &self.stack.services;
         let running: Vec<ObservedContainer> = self
             .observed
-            .containers
-            .iter()
+            .current()
             .filter(|container| container.status == Status::Running)
             .filter(|container| scope.contains(&container.service))
             .filter(|container| services.get(&container.service).is_some_and(syncs))

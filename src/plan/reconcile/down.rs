@@ -146,6 +146,7 @@ fn push(plan: &mut Plan, subject: Subject, action: Action, after: Vec<OpId>) -> 
         after,
         gates: Vec::new(),
         only_if: None,
+        once_ready: None,
     });
     id
 }

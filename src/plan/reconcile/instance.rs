@@ -19,13 +19,35 @@ impl Builder<'_> {
         let Some(image) = self.image(&spec.service) else {
             return;
         };
-        let existing =
-            wanted.observed.containers.iter().find(|container| {
-                container.service == spec.service && container.index == spec.index
-            });
-        match existing {
-            None => self.create_and_start(spec, &image, &Cause::Missing, Vec::new(), None),
-            Some(container) => self.existing(spec, &image, container, asked),
+        let Some(place) = wanted.observed.place(&spec.service, spec.index) else {
+            self.create_and_start(spec, &image, &Cause::Missing, Vec::new(), None);
+            return;
+        };
+        match place.successor {
+            Some(next) if !spec.job => self.succession(spec, &image, place.holder, next),
+            _ => self.existing(spec, &image, place.holder, asked),
+        }
+    }
+
+    /// Why a container cannot stay as it is, as far as that is known now.
+    pub(super) fn outdated(
+        &self,
+        spec: &ContainerSpec,
+        image: &Image,
+        container: &ObservedContainer,
+    ) -> Option<Cause> {
+        if container.config.as_deref() != Some(spec.hash.as_str()) {
+            Some(Cause::ConfigChanged)
+        } else if self.wanted.discard.contains(&container.id) {
+            Some(Cause::PortTaken)
+        } else if container.status == Status::Dead {
+            Some(Cause::NotRunning { exit: None })
+        } else if matches!(image, Image::Present(id) if *id != container.image_id) {
+            Some(Cause::ImageChanged)
+        } else if !container.is_running() && self.lacks_network(spec) {
+            Some(Cause::NetworkGone)
+        } else {
+            None
         }
     }
 
@@ -36,27 +58,26 @@ impl Builder<'_> {
         container: &ObservedContainer,
         asked: bool,
     ) {
-        let cause = if container.config.as_deref() != Some(spec.hash.as_str()) {
-            Some(Cause::ConfigChanged)
-        } else if self.wanted.discard.contains(&container.id) {
-            Some(Cause::PortTaken)
-        } else if container.status == Status::Dead {
-            Some(Cause::NotRunning { exit: None })
-        } else if matches!(image, Image::Present(id) if *id != container.image_id) {
-            Some(Cause::ImageChanged)
-        } else if !container.is_running() && self.lacks_network(spec) {
-            Some(Cause::NetworkGone)
-        } else if spec.job && matches!(container.status, Status::Exited { .. }) {
+        if container.is_successor() && !container.is_process() {
+            // What it has replaced is gone already. Whatever else there is to do comes after.
+            self.rename(spec, &Input::Known(container.id.clone()), Vec::new());
+            return;
+        }
+        let cause = self.outdated(spec, image, container).or_else(|| {
             // A job starts from a clean container each time it runs.
-            Some(if asked {
+            let ended = spec.job && matches!(container.status, Status::Exited { .. });
+            ended.then_some(if asked {
                 Cause::Asked
             } else {
                 Cause::InputsChanged
             })
-        } else {
-            None
-        };
+        });
+        let comes_back = !spec.job && container.is_running() && !container.is_process();
         if let Some(cause) = cause {
+            if comes_back {
+                self.replace_container(spec, image, container, None, &cause, None);
+                return;
+            }
             let gone =
                 self.remove_container(container, &cause, image.operation().into_iter().collect());
             self.create_and_start(spec, image, &cause, vec![gone], None);
@@ -67,18 +88,17 @@ impl Builder<'_> {
                 image_of: *operation,
                 differs_from: container.image_id.clone(),
             };
+            let cause = Cause::ImageChanged;
+            if comes_back {
+                self.replace_container(spec, image, container, None, &cause, Some(&only_if));
+                return;
+            }
             let first = self.plan.operations.len();
-            let gone = self.remove_container(container, &Cause::ImageChanged, vec![*operation]);
+            let gone = self.remove_container(container, &cause, vec![*operation]);
             for operation in &mut self.plan.operations[first..] {
                 operation.only_if = Some(only_if.clone());
             }
-            self.create_and_start(
-                spec,
-                image,
-                &Cause::ImageChanged,
-                vec![gone],
-                Some(&only_if),
-            );
+            self.create_and_start(spec, image, &cause, vec![gone], Some(&only_if));
             // With the same image the next round keeps it, and starts it if it does not run.
             return;
         }
@@ -207,28 +227,41 @@ impl Builder<'_> {
         spec: &ContainerSpec,
         container: &Input<String>,
         cause: &Cause,
-        mut after: Vec<OpId>,
+        after: Vec<OpId>,
     ) {
-        if self.wanted.seed.contains(&spec.service) {
-            let action = Action::Seed {
-                container: container.clone(),
-                service: spec.service.clone(),
-            };
-            after = vec![self.push(subject(spec), action, cause.clone(), after)];
-        }
+        let after = self.seed(spec, container, cause, after);
         self.start(spec, container.clone(), cause.clone(), after);
     }
 
-    fn start(
+    /// The files that a container needs before its start; returns what the start comes after.
+    pub(super) fn seed(
+        &mut self,
+        spec: &ContainerSpec,
+        container: &Input<String>,
+        cause: &Cause,
+        after: Vec<OpId>,
+    ) -> Vec<OpId> {
+        if !self.wanted.seed.contains(&spec.service) {
+            return after;
+        }
+        let action = Action::Seed {
+            container: container.clone(),
+            service: spec.service.clone(),
+        };
+        vec![self.push(subject(spec), action, cause.clone(), after)]
+    }
+
+    pub(super) fn start(
         &mut self,
         spec: &ContainerSpec,
         container: Input<String>,
         cause: Cause,
         after: Vec<OpId>,
-    ) {
+    ) -> OpId {
         let action = Action::StartContainer { container };
         let id = self.push(subject(spec), action, cause, after);
         self.gate(id, &spec.service);
+        id
     }
 
     /// An operation waits for what its service needs.
@@ -274,7 +307,7 @@ impl Builder<'_> {
     }
 }
 
-fn subject(spec: &ContainerSpec) -> Subject {
+pub(super) fn subject(spec: &ContainerSpec) -> Subject {
     Subject::Instance {
         service: spec.service.clone(),
         index: spec.index,

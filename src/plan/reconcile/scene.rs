@@ -342,6 +342,15 @@ impl Scene {
                 assert_eq!(container.status, Status::Paused);
                 container.status = Status::Running;
             }
+            Action::RenameContainer { name, .. } => {
+                let others = &self.observed.containers;
+                assert!(
+                    others.iter().all(|other| other.name != *name),
+                    "{name} twice"
+                );
+                let id = input.expect("a container");
+                self.by_id(&id).name.clone_from(name);
+            }
             Action::SetRestartPolicy { id, policy } => {
                 policy
                     .engine_name()

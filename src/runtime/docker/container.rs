@@ -5,7 +5,7 @@ use std::time::Duration;
 use bollard::models::{ContainerUpdateBody, NetworkConnectRequest};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, RemoveContainerOptionsBuilder,
-    StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
+    RenameContainerOptionsBuilder, StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
 
@@ -220,6 +220,16 @@ impl Docker {
         tokio::time::timeout(CHANGE, looking)
             .await
             .unwrap_or(Err(Fault::Late))
+    }
+
+    /// Gives a container another name; others on its networks find it by that then.
+    ///
+    /// # Errors
+    /// `NameTaken`, `Other` when it is gone.
+    pub async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError> {
+        let what = format!("rename container {} to {name}", short(id));
+        let options = RenameContainerOptionsBuilder::new().name(name).build();
+        call(&what, CHANGE, self.client().rename_container(id, options)).await
     }
 
     /// Lets a paused container go on.

@@ -101,6 +101,7 @@ impl DockerWorld {
                 id,
                 anonymous_volumes,
             } => nothing(docker.remove(id, true, *anonymous_volumes).await),
+            Action::RenameContainer { name, .. } => nothing(docker.rename(&input(), name).await),
             Action::UnpauseContainer { id } => nothing(docker.unpause(id).await),
             Action::SetRestartPolicy { id, policy } => {
                 nothing(docker.set_restart_policy(id, *policy).await)
@@ -262,6 +263,11 @@ fn translate(change: super::Change) -> Change {
             code,
             at: change.at,
         },
+        // It runs on as it did.
+        ChangeKind::Container {
+            action: ContainerAction::Rename,
+            ..
+        } => Change::Other,
         ChangeKind::Container {
             id,
             service,

@@ -1,0 +1,155 @@
+//! A container that takes the place of another: when it has done so, and what it means that it cannot.
+
+use tokio::time::Duration;
+
+use super::core::{Engine, now};
+use super::event::{Event, Failure, FailureClass, Found};
+use super::state::ServiceState;
+use crate::plan::observed::ObservedContainer;
+use crate::plan::{Operation, Subject};
+
+/// How long a new one has to run before it counts, where no probe says that it is ready.
+const OUTLIVES: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Whether what a container replaced is needed no more: it is ready, and not only because nobody asks.
+    pub(super) fn is_proven(&self, container: &str) -> bool {
+        let containers = &self.observed.containers;
+        containers
+            .iter()
+            .find(|found| found.id == container)
+            .and_then(|found| self.proven_at(found))
+            .is_some_and(|at| at <= now())
+    }
+
+    /// From when on it counts, milliseconds since 1970; `None` where it is not ready.
+    fn proven_at(&self, container: &ObservedContainer) -> Option<u64> {
+        let service = self.state.service(&container.service)?;
+        let instance = service.instances.get(&container.index)?;
+        let is_it = instance
+            .found
+            .as_ref()
+            .is_some_and(|found| found.generation == container.generation());
+        let ready = is_it && instance.is_ready(&service.info);
+        let wait = if service.info.probed {
+            0
+        } else {
+            u64::try_from(OUTLIVES.as_millis()).unwrap_or(u64::MAX)
+        };
+        ready.then(|| instance.seen.saturating_add(wait))
+    }
+
+    /// When the next of those on trial counts without a further word, milliseconds since 1970.
+    pub(super) fn next_proof(&self) -> Option<u64> {
+        let time = now();
+        let on_trial = self.observed.places().filter(|place| place.is_on_trial());
+        on_trial
+            .filter_map(|place| self.proven_at(place.current()))
+            .filter(|at| *at > time)
+            .min()
+    }
+
+    /// What is to replace something that runs has not shown yet whether it stays, or is to be tried again.
+    pub(super) fn is_replacing(&self) -> bool {
+        let (scope, time) = (self.scope(), now());
+        let pauses = |service: &String| {
+            let supervisor = self.supervisors.get(service);
+            let ready = self
+                .state
+                .service(service)
+                .is_some_and(ServiceState::is_ready);
+            ready && supervisor.is_some_and(|supervisor| supervisor.paused_until(time).is_some())
+        };
+        if scope.iter().any(pauses) {
+            return true;
+        }
+        let spent = |service: &str| {
+            let supervisor = self.supervisors.get(service);
+            supervisor.is_none_or(|supervisor| supervisor.failure().is_some())
+        };
+        let mut on_trial = self.observed.places().filter(|place| place.is_on_trial());
+        on_trial.any(|place| {
+            let service = &place.holder.service;
+            scope.contains(service) && !spent(service) && !self.is_proven(&place.current().id)
+        })
+    }
+
+    /// The new one of a service does not get ready: no more is asked of it, and the one before comes back.
+    pub(super) fn reject(&mut self, service: &str, failure: Failure) {
+        let why = rejection(failure);
+        self.read_last_words(service);
+        if let Some(supervisor) = self.supervisors.get_mut(service) {
+            supervisor.on_rejected(why.clone());
+        }
+        self.look.wanted = true;
+        self.emit(Event::GaveUp {
+            service: service.to_owned(),
+            why,
+        });
+    }
+
+    /// One that ended as soon as it began may not have had anybody who reads its log, and is about to go.
+    fn read_last_words(&mut self, service: &str) {
+        let places = self.observed.places();
+        let rejected: Vec<ObservedContainer> = places
+            .filter(|place| place.holder.service == service && place.is_on_trial())
+            .map(|place| place.current().clone())
+            .collect();
+        for container in rejected {
+            self.read_whole_log(&container);
+        }
+    }
+
+    /// Whether one of a service's containers counts while what it replaces is still there.
+    pub(super) fn has_trial(&self, service: &str) -> bool {
+        self.observed
+            .places()
+            .any(|place| place.holder.service == service && place.is_on_trial())
+    }
+
+    /// Something was done to a container: where it is the one that counts, its life is over, and the views are told.
+    pub(super) fn tell_place(&mut self, service: &str, index: u32, container: &str) {
+        let known = self
+            .state
+            .service(service)
+            .and_then(|service| service.instances.get(&index))
+            .and_then(|instance| instance.found.as_ref());
+        if known.is_some_and(|known| known.generation.id != container) {
+            return;
+        }
+        let current = self.observed.place(service, index);
+        let found = current.map(|place| Found::of(place.current()));
+        self.life_is_over(service, index);
+        self.emit(Event::Instance {
+            service: service.to_owned(),
+            index,
+            found,
+        });
+    }
+}
+
+impl ServiceState {
+    /// What runs of it is ready, and older than what the files say: a newer one failed.
+    pub fn is_outdated(&self) -> bool {
+        self.is_ready() && self.failure.is_some()
+    }
+}
+
+/// Whether an operation is about a container that is to take the place of another.
+pub(super) fn is_about_a_successor(operation: &Operation) -> bool {
+    matches!(&operation.subject, Subject::Instance { name, index, service } if {
+        name.ends_with(&crate::plan::succession::successor_name(&format!("{service}-{index}")))
+    })
+}
+
+/// Why the one before runs, where the new one failed for this reason.
+pub(super) fn rejection(failure: Failure) -> Failure {
+    if failure.class.leaves_what_runs() {
+        return failure;
+    }
+    Failure {
+        class: FailureClass::Replacement,
+        message: format!("the new one did not get ready: {}", failure.message),
+        ..failure
+    }
+}
