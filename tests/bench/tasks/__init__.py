@@ -4,6 +4,7 @@ from tasks.binary import binary, version
 from tasks.many import forty, two_hundred
 from tasks.memory import memory
 from tasks.plan import plan
+from tasks.rebuild import rebuild, restart
 from tasks.sync import sync
 from tasks.up import up
 
@@ -16,4 +17,6 @@ TASKS = {
     "binary": binary,
     "memory": memory,
     "sync": sync,
+    "rebuild": rebuild,
+    "restart": restart,
 }
