@@ -86,7 +86,7 @@ impl fmt::Display for Cause {
             Self::Asked => f.write_str("asked for"),
             Self::Needs(service) => write!(f, "{service} was restarted"),
             Self::Rejected => f.write_str("the new one did not get ready"),
-            Self::Replaces => f.write_str("it has taken the place of the one before"),
+            Self::Replaces => f.write_str("the new one takes over"),
             Self::Twin => f.write_str("there are two of that name"),
             Self::Orphan => f.write_str("the stack file has no such service any more"),
             Self::Surplus => f.write_str("the stack file wants fewer of it"),

@@ -112,7 +112,7 @@ impl Builder<'_> {
     ) {
         let outdated = self.outdated(spec, image, next);
         if outdated.is_none() && matches!(image, Image::Present(_)) {
-            self.go_on(spec, holder, next);
+            self.go_on(spec, image, holder, next);
             return;
         }
         if !is_up(holder) && !is_up(next) {
@@ -135,15 +135,17 @@ impl Builder<'_> {
     fn go_on(
         &mut self,
         spec: &ContainerSpec,
+        image: &Image,
         holder: &ObservedContainer,
         next: &ObservedContainer,
     ) {
         let container = Input::Known(next.id.clone());
+        let cause = self.outdated(spec, image, holder);
+        let cause = cause.unwrap_or(Cause::Missing);
         match next.status {
             Status::Created => {
-                let seeded =
-                    self.seed(&as_successor(spec), &container, &Cause::Missing, Vec::new());
-                self.take_over(spec, holder, &container, &Cause::Missing, seeded);
+                let seeded = self.seed(&as_successor(spec), &container, &cause, Vec::new());
+                self.take_over(spec, holder, &container, &cause, seeded);
             }
             Status::Exited { code, .. } => {
                 let cause = Cause::NotRunning { exit: Some(code) };

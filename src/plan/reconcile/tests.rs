@@ -3,6 +3,7 @@ mod down;
 mod jobs;
 mod processes;
 mod property;
+mod replacements;
 mod runs;
 mod speed;
 
