@@ -1,6 +1,7 @@
 """Every task is a function from a `Bench` to `Results`; its first line of documentation is its title."""
 
 from tasks.binary import binary, version
+from tasks.idle import idle
 from tasks.many import forty, two_hundred
 from tasks.memory import memory
 from tasks.plan import plan
@@ -16,6 +17,7 @@ TASKS = {
     "version": version,
     "binary": binary,
     "memory": memory,
+    "idle": idle,
     "sync": sync,
     "rebuild": rebuild,
     "restart": restart,

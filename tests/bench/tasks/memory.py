@@ -36,7 +36,7 @@ def memory(bench):
     return results
 
 
-def watched(dev):
+def watched(dev, seconds=WATCHED):
     command = dev.command("--json", "up")
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as up:
         try:
@@ -47,8 +47,8 @@ def watched(dev):
                 raise process.Failed("`dev up` ended before the stack was settled")
             time.sleep(QUIET)
             before = process.cpu(up.pid)
-            time.sleep(WATCHED)
-            share = (process.cpu(up.pid) - before) / WATCHED
+            time.sleep(seconds)
+            share = (process.cpu(up.pid) - before) / seconds
             return *process.memory(up.pid), share
         finally:
             up.send_signal(signal.SIGINT)
