@@ -48,6 +48,7 @@ impl Engine {
         for service in again {
             self.retry(&service);
         }
+        self.rehash_everything();
         self.begin_again();
     }
 

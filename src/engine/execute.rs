@@ -219,6 +219,18 @@ impl Walk {
             .any(|flight| flight.operation.subject.service() == Some(service))
     }
 
+    /// Whether something of this service is to get files still, or is getting them.
+    pub fn is_syncing(&self, service: &str) -> bool {
+        self.plan.operations.iter().any(|operation| {
+            matches!(operation.action, Action::Sync { .. })
+                && operation.subject.service() == Some(service)
+                && matches!(
+                    self.progress[operation.id],
+                    Progress::Waiting | Progress::Flying
+                )
+        })
+    }
+
     /// Whether one flies that ends the present life of this container.
     pub fn is_ending(&self, container: &str) -> bool {
         self.flying
@@ -327,6 +339,7 @@ impl Action {
             Self::CreateContainer { image, .. } => Some(image),
             Self::StartContainer { container }
             | Self::Seed { container, .. }
+            | Self::Sync { container, .. }
             | Self::RenameContainer { container, .. } => Some(container),
             _ => None,
         }
@@ -355,7 +368,9 @@ impl Action {
             (Self::StartProcess { spec: a }, Self::StartProcess { spec: b }) => {
                 a.hash == b.hash && a.ports == b.ports
             }
-            (Self::Seed { .. }, Self::Seed { .. }) => true,
+            (Self::Seed { .. }, Self::Seed { .. }) | (Self::Sync { .. }, Self::Sync { .. }) => true,
+            // What only syncs bring is no reason to begin anew.
+            (Self::BuildImage(a), Self::BuildImage(b)) => a.is_same_build(b),
             (a, b) => a == b,
         }
     }

@@ -3,18 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::Path;
+use std::sync::Arc;
 
 use camino::Utf8Path;
 
 use super::core::Engine;
+use super::cover::{Coverage, Covers, Hashed};
 use super::event::{Event, Level, WatchOutcome};
 use super::goal::Until;
 use super::input::Input;
-use crate::plan::desired::{SourceHashes, image_tags};
+use super::store::Store;
+use crate::plan::desired::image_tags;
 use crate::plan::observed::Generation;
 use crate::plan::react::{Facts, Reaction, react};
-use crate::stack::{Build, Role, Service, Source};
-use crate::watch::context::{IgnoreRules, Index, hash_context, hash_globs, read_ignore_rules};
+use crate::stack::{Build, Role, Service, Source, Stack};
+use crate::watch::context::{
+    ContextHash, IgnoreRules, Index, hash_context_apart, hash_globs, read_ignore_rules,
+};
 use crate::watch::{Batch, Exclude, WatchSet, Watcher};
 
 /// What watches the files of a stack.
@@ -23,6 +28,12 @@ pub(super) struct Files {
     watcher: Option<Watcher>,
     /// What `.dockerignore` leaves out, by image tag.
     ignored: BTreeMap<String, IgnoreRules>,
+    /// What sync rules cover, as of the last look that read it.
+    covers: Covers,
+    /// Counts batches of saves that are synced: what was read before one of them is stale.
+    saves: u64,
+    /// The next look reads everything.
+    forgotten: bool,
 }
 
 /// What has to be hashed for a look.
@@ -31,12 +42,19 @@ struct Hashing {
     /// Tag and build.
     contexts: Vec<(String, Build)>,
     inputs: BTreeMap<String, Vec<String>>,
+    /// Services of whose containers it is to be known what they have.
+    synced: Vec<String>,
 }
 
 impl Engine {
-    /// The hashes of everything in scope: known ones as they are, the others from the files.
-    pub(super) fn hashing(&self) -> impl Future<Output = SourceHashes> + Send + 'static {
-        let mut known = self.sources.clone();
+    /// The hashes of everything in scope: known ones as they are, the others from the files. And what containers have.
+    pub(super) fn hashing(&self) -> impl Future<Output = (u64, Hashed)> + Send + 'static {
+        let mut hashed = Hashed::default();
+        if !self.files.forgotten {
+            hashed.sources.clone_from(&self.sources);
+            hashed.covers.clone_from(&self.files.covers);
+        }
+        let known = &hashed.sources;
         let mut wanted = Hashing::default();
         let scope = self.scope();
         for (tag, build) in image_tags(&self.stack, &scope) {
@@ -54,20 +72,44 @@ impl Engine {
             {
                 wanted.inputs.insert(service.name.clone(), inputs.clone());
             }
-        }
-        let (state, dir) = (self.store.index(), self.stack.dir.clone());
-        async move {
-            if wanted.contexts.is_empty() && wanted.inputs.is_empty() {
-                return known;
+            if service.syncs() && !service.is_job() && !self.all_level(service) {
+                wanted.synced.push(service.name.clone());
             }
-            let before = known.clone();
+        }
+        let (store, stack) = (self.store.clone(), Arc::clone(&self.stack));
+        let saves = self.files.saves;
+        async move {
+            if wanted.is_empty() {
+                return (saves, hashed);
+            }
+            let before = hashed.clone();
             // Reading files blocks; a panic in it leaves the hashes unknown, and the next look tries again.
             let read = tokio::task::spawn_blocking(move || {
-                wanted.read(&state, &dir, &mut known);
-                known
+                wanted.read(&store, &stack, &mut hashed);
+                hashed
             });
-            read.await.unwrap_or(before)
+            (saves, read.await.unwrap_or(before))
         }
+    }
+
+    /// Takes in what a look read; `current`: nothing changed meanwhile that it should have seen.
+    pub(super) fn take_hashes(&mut self, (saves, hashed): (u64, Hashed), current: bool) {
+        if current {
+            self.sources = hashed.sources;
+            self.files.forgotten = false;
+        }
+        if current && saves == self.files.saves {
+            self.files.covers = hashed.covers;
+        }
+        self.observed.synced = hashed.synced;
+        self.trust_workers();
+        // Who is seen to is not asked for again, and there may be many files.
+        let mut covers = std::mem::take(&mut self.files.covers);
+        covers.retain(|name, _| {
+            let service = self.stack.services.get(name);
+            service.is_some_and(|service| !self.all_level(service))
+        });
+        self.files.covers = covers;
     }
 
     /// Whether anything in scope is made from files.
@@ -82,6 +124,12 @@ impl Engine {
                 .any(has_inputs)
     }
 
+    /// The next look reads what changed, whatever watches it: who asks gets what `dev plan` says.
+    pub(super) fn rehash_everything(&mut self) {
+        self.files.forgotten = true;
+        self.look_again();
+    }
+
     /// Forgets the hashes of everything that no rule of its own watches: the next look reads what changed.
     pub(super) fn rehash(&mut self) {
         let watched: BTreeSet<String> = self
@@ -92,7 +140,9 @@ impl Engine {
             .filter_map(|service| crate::plan::desired::image_tag(&self.stack, &service.name))
             .collect();
         self.sources.contexts.retain(|tag, _| watched.contains(tag));
+        self.sources.files.retain(|tag, _| watched.contains(tag));
         self.sources.inputs.clear();
+        self.forget_covers(None);
         self.look_again();
     }
 
@@ -210,6 +260,7 @@ impl Engine {
                 files,
                 then,
             } => {
+                self.forget_covers(Some(&service));
                 // The world is the same as before, and has better to do now than to be looked at.
                 self.sync(&service, files, then);
                 return;
@@ -222,7 +273,15 @@ impl Engine {
     fn forget_context(&mut self, service: &str) {
         if let Some(tag) = crate::plan::desired::image_tag(&self.stack, service) {
             self.sources.contexts.remove(&tag);
+            self.sources.files.remove(&tag);
         }
+    }
+
+    /// Of one service, else of all.
+    fn forget_covers(&mut self, service: Option<&str>) {
+        self.files.saves += 1;
+        let covers = &mut self.files.covers;
+        covers.retain(|name, _| service.is_some_and(|service| service != name));
     }
 
     /// Ends the present lives of a service; planning begins new ones.
@@ -242,29 +301,55 @@ impl Engine {
 }
 
 impl Hashing {
+    fn is_empty(&self) -> bool {
+        self.contexts.is_empty() && self.inputs.is_empty() && self.synced.is_empty()
+    }
+
     /// What cannot be read stays unknown, and counts as changed: the build then says what is wrong.
-    fn read(self, state: &Utf8Path, dir: &Utf8Path, known: &mut SourceHashes) {
-        let mut read: BTreeMap<(&Utf8Path, &Utf8Path), Option<String>> = BTreeMap::new();
+    fn read(self, store: &Store, stack: &Stack, hashed: &mut Hashed) {
+        let state = &store.index();
+        let mut coverage = Coverage {
+            store,
+            stack,
+            known: std::mem::take(&mut hashed.covers),
+        };
+        let known = &mut hashed.sources;
+        // Those of which nothing is left out, by context and Dockerfile.
+        let mut plain: BTreeMap<(&Utf8Path, &Utf8Path), Option<ContextHash>> = BTreeMap::new();
         for (tag, build) in &self.contexts {
             let key = (build.context.as_path(), build.dockerfile.as_path());
-            let hash = read.entry(key).or_insert_with(|| {
+            let read = |apart: &dyn Fn(&Path) -> bool| {
                 let mut index = Index::for_context(state, key.0, key.1);
-                let hash = hash_context(key.0, key.1, &mut index).ok()?;
+                let hash = hash_context_apart(key.0, key.1, &mut index, apart).ok()?;
                 // Without its index the next look only reads more.
                 let _unsaved = index.save();
-                Some(hash.hash)
-            });
+                Some(hash)
+            };
+            if let Some(apart) = coverage.apart(tag) {
+                if let Some(hash) = read(&apart) {
+                    known.contexts.insert(tag.clone(), hash.rest);
+                    known.files.insert(tag.clone(), hash.hash);
+                }
+                continue;
+            }
+            let hash = plain.entry(key).or_insert_with(|| read(&|_| false));
             if let Some(hash) = hash {
-                known.contexts.insert(tag.clone(), hash.clone());
+                known.contexts.insert(tag.clone(), hash.hash.clone());
+                known.files.remove(tag);
             }
         }
         for (service, globs) in self.inputs {
-            let mut index = Index::for_globs(state, dir, &globs);
-            if let Ok(hash) = hash_globs(dir, &globs, &mut index) {
+            let mut index = Index::for_globs(state, &stack.dir, &globs);
+            if let Ok(hash) = hash_globs(&stack.dir, &globs, &mut index) {
                 let _unsaved = index.save();
                 known.inputs.insert(service, hash);
             }
         }
+        let synced = self.synced.iter();
+        for service in synced.filter_map(|name| stack.services.get(name)) {
+            hashed.synced.extend(coverage.has(service));
+        }
+        hashed.covers = coverage.known;
     }
 }
 

@@ -3,8 +3,8 @@
 use tokio::sync::oneshot;
 
 use super::core::Loaded;
+use super::cover::Hashed;
 use super::execute::Ticket;
-use crate::plan::desired::SourceHashes;
 use crate::plan::observed::{Generation, Observed};
 use crate::plan::reconcile::Removal;
 use crate::probe::ProbeReport;
@@ -17,7 +17,7 @@ pub enum Input {
     Looked {
         epoch: u64,
         /// The hashes of files, and which change of files they are from.
-        sources: (u64, SourceHashes),
+        sources: (u64, (u64, Hashed)),
         result: Result<Observed, RuntimeError>,
     },
     Operated {

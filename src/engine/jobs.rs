@@ -170,7 +170,7 @@ fn has_wanted_image(
         ImageSource::Pull(_) => true,
         ImageSource::Build(tag) => {
             let spec = desired.builds.iter().find(|build| build.tag == *tag);
-            spec.is_some_and(|spec| image.build.as_deref() == Some(spec.hash.as_str()))
+            spec.is_some_and(|spec| image.is_made_as(spec))
         }
     };
     is_current && image.id == container.image_id

@@ -3,11 +3,12 @@
 use tokio::time::Instant;
 
 use super::core::{Engine, now};
+use super::cover::Hashed;
 use super::event::{Event, Failure, FailureClass, Found};
 use super::goal::{Goal, Outcome};
 use super::input::Input;
 use super::supervise::{Supervisor, Verdict};
-use crate::plan::desired::{ImageSource, SourceHashes};
+use crate::plan::desired::ImageSource;
 use crate::plan::observed::{Home, Observed, ObservedContainer, Status};
 use crate::plan::reconcile::own_images;
 use crate::runtime::RuntimeError;
@@ -77,14 +78,12 @@ impl Engine {
     pub(super) fn looked(
         &mut self,
         epoch: u64,
-        sources: (u64, SourceHashes),
+        (files_epoch, hashed): (u64, (u64, Hashed)),
         result: Result<Observed, RuntimeError>,
     ) {
         self.look.under_way = false;
         // Else files changed while they were hashed: what was forgotten since must not come back.
-        if sources.0 == self.look.files_epoch {
-            self.sources = sources.1;
-        }
+        self.take_hashes(hashed, files_epoch == self.look.files_epoch);
         let mut observed = match result {
             Ok(observed) => observed,
             Err(error) => {
@@ -103,6 +102,7 @@ impl Engine {
         if self.look.after_outage {
             self.resumed();
         }
+        observed.synced = std::mem::take(&mut self.observed.synced);
         observed.inputs.clone_from(&self.sources.inputs);
         observed.jobs.clone_from(&self.jobs.records);
         if let Some(dir) = self.other_checkout(&observed) {

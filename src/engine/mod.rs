@@ -4,6 +4,7 @@ mod apply;
 pub mod bus;
 mod commands;
 pub mod core;
+pub(crate) mod cover;
 pub mod event;
 pub mod execute;
 mod failures;

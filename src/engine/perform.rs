@@ -1,5 +1,7 @@
 //! Operations: begun, watched, and taken in when they end.
 
+use std::collections::BTreeSet;
+
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -38,8 +40,17 @@ impl Engine {
             return;
         }
         let (state, look, stack) = (&self.state, &self.look, &self.stack);
-        let is_open = |gate: &Gate| state.is_open(gate) && !is_doubtful(look, stack, &gate.service);
-        let proven: std::collections::BTreeSet<String> = self
+        let (walk, syncing) = (&self.walk, &self.syncing);
+        let lacking: BTreeSet<String> = (self.stack.services.keys())
+            .filter(|name| walk.is_syncing(name) || syncing.owes(name))
+            .cloned()
+            .collect();
+        let is_open = |gate: &Gate| {
+            state.is_open(gate)
+                && !is_doubtful(look, stack, &gate.service)
+                && !lacking.contains(&gate.service)
+        };
+        let proven: BTreeSet<String> = self
             .observed
             .places()
             .filter(|place| place.successor.is_some())
@@ -63,6 +74,10 @@ impl Engine {
             (&operation.action, &operation.subject)
         {
             self.begin_seed(ticket, service.clone(), *index, input.unwrap_or_default());
+            return;
+        }
+        if let Action::Sync { .. } = operation.action {
+            self.begin_sync(ticket, &input.unwrap_or_default());
             return;
         }
         self.note_job(&operation, input.as_deref());
@@ -147,6 +162,15 @@ impl Engine {
         let Some(operation) = self.walk.operation(ticket) else {
             return;
         };
+        let result = match result {
+            Err(error) if self.is_for_later(&operation, &error) => Ok(Output::Nothing),
+            result => result,
+        };
+        if let Action::Sync { container, .. } = &operation.action
+            && let Some(id) = self.walk.input_of(&operation, container)
+        {
+            self.sync_ended(&id, result.is_ok());
+        }
         match result {
             Ok(output) => {
                 let input = operation.action.input();
@@ -165,15 +189,23 @@ impl Engine {
                     self.walk.failed(ticket);
                     return;
                 }
-                let step = Step::Failed {
-                    failure: failure.clone(),
+                let step = match operation.action {
+                    // Whoever brings the files has told what is wrong.
+                    Action::Sync { .. } => Step::Cancelled,
+                    _ => Step::Failed {
+                        failure: failure.clone(),
+                    },
                 };
                 self.report(&operation, step);
                 let mut hit = self.walk.failed(ticket);
                 if is_unsupervised(&operation) {
                     let first = self.refused.note(&operation.subject, &failure, now());
                     // One that ended meanwhile has no policy to change: the next look knows.
-                    if first && !matches!(operation.action, Action::SetRestartPolicy { .. }) {
+                    let told = matches!(
+                        operation.action,
+                        Action::SetRestartPolicy { .. } | Action::Sync { .. }
+                    );
+                    if first && !told {
                         self.notice(Level::Error, failure.message);
                     }
                     return;
@@ -280,12 +312,7 @@ impl Engine {
         self.attend();
     }
 
-    fn operation_failed(
-        &mut self,
-        services: std::collections::BTreeSet<String>,
-        failure: &Failure,
-        replaces: bool,
-    ) {
+    fn operation_failed(&mut self, services: BTreeSet<String>, failure: &Failure, replaces: bool) {
         if services.is_empty() {
             self.notice(Level::Error, failure.message.clone());
         }
@@ -400,6 +427,7 @@ impl Engine {
             | Action::RemoveImage { .. }
             | Action::RemoveContainer { .. } => Verb::Remove,
             Action::Seed { .. }
+            | Action::Sync { .. }
             | Action::RenameContainer { .. }
             | Action::SetRestartPolicy { .. } => Verb::Update,
             Action::StartContainer { .. }

@@ -13,7 +13,7 @@ use crate::plan::observed::Home;
 use crate::plan::reconcile::{
     RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop,
 };
-use crate::plan::{Cause, Operation, Plan};
+use crate::plan::{Action, Cause, Operation, Plan};
 use crate::runtime::RuntimeError;
 use crate::stack::Stack;
 
@@ -80,9 +80,9 @@ impl Engine {
     pub async fn preview(mut self) -> Result<Preview, RuntimeError> {
         let world = self.world.clone();
         let ask = self.ask();
-        let (observed, sources) = tokio::join!(world.look(&ask), self.hashing());
-        self.sources = sources;
+        let (observed, hashed) = tokio::join!(world.look(&ask), self.hashing());
         self.observed = observed?;
+        self.take_hashes(hashed, true);
         self.observed.inputs.clone_from(&self.sources.inputs);
         self.observed.jobs.clone_from(&self.jobs.records);
         let other_checkout = self.other_checkout(&self.observed);
@@ -430,19 +430,20 @@ impl Engine {
 }
 
 /// Whether nobody counts its failures: it is about something that is not to be there, or not to run, or only about who
-/// restarts it.
+/// restarts it, or brings files to what runs.
 pub(super) fn is_unsupervised(operation: &Operation) -> bool {
-    matches!(
-        operation.cause,
-        Cause::Orphan
-            | Cause::Twin
-            | Cause::Surplus
-            | Cause::Down
-            | Cause::Attach
-            | Cause::Detach
-            | Cause::Rejected
-            | Cause::Replaces
-    )
+    matches!(operation.action, Action::Sync { .. })
+        || matches!(
+            operation.cause,
+            Cause::Orphan
+                | Cause::Twin
+                | Cause::Surplus
+                | Cause::Down
+                | Cause::Attach
+                | Cause::Detach
+                | Cause::Rejected
+                | Cause::Replaces
+        )
 }
 
 /// The hashes of everything that a service is made from.

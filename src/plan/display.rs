@@ -61,7 +61,7 @@ impl Action {
             | Self::RemoveVolume { .. }
             | Self::RemoveImage { .. }
             | Self::RemoveContainer { .. } => "remove",
-            Self::Seed { .. } => "sync",
+            Self::Seed { .. } | Self::Sync { .. } => "sync",
             Self::StartContainer { .. } | Self::StartProcess { .. } => "start",
             Self::StopContainer { .. } => "stop",
             Self::UnpauseContainer { .. } => "unpause",
@@ -76,6 +76,8 @@ impl fmt::Display for Cause {
         match self {
             Self::Missing => f.write_str("it is not there"),
             Self::SourcesChanged => f.write_str("its sources or its build changed"),
+            Self::FilesChanged => f.write_str("files that it syncs changed"),
+            Self::FilesUnknown => f.write_str("it may lack files that it syncs"),
             Self::ConfigChanged => f.write_str("its configuration changed"),
             Self::ImageChanged => f.write_str("its image changed"),
             Self::NetworkGone => f.write_str("its network is gone"),

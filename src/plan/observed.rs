@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::desired::PROCESS_ID;
+use super::desired::{BuildSpec, PROCESS_ID};
 use crate::stack::Protocol;
 
 /// Everything that planning compares with; file hashes and job records included.
@@ -23,6 +23,19 @@ pub struct Observed {
     pub inputs: BTreeMap<String, String>,
     /// What each job's last success was made from, by service; kept in the state folder.
     pub jobs: BTreeMap<String, JobRecord>,
+    /// What containers have of the files that sync rules cover, by id; kept in the state folder. Of one that is missing
+    /// nothing is known.
+    pub synced: BTreeMap<String, Has>,
+}
+
+/// What a container has of the files that its service's sync rules cover now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Has {
+    Everything,
+    /// `restarts`: a rule wants a restart once it has what it lacks.
+    Lacks {
+        restarts: bool,
+    },
 }
 
 /// An instance: a container, or a host process, whose id begins with [`PROCESS_ID`].
@@ -96,8 +109,24 @@ pub struct ObservedImage {
     pub id: String,
     /// [`super::desired::LABEL_BUILD`]
     pub build: Option<String>,
+    /// [`super::desired::LABEL_FILES`]
+    pub files: Option<String>,
     /// Whether it has a HEALTHCHECK, and which.
     pub healthcheck: Option<ImageHealthcheck>,
+}
+
+impl ObservedImage {
+    /// Whether it was made as `spec` says, but for what sync rules bring.
+    pub fn is_made_as(&self, spec: &BuildSpec) -> bool {
+        self.build.as_ref() == Some(&spec.hash) || !self.is_behind(spec)
+    }
+
+    /// Whether it was made from other files than there are, be it only such as sync rules bring.
+    pub fn is_behind(&self, spec: &BuildSpec) -> bool {
+        // Where nothing is left out, the one is the other: rules may have come or gone since it was built.
+        let made_from = self.files.as_ref().or(self.build.as_ref());
+        made_from != Some(spec.files.as_ref().unwrap_or(&spec.hash))
+    }
 }
 
 /// HEALTHCHECK of an image, times in nanoseconds as the engine gives them (0: its default).

@@ -76,8 +76,13 @@ pub enum Action {
         spec: Box<ContainerSpec>,
         image: Input<String>,
     },
-    /// Copies everything that the service's sync rules cover into a container that has not started yet.
+    /// Copies everything that the service's sync rules cover into a container that does not run.
     Seed {
+        container: Input<String>,
+        service: String,
+    },
+    /// Compares what a running container has of them, and brings what it lacks.
+    Sync {
         container: Input<String>,
         service: String,
     },
@@ -142,6 +147,10 @@ pub enum Cause {
     Missing,
     /// Not built yet, or from other sources.
     SourcesChanged,
+    /// What its sync rules cover is not what it has.
+    FilesChanged,
+    /// What it has of that is not known: comparing tells.
+    FilesUnknown,
     ConfigChanged,
     ImageChanged,
     /// A network that it was made on is not there any more.

@@ -74,7 +74,7 @@ pub struct Facts<'a> {
 }
 
 /// What `changed` leads to, in an order in which it can be done. Of a service's rules the first that covers a path
-/// decides; all its paths become one reaction, or those few that have to follow each other.
+/// decides, but for a rebuild that names it more closely than a sync; all its paths become one reaction, or those few that have to follow each other.
 pub fn react(
     stack: &Stack,
     scope: &BTreeSet<String>,
@@ -155,7 +155,7 @@ fn react_one(stack: &Stack, service: &Service, changed: &Changed, facts: &Facts<
     let inputs = inputs(stack, service);
     for (path, kind) in changed {
         let builds = in_context(service, path, facts);
-        if let Some(rule) = rules.iter().find(|rule| rule.covers(path)) {
+        if let Some(rule) = deciding(&rules, path) {
             rule.act(path, *kind, builds, service, &mut outcome);
         } else if service.watch.is_empty()
             && builds
@@ -192,13 +192,28 @@ fn in_context(service: &Service, path: &Utf8Path, facts: &Facts<'_>) -> bool {
     path.starts_with(&build.context) && path != build.context && !(facts.excluded)(build, path)
 }
 
+/// The rule that says what a path leads to: the first one that covers it. Where that one syncs and another rebuilds, the one
+/// that names the path more closely: `.` is synced, `requirements.txt` in it is built from. Named alike, it rebuilds: a copy
+/// beside what was built from it would be half of a change.
+fn deciding<'r, 'a>(rules: &'r [Rule<'a>], path: &Utf8Path) -> Option<&'r Rule<'a>> {
+    let mut covering = rules.iter().filter(|rule| rule.covers(path));
+    let first = covering.next()?;
+    if !matches!(first.rule.action, WatchAction::Sync { .. }) {
+        return Some(first);
+    }
+    let closeness = first.closeness(path);
+    let rebuilds = covering
+        .find(|rule| rule.rule.action == WatchAction::Rebuild && rule.closeness(path) >= closeness);
+    Some(rebuilds.unwrap_or(first))
+}
+
 /// A rule made ready to be asked.
 struct Rule<'a> {
     rule: &'a WatchRule,
     paths: Globs,
     ignore: Vec<RuleIgnore>,
-    /// Each of `paths` alone with the folder or file that its content is relative to.
-    bases: Vec<(Globs, Utf8PathBuf)>,
+    /// Each of `paths` alone with the folder or file that its content is relative to, and how many parts it has.
+    bases: Vec<(Globs, Utf8PathBuf, usize)>,
 }
 
 impl<'a> Rule<'a> {
@@ -206,15 +221,17 @@ impl<'a> Rule<'a> {
         let positive = rule.paths.iter().filter(|path| !path.starts_with('!'));
         let bases: Vec<_> = positive
             .map(|path| {
+                let whole = dir.join(path);
                 (
                     Globs::new(dir, [path]),
-                    globs::literal_part(&dir.join(path)),
+                    globs::literal_part(&whole),
+                    globs::clean(&whole).components().count(),
                 )
             })
             .collect();
         let ignore = bases
             .iter()
-            .map(|(_, base)| RuleIgnore::new(dir, base, &rule.ignore))
+            .map(|(_, base, _)| RuleIgnore::new(dir, base, &rule.ignore))
             .collect();
         Self {
             rule,
@@ -226,6 +243,14 @@ impl<'a> Rule<'a> {
 
     fn covers(&self, path: &Utf8Path) -> bool {
         self.paths.cover(path) && !self.ignore.iter().any(|ignore| ignore.ignores(path))
+    }
+
+    /// How closely it names a path that it covers: parts without a wildcard, then all parts.
+    fn closeness(&self, path: &Utf8Path) -> Option<(usize, usize)> {
+        let covering = self.bases.iter().filter(|(globs, ..)| globs.cover(path));
+        covering
+            .map(|(_, base, parts)| (base.components().count(), *parts))
+            .max()
     }
 
     fn act(
@@ -253,7 +278,8 @@ impl<'a> Rule<'a> {
         let WatchAction::Sync { target, .. } = &self.rule.action else {
             return None;
         };
-        let (_, base) = self.bases.iter().find(|(globs, _)| globs.cover(path))?;
+        let mut bases = self.bases.iter();
+        let (_, base, _) = bases.find(|(globs, ..)| globs.cover(path))?;
         // The folder that a rule names is never removed from under a running process, only what is in it.
         if path == base && kind == PathKind::Folder {
             return None;
@@ -293,7 +319,7 @@ impl<'a> SyncRules<'a> {
             .iter()
             .filter(|rule| matches!(rule.rule.action, WatchAction::Sync { .. }));
         syncs
-            .flat_map(|rule| rule.bases.iter().map(|(_, base)| base.as_path()))
+            .flat_map(|rule| rule.bases.iter().map(|(_, base, _)| base.as_path()))
             .collect()
     }
 
@@ -312,9 +338,9 @@ impl<'a> SyncRules<'a> {
             .collect()
     }
 
-    /// Where a path goes and what follows, if the first rule that covers it is one that syncs.
+    /// Where a path goes and what follows, if the rule that decides is one that syncs.
     pub fn item(&self, path: &Utf8Path, kind: PathKind) -> Option<(SyncItem, &'a AfterSync)> {
-        let rule = self.rules.iter().find(|rule| rule.covers(path))?;
+        let rule = deciding(&self.rules, path)?;
         match &rule.rule.action {
             WatchAction::Sync { then, .. } => Some((rule.item(path, kind, self.service)?, then)),
             _ => None,

@@ -33,7 +33,8 @@ pub struct Wanted<'a> {
     pub bounce: &'a BTreeMap<Generation, Cause>,
     /// Jobs to run although nothing changed.
     pub rerun: &'a BTreeSet<String>,
-    /// Services whose image is older than what their sync rules cover: a new container gets the files before it starts.
+    /// Services whose image has not what their sync rules cover, or an older one, beside those whose image says so itself: a
+    /// new container gets the files before it starts.
     pub seed: &'a BTreeSet<String>,
     /// Containers that could not be started because of a host port: made anew with another one.
     pub discard: &'a BTreeSet<String>,
@@ -254,6 +255,29 @@ impl Builder<'_> {
         id
     }
 
+    /// Whether files reach the containers of a service otherwise than in its image. Those of a job it has when it begins.
+    fn is_synced(&self, service: &str) -> bool {
+        let service = self.wanted.stack.services.get(service);
+        service.is_some_and(|service| !service.is_job() && service.syncs())
+    }
+
+    /// Whether a new container from the image that there is needs files before it starts.
+    fn needs_files(&self, service: &str, image: &Image) -> bool {
+        let wanted = self.wanted;
+        match (wanted.desired.images.get(service), image) {
+            // A build takes everything in.
+            (Some(ImageSource::Build(_)), Image::Coming { .. }) => false,
+            _ if wanted.seed.contains(service) => true,
+            (Some(ImageSource::Build(tag)), Image::Present(_)) => {
+                let spec = wanted.desired.builds.iter().find(|build| build.tag == *tag);
+                let image = wanted.observed.images.get(tag);
+                let behind = spec.zip(image).map(|(spec, image)| image.is_behind(spec));
+                self.is_synced(service) && behind.unwrap_or(false)
+            }
+            _ => false,
+        }
+    }
+
     /// The image of a service: there, or made by an operation that this adds once.
     fn image(&mut self, service: &str) -> Option<Image> {
         let wanted = self.wanted;
@@ -283,7 +307,10 @@ impl Builder<'_> {
                     .iter()
                     .find(|build| build.tag == *tag)?;
                 match present {
-                    Some(image) if image.build.as_deref() == Some(spec.hash.as_str()) => {
+                    Some(image)
+                        if !image.is_behind(spec)
+                            || (self.is_synced(service) && image.is_made_as(spec)) =>
+                    {
                         return Some(Image::Present(image.id.clone()));
                     }
                     _ => {

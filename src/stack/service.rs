@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Build, Kubernetes, Mount, Output, Port, Probe, Promote, Template, WatchRule};
+use super::{
+    Build, Kubernetes, Mount, Output, Port, Probe, Promote, Template, WatchAction, WatchRule,
+};
 
 /// One service with its preset expanded: from here on nobody asks which preset it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -202,6 +204,12 @@ impl Service {
     /// Runs to its end instead of staying.
     pub fn is_job(&self) -> bool {
         matches!(self.role, Role::Job(_))
+    }
+
+    /// Has a watch rule that syncs.
+    pub fn syncs(&self) -> bool {
+        let mut actions = self.watch.iter().map(|rule| &rule.action);
+        actions.any(|action| matches!(action, WatchAction::Sync { .. }))
     }
 
     /// The port that `${service.url}` and a probe without `port` mean.

@@ -1,6 +1,7 @@
 use serde::Serialize;
 
-/// What a saved file leads to. The first rule of a service that covers a path decides.
+/// What a saved file leads to. The first rule of a service that covers a path
+/// decides, but for a rebuild that names it as closely as a sync.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WatchRule {
     /// Files, folders or globs, relative to the stack's folder.

@@ -103,6 +103,7 @@ impl Bench {
             cache_from: Vec::new(),
             platforms: Vec::new(),
             labels: vec![("devtest".to_owned(), self.name.clone())],
+            files: None,
             hash: "abc123".to_owned(),
         }
     }

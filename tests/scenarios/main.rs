@@ -40,6 +40,8 @@ mod process_faults;
 #[cfg(test)]
 mod rebuild;
 #[cfg(test)]
+mod replan;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod soak;

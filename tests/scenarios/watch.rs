@@ -7,7 +7,7 @@ use super::support::{
 };
 
 /// A web server on files that its image was built with.
-fn site(watch: &str) -> String {
+pub fn site(watch: &str) -> String {
     // Its own: nobody else takes it while the container is restarted.
     let port = free_port();
     format!(
@@ -22,7 +22,7 @@ fn site(watch: &str) -> String {
     )
 }
 
-fn with_site(topic: &str, watch: &str, more: &str) -> Stack {
+pub fn with_site(topic: &str, watch: &str, more: &str) -> Stack {
     let stack = Stack::new(topic, format!("{}{more}", site(watch)));
     stack.write("www/index.html", "one");
     stack.write(

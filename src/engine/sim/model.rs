@@ -73,6 +73,8 @@ pub struct Model {
     pub looks: u32,
     /// How many looks get no answer.
     pub hang_looks: u32,
+    /// So many archives are refused.
+    pub refuse_files: u32,
     counter: u64,
 }
 
@@ -167,6 +169,7 @@ impl Model {
             Action::CreateContainer { spec, .. } => spec.name.clone(),
             Action::StartProcess { spec } => spec.name.clone(),
             Action::Seed { .. }
+            | Action::Sync { .. }
             | Action::StartContainer { .. }
             | Action::RenameContainer { .. } => named(call.input.as_deref().unwrap_or_default()),
             Action::StopContainer { id, .. }
@@ -346,7 +349,7 @@ impl Model {
                 Ok(Output::Nothing)
             }
             Action::CreateContainer { spec, .. } => self.create(spec, call),
-            Action::Seed { .. } => Ok(Output::Nothing),
+            Action::Seed { .. } | Action::Sync { .. } => Ok(Output::Nothing),
             Action::StartContainer { .. } => self.start(call.input.as_deref().unwrap_or_default()),
             Action::StartProcess { spec } => self.start_process(spec, call),
             Action::StopContainer { id, .. } => {

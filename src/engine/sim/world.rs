@@ -28,6 +28,8 @@ pub struct Latency {
     pub call: Duration,
     pub pull: Duration,
     pub build: Duration,
+    /// Of an archive of files.
+    pub files: Duration,
 }
 
 impl Default for Latency {
@@ -37,6 +39,7 @@ impl Default for Latency {
             call: Duration::from_millis(10),
             pull: Duration::from_millis(200),
             build: Duration::from_millis(500),
+            files: Duration::from_millis(10),
         }
     }
 }
@@ -512,10 +515,28 @@ impl World for SimWorld {
 
     fn put_files<'a>(
         &'a self,
-        _container: &'a str,
+        container: &'a str,
         _change: FileChange,
     ) -> BoxFuture<'a, Result<(), RuntimeError>> {
-        Box::pin(async { Ok(()) })
+        Box::pin(async move {
+            tokio::time::sleep(self.latency().files).await;
+            let mut model = self.model();
+            let ok = model.refuse_files == 0;
+            model.refuse_files = model.refuse_files.saturating_sub(1);
+            let name = model.containers.get(container).map(|c| c.seen.name.clone());
+            model.journal.push(Entry {
+                at: clock::now(),
+                what: format!("put {}", name.unwrap_or_default()),
+                ok,
+            });
+            match ok {
+                true => Ok(()),
+                false => Err(RuntimeError::new(
+                    FailureClass::Other,
+                    "container rootfs is marked read-only",
+                )),
+            }
+        })
     }
 
     fn logs(&self, container: &str, since: i128, follow: bool) -> BoxStream<'static, LogLine> {

@@ -2,8 +2,10 @@
 
 mod compare;
 mod copy;
+mod job;
 mod line;
 mod open;
+mod seed;
 mod then;
 mod worker;
 
@@ -14,23 +16,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use camino::Utf8PathBuf;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::core::Engine;
 use super::event::{Event, Level, WatchOutcome};
 use super::execute::Ticket;
-use super::files::is_built;
 use super::goal::Until;
 use super::input::Input;
-use crate::plan::observed::{Generation, ObservedContainer, Status};
+use crate::plan::observed::{Generation, Has, ObservedContainer, Status};
 use crate::plan::react::{Changed, SyncItem, SyncRules};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::Output;
-use crate::stack::{AfterSync, Service, Stack, WatchAction};
-use crate::watch::sync::{Bounds, Piece, Record, manifest};
-use worker::{Job, Work, Worker};
+use crate::stack::{AfterSync, Service};
+use crate::watch::sync::{Bounds, Piece, Record};
+use job::{Job, Work};
+use worker::Worker;
 
 /// Larger archives go through a file.
 const MEMORY: usize = 8 * 1024 * 1024;
@@ -41,6 +42,9 @@ const JOBS: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Syncing {
     lines: BTreeMap<Generation, Handle>,
+    /// Containers that did not get their files before they started, with their service: until they have them, nothing starts
+    /// on that.
+    owed: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -49,7 +53,16 @@ struct Handle {
     jobs: mpsc::Sender<Job>,
     /// A batch did not fit into the queue.
     behind: Arc<AtomicBool>,
+    /// Once it had everything: from then on the worker sees to it.
+    level: bool,
     _end: DropGuard,
+}
+
+impl Syncing {
+    /// Whether a container of a service lacks files that it should have had before it started.
+    pub fn owes(&self, service: &str) -> bool {
+        self.owed.values().any(|of| of == service)
+    }
 }
 
 /// What a worker has done, or could not do.
@@ -67,25 +80,8 @@ pub struct Synced {
 }
 
 impl Engine {
-    /// Services whose containers need the files before they start: their image has none, or older ones.
-    pub(super) fn needs_seed(&self) -> BTreeSet<String> {
-        let services = self
-            .stack
-            .services
-            .values()
-            .filter(|service| syncs(service));
-        services
-            .filter(|service| !is_built(service) || self.seed.contains(&service.name))
-            .map(|service| service.name.clone())
-            .collect()
-    }
-
     /// Gives every running container whose service syncs a worker, and takes it from those that ended.
     pub(super) fn attend_sync(&mut self) {
-        // Who leaves once all is ready brings no saves; what it starts has what it was seeded with.
-        if !self.watching || self.until == Until::Ready {
-            return;
-        }
         let scope = self.scope();
         let services = &self.stack.services;
         let running: Vec<ObservedContainer> = self
@@ -93,11 +89,17 @@ impl Engine {
             .current()
             .filter(|container| container.status == Status::Running)
             .filter(|container| scope.contains(&container.service))
-            .filter(|container| services.get(&container.service).is_some_and(syncs))
+            .filter(|container| services.get(&container.service).is_some_and(Service::syncs))
             .cloned()
             .collect();
         let lives: BTreeSet<Generation> = running.iter().map(|c| c.generation()).collect();
         self.syncing.lines.retain(|life, _| lives.contains(life));
+        let there = |id: &String| self.observed.containers.iter().any(|c| c.id == *id);
+        self.syncing.owed.retain(|id, _| there(id));
+        // Who leaves once all is ready brings no saves, but only what the plan says.
+        if !self.watching || self.until == Until::Ready {
+            return;
+        }
         for container in running {
             if !self.syncing.lines.contains_key(&container.generation()) {
                 self.begin_line(&container);
@@ -118,7 +120,10 @@ impl Engine {
             Arc::clone(&self.stack),
             container,
             (queue, Arc::clone(&behind), self.inputs.clone()),
-            Record::open(self.store.synced(&container.service, container.index)),
+            Record::open(
+                self.store.synced(&container.service, container.index),
+                &container.id,
+            ),
             self.bounds(),
         );
         let end = CancellationToken::new();
@@ -134,6 +139,7 @@ impl Engine {
             service: container.service.clone(),
             jobs,
             behind,
+            level: false,
             _end: end.drop_guard(),
         };
         self.syncing.lines.insert(container.generation(), handle);
@@ -189,6 +195,7 @@ impl Engine {
             let job = Job {
                 stack: Arc::clone(&self.stack),
                 work: work.clone(),
+                asked: None,
             };
             if handle.jobs.try_send(job).is_err() {
                 handle.behind.store(true, Ordering::Relaxed);
@@ -241,61 +248,64 @@ impl Engine {
         }
     }
 
-    /// Copies everything into a container that has not started yet.
-    pub(super) fn begin_seed(
-        &mut self,
-        ticket: Ticket,
-        service: String,
-        index: u32,
-        container: String,
-    ) {
-        let record = self.store.synced(&service, index);
-        let (world, stack, bounds) = (self.world.clone(), Arc::clone(&self.stack), self.bounds());
+    /// Brings what it lacks to a container that runs.
+    pub(super) fn begin_sync(&mut self, ticket: Ticket, container: &str) {
+        let mut containers = self.observed.containers.iter();
+        let found = containers.find(|c| c.id == container && c.status == Status::Running);
+        let (done, answer) = oneshot::channel();
+        if let Some(found) = found.cloned() {
+            let life = found.generation();
+            if !self.syncing.lines.contains_key(&life) {
+                self.begin_line(&found);
+            }
+            if let Some(handle) = self.syncing.lines.get(&life) {
+                let job = Job {
+                    stack: Arc::clone(&self.stack),
+                    work: Work::Assure,
+                    asked: Some(done),
+                };
+                if handle.jobs.try_send(job).is_err() {
+                    handle.behind.store(true, Ordering::Relaxed);
+                }
+            }
+        }
         self.spawn(async move {
             let begun = tokio::time::Instant::now();
-            let result = async {
-                let spec = stack.services.get(&service);
-                let owner = copy::owner(&world, &container, spec).await;
-                let items = all_items(Arc::clone(&stack), service.clone(), record).await?;
-                copy::copy(&world, (&container, false), items, owner, bounds).await
-            };
-            let result = result.await.map(|()| Output::Nothing);
-            Input::Operated {
-                ticket,
-                millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-                result,
+            match answer.await {
+                Ok(result) => Input::Operated {
+                    ticket,
+                    millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    result: result.map(|()| Output::Nothing),
+                },
+                // It ended meanwhile: the next look sees what it is now.
+                Err(_) => Input::Cancelled { ticket },
             }
         });
     }
-}
 
-/// Everything that a service's rules cover, noted as sent: what of it is deleted before the container is compared has to go.
-async fn all_items(
-    stack: Arc<Stack>,
-    service: String,
-    record: Utf8PathBuf,
-) -> Result<Vec<SyncItem>, RuntimeError> {
-    let read = tokio::task::spawn_blocking(move || {
-        let Some(service) = stack.services.get(&service) else {
-            return Ok(Vec::new());
-        };
-        let manifest = manifest(&SyncRules::new(&stack, service));
-        if let Some(problem) = manifest.problems.into_iter().next() {
-            return Err(std::io::Error::other(problem));
+    pub(super) fn sync_ended(&mut self, container: &str, has_everything: bool) {
+        self.syncing.owed.remove(container);
+        let mut lines = self.syncing.lines.iter_mut();
+        if let Some((_, handle)) = lines.find(|(life, _)| life.id == container) {
+            handle.level |= has_everything;
         }
-        let sent = manifest.entries.values().map(|(piece, _)| piece);
-        Record::open(record).announce(sent)?;
-        let pieces = manifest.entries.into_values();
-        Ok(pieces.filter_map(|(piece, _)| piece.item()).collect())
-    });
-    read.await
-        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-        .map_err(|error| copy::failed(&error))
-}
+    }
 
-fn syncs(service: &Service) -> bool {
-    service
-        .watch
-        .iter()
-        .any(|rule| matches!(rule.action, WatchAction::Sync { .. }))
+    /// Whether each container of a service has somebody who sees to it.
+    pub(super) fn all_level(&self, service: &Service) -> bool {
+        let mine = self.syncing.lines.values();
+        let level = mine.filter(|handle| handle.service == service.name && handle.level);
+        level.count() >= service.replicas as usize
+    }
+
+    /// Saves are on their way at any time: as long as somebody sees to a container, nothing is to be planned for it.
+    pub(super) fn trust_workers(&mut self) {
+        let synced = &mut self.observed.synced;
+        for (life, handle) in &mut self.syncing.lines {
+            handle.level |= synced.get(&life.id) == Some(&Has::Everything);
+            if handle.level {
+                synced.insert(life.id.clone(), Has::Everything);
+            }
+        }
+    }
 }

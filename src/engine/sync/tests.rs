@@ -14,13 +14,15 @@ use camino::Utf8PathBuf;
 use tokio::sync::mpsc;
 
 use super::Synced;
-use super::worker::{Job, Work, Worker};
+use super::job::{Job, Work};
+use super::worker::Worker;
 use crate::engine::input::Input;
-use crate::plan::observed::{ObservedContainer, Status};
+use crate::plan::observed::{Has, ObservedContainer, Status};
 use crate::plan::react::fixture::{image, rule, service, stack, sync};
 use crate::plan::react::{PathKind, SyncItem, SyncRules};
 use crate::stack::{AfterSync, Mount, Stack};
-use crate::watch::sync::{Bounds, Piece, Record};
+use crate::watch::context::Index;
+use crate::watch::sync::{Bounds, Cover, Piece, Record, manifest};
 use world::{Folder, Helper};
 
 /// A checkout with `app`, a container with `srv`, and what reaches its worker.
@@ -66,11 +68,15 @@ impl Place {
     }
 
     fn begin(&self) -> Run {
+        self.begin_in("id")
+    }
+
+    fn begin_in(&self, id: &str) -> Run {
         let (jobs, queue) = mpsc::channel(4);
         let (inputs, news) = mpsc::channel(64);
         let behind = Arc::new(AtomicBool::new(false));
         let container = ObservedContainer {
-            id: "id".to_owned(),
+            id: id.to_owned(),
             name: "api-1".to_owned(),
             service: "api".to_owned(),
             index: 1,
@@ -92,7 +98,7 @@ impl Place {
             Arc::clone(&self.stack),
             &container,
             (queue, Arc::clone(&behind), inputs),
-            Record::open(state("state/synced/api-1")),
+            Record::open(state("state/synced/api-1"), id),
             Bounds {
                 memory: 1024 * 1024,
                 scratch: state("state"),
@@ -114,6 +120,7 @@ impl Place {
         Job {
             stack: Arc::clone(&self.stack),
             work: Work::Changed(Arc::new(pieces.collect())),
+            asked: None,
         }
     }
 
@@ -126,6 +133,19 @@ impl Place {
         job
     }
 
+    fn record(&self, container: &str) -> Record {
+        let file = self.path("state/synced/api-1");
+        Record::open(Utf8PathBuf::from_path_buf(file).unwrap(), container)
+    }
+
+    /// What is written down of a container.
+    fn has(&self, container: &str) -> Option<Has> {
+        let rules = SyncRules::new(&self.stack, &self.stack.services["api"]);
+        let index = Utf8PathBuf::from_path_buf(self.path("state/index")).unwrap();
+        let cover = Cover::read(&rules, &mut Index::for_synced(&index, "api"));
+        self.record(container).has(&cover)
+    }
+
     fn there(&self) -> BTreeMap<String, String> {
         let entries = fs::read_dir(self.path("srv")).unwrap();
         let entries = entries.map(|entry| {
@@ -136,7 +156,7 @@ impl Place {
         entries.collect()
     }
 
-    fn has(&self, expected: &[(&str, &str)]) {
+    fn holds(&self, expected: &[(&str, &str)]) {
         let expected = expected
             .iter()
             .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
@@ -151,6 +171,22 @@ impl Run {
             Input::Synced(synced) => synced,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Asks for everything to be there.
+    async fn assures(&mut self, stack: &Arc<Stack>) -> bool {
+        let (asked, answer) = tokio::sync::oneshot::channel();
+        let job = Job {
+            stack: Arc::clone(stack),
+            work: Work::Assure,
+            asked: Some(asked),
+        };
+        self.jobs.send(job).await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_secs(20), answer).await;
+        answer
+            .expect("it answers in time")
+            .expect("it lives")
+            .is_ok()
     }
 
     async fn sends(&mut self, job: Job) -> Synced {
@@ -168,14 +204,14 @@ async fn a_new_life_gets_the_difference_and_then_what_is_saved() {
     let mut run = place.begin();
     let first = run.tells().await;
     assert_eq!((first.files, first.first.as_str()), (1, "app/a"));
-    place.has(&[("a", "a"), ("own", "the container's own"), ("same", "same")]);
+    place.holds(&[("a", "a"), ("own", "the container's own"), ("same", "same")]);
 
     place.write("app/a", "b");
     let second = run.sends(place.job(&["app/a"])).await;
     assert_eq!((second.files, second.result.is_ok()), (1, true));
     fs::remove_file(place.path("app/same")).unwrap();
     run.sends(place.job(&["app/same"])).await;
-    place.has(&[("a", "b"), ("own", "the container's own")]);
+    place.holds(&[("a", "b"), ("own", "the container's own")]);
     let model = place.world.model();
     assert_eq!((model.put.len(), model.held.len()), (1, 1));
     assert_eq!(model.held[0].1.as_deref(), Some("0"));
@@ -193,7 +229,7 @@ async fn a_stream_that_breaks_is_opened_anew_and_what_was_missed_arrives() {
     }
     let told = run.sends(place.job(&["app/a"])).await;
     assert!(told.result.is_ok());
-    place.has(&[("a", "b"), ("missed", "nobody told")]);
+    place.holds(&[("a", "b"), ("missed", "nobody told")]);
     let model = place.world.model();
     assert_eq!((model.put.len(), model.held.len()), (1, 2));
 }
@@ -205,7 +241,7 @@ async fn a_stream_that_stalls_is_given_up() {
     let mut run = place.begin();
     let told = run.tells().await;
     assert_eq!((told.files, told.result.is_ok()), (1, true));
-    place.has(&[("a", "a")]);
+    place.holds(&[("a", "a")]);
     assert_eq!(place.world.model().held.len(), 2);
 }
 
@@ -218,7 +254,7 @@ async fn one_that_stalls_again_is_told_of_once_and_tried_until_it_takes() {
     let error = told.result.unwrap_err().to_string();
     assert!(error.contains("takes nothing in"), "{error}");
     assert!(run.tells().await.result.is_ok());
-    place.has(&[("a", "a")]);
+    place.holds(&[("a", "a")]);
 }
 
 #[tokio::test]
@@ -227,7 +263,7 @@ async fn where_root_may_not_write_the_user_of_the_container_does() {
     place.world.model().helpers = vec![Helper::Denied];
     let mut run = place.begin();
     assert!(run.tells().await.result.is_ok());
-    place.has(&[("a", "a")]);
+    place.holds(&[("a", "a")]);
     let users: Vec<_> = place
         .world
         .model()
@@ -272,7 +308,7 @@ async fn where_the_root_is_read_only_the_helper_starts_from_a_volume() {
     place.world.model().read_only = true;
     let mut run = place.begin();
     assert!(run.tells().await.result.is_ok());
-    place.has(&[("a", "a")]);
+    place.holds(&[("a", "a")]);
     let command = place.world.model().held[0].0.clone();
     assert!(command[0].starts_with(&volume), "{command:?}");
     assert_eq!(command[1..], ["serve", "--once"]);
@@ -286,7 +322,7 @@ async fn batches_that_did_not_fit_are_found_by_comparing() {
     place.write("app/lost", "x");
     run.behind.store(true, Ordering::Relaxed);
     run.sends(place.job(&["app/a"])).await;
-    place.has(&[("a", "a"), ("lost", "x")]);
+    place.holds(&[("a", "a"), ("lost", "x")]);
 }
 
 #[tokio::test]
@@ -303,7 +339,7 @@ async fn what_vanished_while_nobody_watched_goes_and_what_is_ignored_stays() {
     place.write(".gitignore", "ignored\n");
     let mut run = place.begin();
     assert_eq!(run.tells().await.files, 1);
-    place.has(&[("a", "a"), ("ignored", "x")]);
+    place.holds(&[("a", "a"), ("ignored", "x")]);
 }
 
 #[tokio::test]
@@ -315,7 +351,7 @@ async fn what_came_and_went_goes_where_comparing_has_sent_it_meanwhile() {
     assert_eq!(run.tells().await.files, 2);
     fs::remove_file(place.path("app/passing")).unwrap();
     run.sends(place.passed(&["app/passing", "app/own"])).await;
-    place.has(&[("a", "a"), ("own", "the container's own")]);
+    place.holds(&[("a", "a"), ("own", "the container's own")]);
 }
 
 #[tokio::test]
@@ -418,4 +454,71 @@ async fn a_file_takes_the_place_of_a_folder_that_has_more_in_it() {
     place.write("app/c", "a file where a folder is there");
     assert!(run.sends(place.job(&["app/c"])).await.result.is_ok());
     assert_eq!(place.there()["c"], "a file where a folder is there");
+}
+
+#[tokio::test]
+async fn what_it_was_given_before_it_started_is_no_news() {
+    let place = Place::new(AfterSync::Restart);
+    fs::copy(place.path("app/a"), place.path("srv/a")).unwrap();
+    let rules = SyncRules::new(&place.stack, &place.stack.services["api"]);
+    let mut record = place.record("id");
+    let mut now = record.renew();
+    for (piece, expected) in manifest(&rules).entries.values() {
+        now.add(piece, *expected);
+    }
+    record.set(now, &BTreeSet::new()).unwrap();
+    // Its entrypoint has edited what it was given.
+    fs::write(place.path("srv/a"), "edited there").unwrap();
+    let mut run = place.begin();
+    let told = run.tells().await;
+    assert_eq!((told.files, told.restart), (1, false));
+}
+
+#[tokio::test]
+async fn a_new_container_has_not_seen_what_another_one_had() {
+    let place = Place::new(AfterSync::Restart);
+    let mut run = place.begin();
+    assert!(run.tells().await.restart);
+    assert!(run.assures(&place.stack).await);
+    assert_eq!(place.has("id"), Some(Has::Everything));
+    drop(run);
+    // From its image, it has an older one.
+    fs::write(place.path("srv/a"), "older").unwrap();
+    assert_eq!(place.has("other"), None);
+    let mut run = place.begin_in("other");
+    assert!(run.tells().await.restart);
+    assert!(run.assures(&place.stack).await);
+    assert_eq!(place.has("other"), Some(Has::Everything));
+    assert_eq!(place.has("id"), None);
+}
+
+#[tokio::test]
+async fn what_is_written_down_follows_every_save_whatever_the_way() {
+    for mute in [false, true] {
+        let mut place = Place::new(AfterSync::Restart);
+        place.world.model().mute = mute;
+        let mut run = place.begin();
+        run.tells().await;
+        place.write("app/a", "b");
+        assert_eq!(place.has("id"), Some(Has::Lacks { restarts: true }));
+        run.sends(place.job(&["app/a"])).await;
+        assert_eq!(place.has("id"), Some(Has::Everything), "mute: {mute}");
+        fs::remove_file(place.path("app/a")).unwrap();
+        assert_eq!(place.has("id"), Some(Has::Lacks { restarts: false }));
+        run.sends(place.job(&["app/a"])).await;
+        assert_eq!(place.has("id"), Some(Has::Everything), "mute: {mute}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_is_answered_once_it_was_compared_and_that_is_not_done_twice() {
+    let mut place = Place::new(AfterSync::Nothing);
+    place.world.model().helpers = vec![Helper::Stalls; 2];
+    let mut run = place.begin();
+    assert!(!run.assures(&place.stack).await, "it takes nothing in");
+    assert!(run.assures(&place.stack).await);
+    place.holds(&[("a", "a")]);
+    place.write("app/missed", "nobody told");
+    assert!(run.assures(&place.stack).await);
+    place.holds(&[("a", "a")]);
 }

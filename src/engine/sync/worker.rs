@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::Synced;
 use super::compare::compare;
 use super::copy::{copy, owner};
+use super::job::{Job, Taken, Work};
 use super::line::Line;
 use super::open::{Opened, open};
 use super::then::follow;
@@ -31,22 +32,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Problems that one message names.
 const NAMED: usize = 5;
-
-/// What is to be brought.
-#[derive(Debug, Clone)]
-pub(super) struct Job {
-    pub stack: Arc<Stack>,
-    pub work: Work,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Work {
-    /// Compare.
-    Everything,
-    Changed(Arc<Vec<Piece>>),
-    /// Came and went: gone again where they were sent.
-    Passed(Arc<Vec<Piece>>),
-}
 
 /// What reaches a worker and what it tells: jobs, whether some were lost, and where to.
 pub(super) type Ways = (mpsc::Receiver<Job>, Arc<AtomicBool>, mpsc::Sender<Input>);
@@ -124,8 +109,18 @@ impl Worker {
 
     /// Compares, then brings what comes, until nobody sends any more.
     pub async fn run(mut self) {
-        self.pass(Vec::new()).await;
+        let mut taken = Taken::default();
         loop {
+            while let Ok(job) = self.ways.0.try_recv() {
+                self.take(job, &mut taken);
+            }
+            self.doubt |= self.ways.1.swap(false, Ordering::Relaxed);
+            let Taken { pieces, asked } = std::mem::take(&mut taken);
+            let result = self.pass(pieces).await;
+            for asked in asked {
+                // When nobody waits any more, there is nothing to tell.
+                let _gone = asked.send(result.clone());
+            }
             let pause =
                 (PAUSE * 2u32.saturating_pow(self.failures.saturating_sub(1))).min(LONGEST_PAUSE);
             let again = async {
@@ -134,39 +129,35 @@ impl Worker {
                 }
                 tokio::time::sleep(pause).await;
             };
-            let mut pieces = Vec::new();
             tokio::select! {
                 job = self.ways.0.recv() => match job {
-                    Some(job) => self.take(job, &mut pieces),
+                    Some(job) => self.take(job, &mut taken),
                     None => return,
                 },
                 () = again => {}
             }
-            while let Ok(job) = self.ways.0.try_recv() {
-                self.take(job, &mut pieces);
-            }
-            self.doubt |= self.ways.1.swap(false, Ordering::Relaxed);
-            self.pass(pieces).await;
         }
     }
 
-    fn take(&mut self, job: Job, pieces: &mut Vec<Piece>) {
+    fn take(&mut self, job: Job, taken: &mut Taken) {
         self.stack = job.stack;
+        taken.asked.extend(job.asked);
         match job.work {
+            Work::Assure => {}
             Work::Everything => self.doubt = true,
-            Work::Changed(more) => pieces.extend(more.iter().cloned()),
+            Work::Changed(more) => taken.pieces.extend(more.iter().cloned()),
             Work::Passed(more) => {
                 // What has come again is told of by itself.
                 let is_gone = |piece: &&Piece| std::fs::symlink_metadata(&piece.source).is_err();
                 let sent = more.iter().filter(|piece| self.record.may_be_there(piece));
                 let sent = sent.filter(is_gone);
-                pieces.extend(sent.cloned());
+                taken.pieces.extend(sent.cloned());
             }
         }
     }
 
-    /// Brings these, or what differs, and tells of it.
-    async fn pass(&mut self, pieces: Vec<Piece>) {
+    /// Brings these, or what differs, and tells of it. Says whether all of it is there.
+    async fn pass(&mut self, pieces: Vec<Piece>) -> Result<(), RuntimeError> {
         let begun = Instant::now();
         let mut tried = self.attempt(pieces).await;
         if !matches!(tried, Ok(_) | Err(Broken::Other(_))) {
@@ -185,18 +176,21 @@ impl Worker {
                 self.way = Way::Unknown;
                 self.doubt = true;
                 self.failures += 1;
+                let error = RuntimeError::from(broken);
                 if self.failures == 1 {
-                    self.tell(begun, &Done::default(), false, Err(broken.into()))
-                        .await;
+                    let told = Err(error.clone());
+                    self.tell(begun, &Done::default(), false, told).await;
                 }
-                return;
+                return Err(error);
             }
         };
         let (restart, followed) = follow(&self.world, &self.life.id, &done.then).await;
-        let result = done.result().and(followed);
+        let there = done.result();
+        let result = there.clone().and(followed);
         if restart || result.is_err() || !done.sent.is_empty() {
             self.tell(begun, &done, restart, result).await;
         }
+        there
     }
 
     async fn attempt(&mut self, pieces: Vec<Piece>) -> Result<Done, Broken> {
@@ -236,10 +230,11 @@ impl Worker {
             Way::Archive(owner) => {
                 let items: Vec<SyncItem> = pieces.iter().filter_map(Piece::item).collect();
                 let (world, bounds) = (&self.world, self.bounds.clone());
+                // As they are before: what changes meanwhile is told of again.
+                let looks = tokio::task::spawn_blocking(move || looks(pieces)).await;
                 let copied = copy(world, (&self.life.id, true), items, *owner, bounds).await;
                 copied.map_err(Broken::Other)?;
-                let sent = pieces.into_iter().map(|piece| (piece, Expected::Absent));
-                done.sent = sent.collect();
+                done.sent = looks.unwrap_or_default();
             }
             Way::Unknown => {}
         }
@@ -256,8 +251,7 @@ impl Worker {
                 }
                 self.record.set(wanted, &gone)
             }
-            _ if matches!(self.way, Way::Helper { .. }) => self.record.add(&done.sent),
-            _ => Ok(()),
+            _ => self.record.add(&done.sent),
         };
         Ok(done)
     }
@@ -346,6 +340,14 @@ impl Worker {
         // When nobody listens any more, there is nothing to tell.
         let _ended = self.ways.2.send(Input::Synced(synced)).await;
     }
+}
+
+fn looks(pieces: Vec<Piece>) -> Vec<(Piece, Expected)> {
+    let looks = pieces.into_iter().filter_map(|piece| {
+        let expected = piece.looks().ok()??;
+        Some((piece, expected))
+    });
+    looks.collect()
 }
 
 impl Done {

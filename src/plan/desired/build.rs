@@ -141,13 +141,17 @@ impl Desire<'_> {
                 (LABEL_SERVICE.to_owned(), first.name.clone()),
                 (LABEL_DIR.to_owned(), self.stack.dir.to_string()),
             ],
+            files: None,
             hash: String::new(),
         };
-        spec.hash = self.build_hash(&spec);
+        let rest = self.sources.contexts.get(&spec.tag);
+        let whole = self.sources.files.get(&spec.tag);
+        spec.hash = self.build_hash(&spec, rest);
+        spec.files = whole.map(|whole| self.build_hash(&spec, Some(whole)));
         Some(spec)
     }
 
-    fn build_hash(&self, spec: &BuildSpec) -> String {
+    fn build_hash(&self, spec: &BuildSpec, context: Option<&String>) -> String {
         let mut digest = Digest::new("build 1", self.key);
         // Relative, so that a checkout in another place has the same hash.
         let dockerfile = spec
@@ -171,7 +175,6 @@ impl Desire<'_> {
         digest.list(spec.platforms.iter(), |digest, platform| {
             digest.text(platform)
         });
-        let context = self.sources.contexts.get(&spec.tag);
         digest.optional_text(context.map(String::as_str));
         digest.finish()
     }

@@ -2,6 +2,8 @@
 
 /// Label of an image: [`super::BuildSpec::hash`] of the build that made it.
 pub const LABEL_BUILD: &str = "dev.build";
+/// Label of an image: [`super::BuildSpec::files`] of the build that made it.
+pub const LABEL_FILES: &str = "dev.files";
 /// Label of a container: [`super::ContainerSpec::hash`].
 pub const LABEL_CONFIG: &str = "dev.config";
 /// Label of everything of ours: the absolute path of the checkout it belongs to.

@@ -91,8 +91,11 @@ pub struct DesiredVolume {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceHashes {
     /// Of a build's context, the Dockerfile's content included, by the image's tag: what two builds of one context were
-    /// last made from may differ. One that is missing counts as changed.
+    /// last made from may differ. One that is missing counts as changed. Without what reaches everyone who uses the image
+    /// otherwise, by a sync.
     pub contexts: BTreeMap<String, String>,
+    /// The same with everything, for those images alone of which something is left out above.
+    pub files: BTreeMap<String, String>,
     /// Of a job's input files, by service. One that is missing counts as changed.
     pub inputs: BTreeMap<String, String>,
 }

@@ -90,8 +90,23 @@ pub struct BuildSpec {
     pub platforms: Vec<String>,
     /// Label values that the image gets beside [`super::LABEL_BUILD`].
     pub labels: Vec<(String, String)>,
-    /// Hex; of the definition and the context's content. The image carries it as [`super::LABEL_BUILD`].
+    /// Hex; of the definition and everything in the context. The image carries it as [`super::LABEL_FILES`]. `None` where
+    /// `hash` leaves nothing out.
+    pub files: Option<String>,
+    /// Hex; of the definition and the context's content, without what sync rules bring. The image carries it as
+    /// [`super::LABEL_BUILD`]: only this is a reason to build.
     pub hash: String,
+}
+
+impl BuildSpec {
+    /// Whether the two differ at most in what sync rules bring.
+    pub fn is_same_build(&self, other: &Self) -> bool {
+        let bare = |spec: &Self| Self {
+            files: None,
+            ..spec.clone()
+        };
+        bare(self) == bare(other)
+    }
 }
 
 /// One host process as it should be. Two with the same `hash` are interchangeable.

@@ -71,6 +71,7 @@ fn sources() -> SourceHashes {
             ["gold-api", "gold-migrate"].map(|tag| (tag.to_owned(), "tree-1".to_owned())),
         ),
         inputs: BTreeMap::from([("migrate".to_owned(), "inputs-1".to_owned())]),
+        ..SourceHashes::default()
     }
 }
 

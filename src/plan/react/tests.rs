@@ -164,6 +164,41 @@ fn the_first_rule_that_covers_a_path_decides() {
 }
 
 #[test]
+fn a_rebuild_that_names_a_file_as_closely_wins_over_a_sync() {
+    let rebuild = |path: &str| rule(&[path], WatchAction::Rebuild);
+    let sync = |path: &str| rule(&[path], sync("/code", AfterSync::Nothing));
+    let reaction = |rules: Vec<WatchRule>, path: &str| {
+        let stack = stack(vec![service("api", build(), rules)]);
+        reactions(&stack, &files(&[path])).join("; ")
+    };
+    let whole = || vec![sync("."), rebuild("requirements.txt")];
+    assert_eq!(
+        reaction(whole(), "/p/requirements.txt"),
+        "rebuild api: requirements.txt"
+    );
+    assert_eq!(reaction(whole(), "/p/a.py"), "sync api /p/a.py→/code/a.py");
+    let globs = || vec![sync("app"), rebuild("app/**/*.lock")];
+    assert_eq!(
+        reaction(globs(), "/p/app/x/a.lock"),
+        "rebuild api: app/x/a.lock"
+    );
+    let alike = || vec![sync("app"), rebuild("app")];
+    assert_eq!(reaction(alike(), "/p/app/a.py"), "rebuild api: app/a.py");
+    // What is left for a rebuild is not what a sync names.
+    let rest = || vec![sync("app/**/*.py"), rebuild("app"), rebuild(".")];
+    assert_eq!(
+        reaction(rest(), "/p/app/a.py"),
+        "sync api /p/app/a.py→/code/a.py"
+    );
+    assert_eq!(reaction(rest(), "/p/app/a.md"), "rebuild api: app/a.md");
+    // Nor is it what a container should have.
+    let stack = stack(vec![service("api", build(), whole())]);
+    let rules = SyncRules::new(&stack, &stack.services["api"]);
+    let item = |path: &str| rules.item(Utf8Path::new(path), PathKind::File);
+    assert!(item("/p/requirements.txt").is_none() && item("/p/a.py").is_some());
+}
+
+#[test]
 fn files_folders_and_globs_find_their_targets() {
     let rules = vec![
         rule(
@@ -340,7 +375,7 @@ proptest! {
                 matches!(r, Reaction::Sync { files, .. } if files.iter().any(|f| f.source == *path))
             });
             let restarted = restarts == 1;
-            match made.iter().find(|rule| rule.covers(path)).map(|rule| &rule.rule.action) {
+            match deciding(&made, path).map(|rule| &rule.rule.action) {
                 None => prop_assert!(!synced),
                 Some(WatchAction::Rebuild) => prop_assert!(rebuilds),
                 Some(WatchAction::Restart) => prop_assert!(restarted || rebuilds),

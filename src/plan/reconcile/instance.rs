@@ -5,9 +5,19 @@ use chrono::{DateTime, FixedOffset};
 use super::{Builder, Image, RestartOwner};
 use crate::plan::desired::ContainerSpec;
 use crate::plan::hold::Gate;
-use crate::plan::observed::{ObservedContainer, Status};
+use crate::plan::observed::{Has, ObservedContainer, Status};
 use crate::plan::operation::{Action, Cause, Input, OnlyIf, OpId, Subject};
 use crate::stack::Restart;
+
+/// When a container gets what its service's rules sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Files {
+    /// It has everything, or nothing is synced.
+    There,
+    Before,
+    /// As far as can be known it has everything: comparing tells.
+    After,
+}
 
 impl Builder<'_> {
     pub(super) fn instance(&mut self, spec: &ContainerSpec) {
@@ -102,7 +112,7 @@ impl Builder<'_> {
             // With the same image the next round keeps it, and starts it if it does not run.
             return;
         }
-        self.keep(spec, container);
+        self.keep(spec, image, container);
     }
 
     /// The engine keeps the id of a network in the container, so one of the same name made anew does not serve it.
@@ -114,7 +124,7 @@ impl Builder<'_> {
     }
 
     /// The container is the wanted one; it may still not run, or have to be bounced.
-    fn keep(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
+    fn keep(&mut self, spec: &ContainerSpec, image: &Image, container: &ObservedContainer) {
         let subject = subject(spec);
         self.restart_policy(subject.clone(), spec.job, spec.restart, container);
         match container.status {
@@ -124,19 +134,87 @@ impl Builder<'_> {
                 };
                 self.push(subject, action, Cause::Paused, Vec::new());
             }
-            Status::Running | Status::Restarting => self.bounce(spec, container),
+            Status::Running => self.running(spec, container),
+            Status::Restarting => self.bounce(spec, container, None, Vec::new()),
             // The start, or the files before it, did not come to pass.
-            Status::Created => self.seed_and_start(
-                spec,
-                &Input::Known(container.id.clone()),
-                &Cause::Missing,
-                Vec::new(),
-            ),
+            Status::Created => self.start_again(spec, image, container, &Cause::Missing),
             Status::Exited { code, .. } => {
                 let cause = Cause::NotRunning { exit: Some(code) };
-                self.start(spec, Input::Known(container.id.clone()), cause, Vec::new());
+                self.start_again(spec, image, container, &cause);
             }
             Status::Dead => {}
+        }
+    }
+
+    /// It has to have what its rules sync, and may have to be bounced.
+    fn running(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
+        let sync = self.level(spec, container);
+        let known = self.wanted.observed.synced.get(&container.id);
+        let restarts = !sync.is_empty() && known == Some(&Has::Lacks { restarts: true });
+        self.bounce(
+            spec,
+            container,
+            restarts.then_some(Cause::FilesChanged),
+            sync,
+        );
+    }
+
+    /// Brings what one that runs lacks, or may lack.
+    pub(super) fn level(
+        &mut self,
+        spec: &ContainerSpec,
+        container: &ObservedContainer,
+    ) -> Vec<OpId> {
+        let known = self.wanted.observed.synced.get(&container.id);
+        if !self.is_synced(&spec.service) || known == Some(&Has::Everything) {
+            return Vec::new();
+        }
+        let cause = match known {
+            Some(_) => Cause::FilesChanged,
+            None => Cause::FilesUnknown,
+        };
+        let id = Input::Known(container.id.clone());
+        vec![self.sync(spec, id, cause, Vec::new())]
+    }
+
+    /// Starts a container that is there, with what it lacks.
+    fn start_again(
+        &mut self,
+        spec: &ContainerSpec,
+        image: &Image,
+        container: &ObservedContainer,
+        cause: &Cause,
+    ) {
+        let id = Input::Known(container.id.clone());
+        let files = self.files_of(spec, Some(image), container);
+        self.start_with(spec, &id, cause, Vec::new(), files);
+    }
+
+    /// When this container, which does not run, gets what its rules sync. `image`: the one that it is from, where that is
+    /// known.
+    pub(super) fn files_of(
+        &self,
+        spec: &ContainerSpec,
+        image: Option<&Image>,
+        container: &ObservedContainer,
+    ) -> Files {
+        match (self.wanted.observed.synced.get(&container.id), image) {
+            (Some(Has::Everything), _) => Files::There,
+            (Some(Has::Lacks { .. }), _) => Files::Before,
+            (None, Some(image)) => self.files(spec, image),
+            (None, None) if self.is_synced(&spec.service) => Files::After,
+            (None, None) => Files::There,
+        }
+    }
+
+    /// When a container that nothing is known of gets what its rules sync.
+    pub(super) fn files(&self, spec: &ContainerSpec, image: &Image) -> Files {
+        if self.needs_files(&spec.service, image) {
+            Files::Before
+        } else if self.is_synced(&spec.service) {
+            Files::After
+        } else {
+            Files::There
         }
     }
 
@@ -146,12 +224,18 @@ impl Builder<'_> {
         asked.or_else(|| self.newer_need(container).map(Cause::Needs))
     }
 
-    /// Stops and starts the same container.
-    fn bounce(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
-        let Some(cause) = self.bounce_cause(container) else {
+    /// Stops and starts the same container, where there is a cause; `other`: one beside the usual.
+    fn bounce(
+        &mut self,
+        spec: &ContainerSpec,
+        container: &ObservedContainer,
+        other: Option<Cause>,
+        after: Vec<OpId>,
+    ) {
+        let Some(cause) = self.bounce_cause(container).or(other) else {
             return;
         };
-        let stop = self.stop_container(container, &cause, Vec::new());
+        let stop = self.stop_container(container, &cause, after);
         self.start(spec, Input::Known(container.id.clone()), cause, vec![stop]);
     }
 
@@ -215,33 +299,36 @@ impl Builder<'_> {
             image: image.input(),
         };
         let create = self.push(subject(spec), action, cause.clone(), after);
-        self.seed_and_start(spec, &Input::From(create), cause, vec![create]);
+        let files = self.files(spec, image);
+        self.start_with(spec, &Input::From(create), cause, vec![create], files);
         for operation in &mut self.plan.operations[first..] {
             operation.only_if = only_if.cloned();
         }
     }
 
-    /// Starts a container that has not run yet, with the files that it needs before.
-    fn seed_and_start(
+    /// Starts a container that does not run, with the files that it lacks.
+    fn start_with(
         &mut self,
         spec: &ContainerSpec,
         container: &Input<String>,
         cause: &Cause,
         after: Vec<OpId>,
+        files: Files,
     ) {
-        let after = self.seed(spec, container, cause, after);
-        self.start(spec, container.clone(), cause.clone(), after);
+        let after = self.seed(spec, container, cause, after, files);
+        self.begin(spec, container, cause, after, files);
     }
 
-    /// The files that a container needs before its start; returns what the start comes after.
+    /// The files that a container gets before its start; returns what the start comes after.
     pub(super) fn seed(
         &mut self,
         spec: &ContainerSpec,
         container: &Input<String>,
         cause: &Cause,
         after: Vec<OpId>,
+        files: Files,
     ) -> Vec<OpId> {
-        if !self.wanted.seed.contains(&spec.service) {
+        if files != Files::Before {
             return after;
         }
         let action = Action::Seed {
@@ -249,6 +336,34 @@ impl Builder<'_> {
             service: spec.service.clone(),
         };
         vec![self.push(subject(spec), action, cause.clone(), after)]
+    }
+
+    /// Starts it, and compares where that is what tells; returns the last of both.
+    pub(super) fn begin(
+        &mut self,
+        spec: &ContainerSpec,
+        container: &Input<String>,
+        cause: &Cause,
+        after: Vec<OpId>,
+        files: Files,
+    ) -> OpId {
+        let start = self.start(spec, container.clone(), cause.clone(), after);
+        match files {
+            Files::After => self.sync(spec, container.clone(), Cause::FilesUnknown, vec![start]),
+            Files::There | Files::Before => start,
+        }
+    }
+
+    pub(super) fn sync(
+        &mut self,
+        spec: &ContainerSpec,
+        container: Input<String>,
+        cause: Cause,
+        after: Vec<OpId>,
+    ) -> OpId {
+        let service = spec.service.clone();
+        let action = Action::Sync { container, service };
+        self.push(subject(spec), action, cause, after)
     }
 
     pub(super) fn start(

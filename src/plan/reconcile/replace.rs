@@ -1,7 +1,7 @@
 //! A container that runs is replaced so that it can come back: the new one is made while it serves, it is stopped only
 //! then, and it goes only when the new one is ready. See docs/design/rebuild.md.
 
-use super::instance::{observed_subject, subject};
+use super::instance::{Files, observed_subject, subject};
 use super::{Builder, Image};
 use crate::plan::desired::ContainerSpec;
 use crate::plan::observed::{ObservedContainer, Status};
@@ -33,8 +33,9 @@ impl Builder<'_> {
         };
         let create = self.push(subject(&next), action, cause.clone(), after);
         let container = Input::From(create);
-        let seeded = self.seed(&next, &container, cause, vec![create]);
-        self.take_over(spec, holder, &container, cause, seeded);
+        let files = self.files(spec, image);
+        let seeded = self.seed(&next, &container, cause, vec![create], files);
+        self.take_over(spec, holder, &container, cause, seeded, files);
         for operation in &mut self.plan.operations[first..] {
             operation.only_if = only_if.cloned();
         }
@@ -48,6 +49,7 @@ impl Builder<'_> {
         container: &Input<String>,
         cause: &Cause,
         mut after: Vec<OpId>,
+        files: Files,
     ) {
         let next = as_successor(spec);
         if holder.is_running() || holder.status == Status::Restarting {
@@ -56,8 +58,15 @@ impl Builder<'_> {
             self.gate(stop, &spec.service);
             after = vec![stop];
         }
-        let start = self.start(&next, container.clone(), cause.clone(), after);
-        self.finish(spec, holder, container, vec![start]);
+        let begun = self.begin(&next, container, cause, after, files);
+        let stopped = ObservedContainer {
+            status: Status::Exited {
+                code: 0,
+                out_of_memory: false,
+            },
+            ..holder.clone()
+        };
+        self.finish(spec, &stopped, container, vec![begun]);
     }
 
     /// Once the new one is ready, the one before goes, and the new one has its name.
@@ -69,15 +78,6 @@ impl Builder<'_> {
         after: Vec<OpId>,
     ) {
         let first = self.plan.operations.len();
-        let stopped = ObservedContainer {
-            status: Status::Exited {
-                code: 0,
-                out_of_memory: false,
-            },
-            ..holder.clone()
-        };
-        // Where a start comes before, so does its stop.
-        let holder = if after.is_empty() { holder } else { &stopped };
         let gone = self.remove_container(holder, &Cause::Replaces, after);
         for operation in &mut self.plan.operations[first..] {
             operation.once_ready = Some(OnceReady {
@@ -143,13 +143,10 @@ impl Builder<'_> {
         let cause = self.outdated(spec, image, holder);
         let cause = cause.unwrap_or(Cause::Missing);
         match next.status {
-            Status::Created => {
-                let seeded = self.seed(&as_successor(spec), &container, &cause, Vec::new());
-                self.take_over(spec, holder, &container, &cause, seeded);
-            }
+            Status::Created => self.resume(spec, image, holder, next, &cause),
             Status::Exited { code, .. } => {
                 let cause = Cause::NotRunning { exit: Some(code) };
-                self.take_over(spec, holder, &container, &cause, Vec::new());
+                self.resume(spec, image, holder, next, &cause);
             }
             Status::Paused => {
                 let action = Action::UnpauseContainer {
@@ -158,10 +155,26 @@ impl Builder<'_> {
                 self.push(observed_subject(next), action, Cause::Paused, Vec::new());
             }
             Status::Running | Status::Restarting => {
-                self.finish(spec, holder, &container, Vec::new());
+                let level = self.level(&as_successor(spec), next);
+                self.finish(spec, holder, &container, level);
             }
             Status::Dead => {}
         }
+    }
+
+    /// The new one is there, and does not run.
+    fn resume(
+        &mut self,
+        spec: &ContainerSpec,
+        image: &Image,
+        holder: &ObservedContainer,
+        next: &ObservedContainer,
+        cause: &Cause,
+    ) {
+        let container = Input::Known(next.id.clone());
+        let files = self.files_of(spec, Some(image), next);
+        let seeded = self.seed(&as_successor(spec), &container, cause, Vec::new(), files);
+        self.take_over(spec, holder, &container, cause, seeded, files);
     }
 
     /// It gave up: what its container was to be replaced by makes way for that.
@@ -181,7 +194,10 @@ impl Builder<'_> {
         match holder.status {
             Status::Created | Status::Exited { .. } => {
                 let container = Input::Known(holder.id.clone());
-                after = vec![self.start(spec, container, Cause::Rejected, after)];
+                let files = self.files_of(spec, None, holder);
+                let cause = Cause::Rejected;
+                let seeded = self.seed(spec, &container, &cause, after, files);
+                after = vec![self.begin(spec, &container, &cause, seeded, files)];
             }
             _ => {}
         }

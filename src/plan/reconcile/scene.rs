@@ -6,7 +6,7 @@ use super::{RestartOwner, Standing, Wanted, job_hash, reconcile};
 use crate::plan::allocate::{Allocations, Taken, allocate};
 use crate::plan::desired::{Desired, ProcessSpec, SourceHashes, desire, image_tags};
 use crate::plan::observed::{
-    Generation, JobRecord, Observed, ObservedContainer, ObservedImage, ObservedNetwork,
+    Generation, Has, JobRecord, Observed, ObservedContainer, ObservedImage, ObservedNetwork,
     ObservedVolume, Status,
 };
 use crate::plan::operation::{Action, Cause, Input, OpId, Operation, Plan};
@@ -49,16 +49,25 @@ impl Scene {
         }
         let scope: BTreeSet<String> = stack.services.keys().cloned().collect();
         let tags = image_tags(&stack, &scope);
-        let contexts = tags
-            .iter()
-            .map(|(tag, _)| (tag.clone(), "tree-1".to_owned()))
-            .collect();
+        let hashes = |syncs: bool| {
+            let tags = tags.iter().filter(|(tag, _)| {
+                let user = stack
+                    .services
+                    .keys()
+                    .find(|name| format!("gold-{name}") == *tag);
+                !syncs || user.is_some_and(|name| stack.services[name].syncs())
+            });
+            tags.map(|(tag, _)| (tag.clone(), "tree-1".to_owned()))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let (contexts, files) = (hashes(false), hashes(true));
         let mut scene = Self {
             stack,
             scope,
             allocations: Allocations::new(),
             sources: SourceHashes {
                 contexts,
+                files,
                 inputs: BTreeMap::new(),
             },
             observed: Observed::default(),
@@ -222,10 +231,12 @@ impl Scene {
             }
             Action::BuildImage(spec) => {
                 // Equal content comes out as an equal image.
-                let id = format!("sha256:{}", spec.hash);
+                let content = spec.files.as_ref().unwrap_or(&spec.hash);
+                let id = format!("sha256:{content}");
                 let image = ObservedImage {
                     id: id.clone(),
                     build: Some(spec.hash.clone()),
+                    files: spec.files.clone(),
                     ..ObservedImage::default()
                 };
                 world.images.insert(spec.tag.clone(), image);
@@ -307,12 +318,17 @@ impl Scene {
                 return Some(id);
             }
             Action::Seed { .. } => {
-                let container = self.by_id(&input.expect("a container"));
-                assert_eq!(
-                    container.status,
-                    Status::Created,
-                    "files come before the start"
+                let id = input.expect("a container");
+                assert!(!self.by_id(&id).is_running(), "files come before the start");
+                self.observed.synced.insert(id, Has::Everything);
+            }
+            Action::Sync { .. } => {
+                let id = input.expect("a container");
+                assert!(
+                    self.by_id(&id).is_running(),
+                    "nobody is there to take files"
                 );
+                self.observed.synced.insert(id, Has::Everything);
             }
             Action::StartProcess { spec } => {
                 self.begin_process(spec);
@@ -493,6 +509,19 @@ impl Service {
             source: Source::Build(build),
             ..self
         }
+    }
+
+    /// Its sources are synced.
+    pub fn synced(mut self) -> Self {
+        self.watch.push(crate::stack::WatchRule {
+            paths: vec!["app".to_owned()],
+            ignore: Vec::new(),
+            action: crate::stack::WatchAction::Sync {
+                target: "/app".to_owned(),
+                then: crate::stack::AfterSync::Nothing,
+            },
+        });
+        self
     }
 
     /// With a named volume.

@@ -10,7 +10,7 @@ use bollard::models::{
 
 use super::create::LABEL_NETWORKS;
 use crate::plan::desired::{
-    LABEL_BUILD, LABEL_CHECKOUT, LABEL_CONFIG, LABEL_CREATED, LABEL_DIR, LABEL_NUMBER,
+    LABEL_BUILD, LABEL_CHECKOUT, LABEL_CONFIG, LABEL_CREATED, LABEL_DIR, LABEL_FILES, LABEL_NUMBER,
     LABEL_PROJECT, LABEL_SERVICE, LABEL_WORKING_DIR,
 };
 use crate::plan::observed::{
@@ -193,11 +193,11 @@ pub(super) fn image(found: ImageInspect) -> Option<ObservedImage> {
             start_period: check.start_period.unwrap_or(0),
         })
     });
+    let labels = config.labels.unwrap_or_default();
     Some(ObservedImage {
         id: found.id?,
-        build: config
-            .labels
-            .and_then(|labels| labels.get(LABEL_BUILD).cloned()),
+        build: labels.get(LABEL_BUILD).cloned(),
+        files: labels.get(LABEL_FILES).cloned(),
         healthcheck,
     })
 }

@@ -110,7 +110,7 @@ impl DockerWorld {
                 let message = format!("{} is a process on the host, and no container", spec.name);
                 Err(RuntimeError::new(FailureClass::Other, message))
             }
-            Action::Seed { service, .. } => {
+            Action::Seed { service, .. } | Action::Sync { service, .. } => {
                 let message = format!("the files of {service} are not the engine's to copy");
                 Err(RuntimeError::new(FailureClass::Other, message))
             }

@@ -1,5 +1,6 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use camino::Utf8Path;
 use fs_err as fs;
@@ -12,6 +13,8 @@ use super::{Index, read_ignore_rules};
 pub struct ContextHash {
     /// Hex. Over names, types, permissions, symlink targets and contents, and the Dockerfile; not over times.
     pub hash: String,
+    /// The same without what was set apart.
+    pub rest: String,
     /// Regular files.
     pub files: u64,
     /// Their sizes together.
@@ -28,27 +31,47 @@ pub fn hash_context(
     dockerfile: &Utf8Path,
     index: &mut Index,
 ) -> io::Result<ContextHash> {
+    hash_context_apart(context, dockerfile, index, &|_| false)
+}
+
+/// The same, and the hash of the rest without those absolute paths that are set `apart`.
+///
+/// # Errors
+/// See [`hash_context`].
+pub fn hash_context_apart(
+    context: &Utf8Path,
+    dockerfile: &Utf8Path,
+    index: &mut Index,
+    apart: &dyn Fn(&Path) -> bool,
+) -> io::Result<ContextHash> {
     let rules = read_ignore_rules(context, dockerfile)?;
     let mut hasher = TreeHasher::default();
     hasher.part(b"dockerfile", &fs::read(dockerfile)?);
+    let mut rest = hasher.clone();
     index.begin();
     let filter = Filter {
         include: None,
         exclude: rules.patterns,
     };
     walk(context.as_std_path(), &filter, &mut |entry| {
-        hasher.entry(entry, index)
+        let leaf = Leaf::read(entry.name, entry, index)?;
+        hasher.leaf(entry.name, &leaf);
+        if !apart(entry.path) {
+            rest.leaf(entry.name, &leaf);
+        }
+        Ok(())
     })?;
     index.end();
     Ok(ContextHash {
         hash: hasher.finish(),
+        rest: rest.finish(),
         files: hasher.files,
         bytes: hasher.bytes,
     })
 }
 
 /// Hashes entries in the order they come.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct TreeHasher {
     hasher: blake3::Hasher,
     pub(super) files: u64,
@@ -56,40 +79,26 @@ pub(super) struct TreeHasher {
 }
 
 impl TreeHasher {
-    pub(super) fn entry(&mut self, entry: &Entry<'_>, index: &mut Index) -> io::Result<()> {
-        self.named(entry.name, entry, index)
-    }
-
-    /// Like [`Self::entry`], under another name.
+    /// Takes in an entry under another name.
     pub(super) fn named(
         &mut self,
         name: &[u8],
         entry: &Entry<'_>,
         index: &mut Index,
     ) -> io::Result<()> {
-        let metadata = fs::symlink_metadata(entry.path)?;
-        let permissions = (metadata.mode() & 0o7777).to_le_bytes();
-        match entry.kind {
-            Kind::Folder => self.leaf(b'd', name, &permissions, &[]),
-            Kind::Fifo => self.leaf(b'p', name, &permissions, &[]),
-            Kind::Symlink => {
-                let target = fs::read_link(entry.path)?;
-                self.leaf(b'l', name, &[], target.as_os_str().as_encoded_bytes());
-            }
-            Kind::File => {
-                let content = index.hash_file(name, entry.path, &metadata)?;
-                self.leaf(b'f', name, &permissions, &content);
-                self.files += 1;
-                self.bytes += metadata.len();
-            }
-        }
+        let leaf = Leaf::read(name, entry, index)?;
+        self.leaf(name, &leaf);
         Ok(())
     }
 
-    fn leaf(&mut self, kind: u8, name: &[u8], permissions: &[u8], content: &[u8]) {
-        self.hasher.update(&[kind]);
-        self.part(name, permissions);
-        self.part(&[], content);
+    fn leaf(&mut self, name: &[u8], leaf: &Leaf) {
+        self.hasher.update(&[leaf.kind]);
+        self.part(name, &leaf.permissions);
+        self.part(&[], &leaf.content);
+        if let Some(size) = leaf.size {
+            self.files += 1;
+            self.bytes += size;
+        }
     }
 
     /// Two texts, with their lengths, so that no other two look the same.
@@ -102,6 +111,41 @@ impl TreeHasher {
 
     pub(super) fn finish(&self) -> String {
         self.hasher.finalize().to_hex().to_string()
+    }
+}
+
+/// One entry, as it counts.
+struct Leaf {
+    kind: u8,
+    permissions: Vec<u8>,
+    content: Vec<u8>,
+    /// Of a regular file.
+    size: Option<u64>,
+}
+
+impl Leaf {
+    fn read(name: &[u8], entry: &Entry<'_>, index: &mut Index) -> io::Result<Self> {
+        let metadata = fs::symlink_metadata(entry.path)?;
+        let permissions = (metadata.mode() & 0o7777).to_le_bytes().to_vec();
+        let (kind, permissions, content) = match entry.kind {
+            Kind::Folder => (b'd', permissions, Vec::new()),
+            Kind::Fifo => (b'p', permissions, Vec::new()),
+            Kind::Symlink => {
+                let target = fs::read_link(entry.path)?.into_os_string();
+                (b'l', Vec::new(), target.into_encoded_bytes())
+            }
+            Kind::File => {
+                let content = index.hash_file(name, entry.path, &metadata)?;
+                (b'f', permissions, content.to_vec())
+            }
+        };
+        let is_file = matches!(entry.kind, Kind::File);
+        Ok(Self {
+            kind,
+            permissions,
+            content,
+            size: is_file.then_some(metadata.len()),
+        })
     }
 }
 

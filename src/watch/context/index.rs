@@ -58,6 +58,11 @@ impl Index {
         Self::open(state, &format!("globs\0{dir}\0{}", patterns.join("\0")))
     }
 
+    /// The index of what the sync rules of a service cover, kept in the folder `state`.
+    pub fn for_synced(state: &Utf8Path, service: &str) -> Self {
+        Self::open(state, &format!("synced\0{service}"))
+    }
+
     fn open(state: &Utf8Path, what: &str) -> Self {
         let name = blake3::hash(what.as_bytes()).to_hex();
         let file = state.join(format!("{}.index", &name[..16]));
@@ -105,7 +110,7 @@ impl Index {
     }
 
     /// A look begins.
-    pub(super) fn begin(&mut self) {
+    pub(in crate::watch) fn begin(&mut self) {
         self.started = (self.clock)();
         self.seen = HashMap::with_capacity(self.known.len());
         self.read = 0;
@@ -118,6 +123,20 @@ impl Index {
         path: &Path,
         metadata: &Metadata,
     ) -> io::Result<[u8; 32]> {
+        self.remember(name, metadata, || {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(fs::File::open(path)?)?;
+            Ok(*hasher.finalize().as_bytes())
+        })
+    }
+
+    /// What `read` said of a file's content, asked only if it has to be. One index keeps what one kind of reading says.
+    pub(in crate::watch) fn remember(
+        &mut self,
+        name: &[u8],
+        metadata: &Metadata,
+        read: impl FnOnce() -> io::Result<[u8; 32]>,
+    ) -> io::Result<[u8; 32]> {
         let looks = Looks::of(metadata);
         if let Some(known) = self.known.get(name)
             && known.looks == looks
@@ -125,9 +144,7 @@ impl Index {
             self.seen.insert(name.to_vec(), *known);
             return Ok(known.hash);
         }
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(fs::File::open(path)?)?;
-        let hash = *hasher.finalize().as_bytes();
+        let hash = read()?;
         self.read += 1;
         if looks.settled_before(self.started) {
             self.seen.insert(name.to_vec(), Known { looks, hash });
@@ -136,7 +153,7 @@ impl Index {
     }
 
     /// A look ended: what it did not see is forgotten.
-    pub(super) fn end(&mut self) {
+    pub(in crate::watch) fn end(&mut self) {
         let seen = std::mem::take(&mut self.seen);
         self.dirty |= seen != self.known;
         self.known = seen;

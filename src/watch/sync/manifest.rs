@@ -12,6 +12,7 @@ use crate::helper::protocol::{Expected, Sum};
 use crate::plan::react::{PathKind, SyncItem, SyncRules};
 use crate::stack::AfterSync;
 use crate::watch::Root;
+use crate::watch::context::Index;
 use crate::watch::rules::Rules;
 
 /// One path that has to look in the container as it does here.
@@ -46,6 +47,23 @@ impl Piece {
         }
     }
 
+    /// How it looks now; `None`: it is none of what can be sent.
+    ///
+    /// # Errors
+    /// It cannot be read although it is there.
+    pub fn looks(&self) -> io::Result<Option<Expected>> {
+        let found = if self.named {
+            std::fs::metadata(&self.source)
+        } else {
+            std::fs::symlink_metadata(&self.source)
+        };
+        let looks = found.and_then(|found| expected(&self.source, &found, self.named, &mut None));
+        match looks {
+            Err(error) if is_gone(&error) => Ok(Some(Expected::Absent)),
+            looks => looks,
+        }
+    }
+
     /// As archives need it; `None` where a name is no text.
     pub fn item(&self) -> Option<SyncItem> {
         let is_folder = std::fs::symlink_metadata(&self.source).is_ok_and(|found| found.is_dir());
@@ -74,13 +92,30 @@ pub fn manifest(rules: &SyncRules) -> Manifest {
 /// Hands everything that the sync rules of a service cover to `sink`, each target once, until that says no; and says what
 /// cannot be read although it is there.
 pub fn walk(rules: &SyncRules, sink: &mut dyn FnMut(Piece, Expected) -> bool) -> Vec<String> {
+    walk_by(rules, &mut None, sink)
+}
+
+/// The same; an index knows what the files held that did not change.
+pub(super) fn walk_by(
+    rules: &SyncRules,
+    index: &mut Option<&mut Index>,
+    sink: &mut dyn FnMut(Piece, Expected) -> bool,
+) -> Vec<String> {
     let (mut problems, mut seen) = (Vec::new(), HashSet::new());
     // Where two lead to one target, the last one counts.
     for base in rules.bases().into_iter().rev() {
         let mut ignore = Rules::new(Root::new(base));
         let mut todo = vec![base.as_std_path().to_owned()];
         while let Some(path) = todo.pop() {
-            match visit(&path, base.as_std_path(), rules, &mut ignore, &mut todo) {
+            let visited = visit(&path, base.as_std_path(), rules, &mut ignore, &mut todo);
+            let found = visited.and_then(|found| {
+                let Some((piece, metadata)) = found else {
+                    return Ok(None);
+                };
+                let expected = expected(&piece.source, &metadata, piece.named, index)?;
+                Ok(expected.map(|expected| (piece, expected)))
+            });
+            match found {
                 Ok(Some((piece, expected))) => {
                     if seen.insert(Sum::of(&piece.target)) && !sink(piece, expected) {
                         return problems;
@@ -101,7 +136,7 @@ fn visit(
     rules: &SyncRules,
     ignore: &mut Rules,
     todo: &mut Vec<PathBuf>,
-) -> io::Result<Option<(Piece, Expected)>> {
+) -> io::Result<Option<(Piece, Metadata)>> {
     let named = path == base;
     let metadata = if named {
         std::fs::metadata(path)?
@@ -128,7 +163,7 @@ fn visit(
         then,
         named,
     };
-    Ok(expected(path, &metadata, named)?.map(|expected| (piece, expected)))
+    Ok(Some((piece, metadata)))
 }
 
 /// Where a path goes. Rules see what of a name is no text as question marks.
@@ -151,7 +186,12 @@ fn target(path: &Path, kind: PathKind, rules: &SyncRules) -> Option<(Vec<u8>, Af
 }
 
 /// `None`: it is none of what can be sent.
-fn expected(path: &Path, metadata: &Metadata, follow: bool) -> io::Result<Option<Expected>> {
+fn expected(
+    path: &Path,
+    metadata: &Metadata,
+    follow: bool,
+    index: &mut Option<&mut Index>,
+) -> io::Result<Option<Expected>> {
     let mode = metadata.mode() & 0o7777;
     Ok(if metadata.is_dir() {
         Some(Expected::Folder { mode })
@@ -161,9 +201,32 @@ fn expected(path: &Path, metadata: &Metadata, follow: bool) -> io::Result<Option
             sum: Sum::of(text.as_os_str().as_bytes()),
         })
     } else if metadata.is_file() {
-        let (size, sum) = Sum::read(open(path, follow)?)?;
+        let (size, sum) = match index {
+            None => Sum::read(open(path, follow)?)?,
+            Some(index) => {
+                let read = || Ok(kept(Sum::read(open(path, follow)?)?));
+                let kept = index.remember(path.as_os_str().as_bytes(), metadata, read)?;
+                from_kept(&kept)
+            }
+        };
         Some(Expected::File { mode, size, sum })
     } else {
         None
     })
+}
+
+/// Size and sum, as an index keeps them.
+fn kept((size, sum): (u64, u64)) -> [u8; 32] {
+    let mut kept = [0; 32];
+    kept[..8].copy_from_slice(&size.to_le_bytes());
+    kept[8..16].copy_from_slice(&sum.to_le_bytes());
+    kept
+}
+
+fn from_kept(kept: &[u8; 32]) -> (u64, u64) {
+    let number = |at: usize| {
+        let bytes = kept[at..at + 8].iter().rev();
+        bytes.fold(0, |number, byte| number << 8 | u64::from(*byte))
+    };
+    (number(0), number(8))
 }

@@ -1,12 +1,14 @@
 //! What a sync sends: requests for the helper in a container, or an archive and a list of deletions where there is none; and
 //! what a container should have, for comparing. Everything here reads files, and blocks.
 
+mod cover;
 mod frames;
 mod manifest;
 mod pack;
 mod record;
 mod spool;
 
+pub use cover::Cover;
 pub use frames::{Sent, send};
 pub use manifest::{Manifest, Piece, manifest, walk};
 pub use pack::{Owner, Packed, pack};

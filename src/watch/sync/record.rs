@@ -8,15 +8,22 @@ use std::path::{Path, PathBuf};
 
 use camino::Utf8PathBuf;
 
+use super::cover::Cover;
 use super::manifest::Piece;
 use crate::helper::protocol::{Expected, Sum};
+use crate::plan::observed::Has;
 use crate::stack::AfterSync;
 
 /// What one instance of a service was sent, kept in the state folder: what is to be gone can only be told from it, and so can
-/// what changed since. Losing it loses no more than that. Only sums of it are held in memory.
+/// what changed since, and whether a container has everything. Losing it loses no more than that. Only sums of it are held in
+/// memory.
 #[derive(Debug)]
 pub struct Record {
     file: Utf8PathBuf,
+    /// The id of the container that was sent it as it looked; an earlier one was sent the same paths.
+    container: String,
+    /// That is written down.
+    begun: bool,
     /// How a target looked, and where it came from; both as sums.
     known: HashMap<u64, u64>,
 }
@@ -38,13 +45,52 @@ struct Line {
 }
 
 impl Record {
-    /// Reads it; one that cannot be read is empty.
-    pub fn open(file: Utf8PathBuf) -> Self {
+    /// Reads what is known of a container; one that cannot be read is empty. What an earlier container was sent, this one may
+    /// have from its image, but nobody knows how it looks there.
+    pub fn open(file: Utf8PathBuf, container: &str) -> Self {
         let mut known = HashMap::new();
-        each_line(&file, |line| {
+        let last = each_line(&file, container, |line| {
             known.insert(Sum::of(&line.target), look(&line.source, line.digest));
         });
-        Self { file, known }
+        Self {
+            file,
+            container: container.to_owned(),
+            begun: last.as_deref() == Some(container),
+            known,
+        }
+    }
+
+    /// Reads what is known of the last container that was sent something; `None` without one.
+    pub fn last(file: Utf8PathBuf) -> Option<Self> {
+        let container = each_line(&file, "", drop)?;
+        Some(Self::open(file, &container))
+    }
+
+    /// The id of its container.
+    pub fn container(&self) -> &str {
+        &self.container
+    }
+
+    /// What the container has of what there should be; `None` where nothing is known of it.
+    pub fn has(&self, cover: &Cover) -> Option<Has> {
+        if !self.begun {
+            return None;
+        }
+        let (mut lacks, mut restarts) = (cover.unread, false);
+        for (target, (look, then_restarts)) in &cover.wanted {
+            if self.known.get(target) != Some(look) {
+                lacks = true;
+                restarts |= then_restarts;
+            }
+        }
+        let stays = || {
+            let gone = self.gone(|target| cover.wanted.contains_key(&Sum::of(target)));
+            gone.iter().any(|piece| self.may_be_there(piece))
+        };
+        Some(match lacks || stays() {
+            true => Has::Lacks { restarts },
+            false => Has::Everything,
+        })
     }
 
     /// What was sent once, is nowhere any more and not `wanted`, as pieces. What is only ignored from now on stays.
@@ -65,7 +111,7 @@ impl Record {
 
     fn gone_of(&self, concerns: impl Fn(&Line) -> bool) -> Vec<Piece> {
         let mut concerned = BTreeMap::new();
-        each_line(&self.file, |line| {
+        each_line(&self.file, &self.container, |line| {
             if concerns(&line) {
                 concerned.insert(line.target, line.source);
             }
@@ -131,7 +177,7 @@ impl Record {
         self.append(&lines)
     }
 
-    fn append(&self, lines: &[u8]) -> io::Result<()> {
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
@@ -140,16 +186,31 @@ impl Record {
         }
         let mut options = std::fs::OpenOptions::new();
         let mut file = options.create(true).append(true).open(&self.file)?;
-        file.write_all(lines)
+        if !self.begun {
+            file.write_all(&self.head())?;
+        }
+        file.write_all(lines)?;
+        self.begun = true;
+        Ok(())
+    }
+
+    fn head(&self) -> Vec<u8> {
+        let mut head = Vec::new();
+        write(&mut head, CONTAINER, self.container.as_ref(), UNKNOWN);
+        head
     }
 
     /// Begins a record of what should be there.
     pub fn renew(&self) -> Renewal {
         let beside = self.file.with_extension("new");
         let folder = self.file.parent().map_or(Ok(()), std::fs::create_dir_all);
-        let lines = folder.and_then(|()| File::create(&beside)).ok();
+        let lines = folder.and_then(|()| {
+            let mut lines = BufWriter::new(File::create(&beside)?);
+            lines.write_all(&self.head())?;
+            Ok(lines)
+        });
         Renewal {
-            lines: lines.map(BufWriter::new),
+            lines: lines.ok(),
             beside,
             known: HashMap::with_capacity(self.known.len()),
         }
@@ -165,7 +226,7 @@ impl Record {
             return Err(io::Error::other("the record could not be begun"));
         };
         let mut rest = BTreeMap::new();
-        each_line(&self.file, |line| {
+        each_line(&self.file, &self.container, |line| {
             if !renewal.has(&line.target) && !gone.contains(&line.target) {
                 rest.insert(line.target, (line.source, line.digest));
             }
@@ -181,6 +242,7 @@ impl Record {
         lines.flush()?;
         std::fs::rename(&renewal.beside, &self.file)?;
         self.known = std::mem::take(&mut renewal.known);
+        self.begun = true;
         Ok(())
     }
 }
@@ -212,10 +274,12 @@ impl Drop for Renewal {
     }
 }
 
-/// Of what is on its way.
+/// Of what is on its way, or was sent to another container.
 const UNKNOWN: u64 = 0;
+/// Stands where a path stands otherwise; the id of the container follows that was sent what comes after.
+const CONTAINER: &[u8] = b"";
 
-fn look(source: &Path, digest: u64) -> u64 {
+pub(super) fn look(source: &Path, digest: u64) -> u64 {
     let mut bytes = source.as_os_str().as_bytes().to_vec();
     bytes.extend(digest.to_be_bytes());
     Sum::of(&bytes)
@@ -230,23 +294,34 @@ fn write(out: &mut Vec<u8>, target: &[u8], source: &Path, digest: u64) {
     out.push(0);
 }
 
-/// Paths hold no zero; a line that was cut off by the end of power is not taken.
-fn each_line(file: &camino::Utf8Path, mut take: impl FnMut(Line)) {
-    let Ok(file) = File::open(file) else {
-        return;
-    };
-    let mut parts = BufReader::new(file).split(0).map_while(Result::ok);
+/// Paths hold no zero; a line that was cut off by the end of power is not taken. How something looked counts for `container`
+/// alone. Returns the last one that was sent something.
+fn each_line(
+    file: &camino::Utf8Path,
+    container: &str,
+    mut take: impl FnMut(Line),
+) -> Option<String> {
+    let mut of = None;
+    let mut parts = BufReader::new(File::open(file).ok()?)
+        .split(0)
+        .map_while(Result::ok);
     while let (Some(target), Some(source), Some(digest)) =
         (parts.next(), parts.next(), parts.next())
     {
         let digest = std::str::from_utf8(&digest).ok();
-        if let Some(digest) = digest.and_then(|text| u64::from_str_radix(text, 16).ok()) {
-            let source = PathBuf::from(OsStr::from_bytes(&source));
-            take(Line {
-                target,
-                source,
-                digest,
-            });
+        let Some(digest) = digest.and_then(|text| u64::from_str_radix(text, 16).ok()) else {
+            continue;
+        };
+        if target == CONTAINER {
+            of = Some(String::from_utf8_lossy(&source).into_owned());
+            continue;
         }
+        let counts = of.as_deref() == Some(container);
+        take(Line {
+            target,
+            source: PathBuf::from(OsStr::from_bytes(&source)),
+            digest: if counts { digest } else { UNKNOWN },
+        });
     }
+    of
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::scene::{Scene, job, process, runs};
 use super::super::{Removal, RestartOwner, Standing, remove, stop};
-use crate::plan::observed::Status;
+use crate::plan::observed::{Has, Status};
 use crate::plan::operation::Action;
 use crate::stack::resolve::fixture::http;
 use crate::stack::{Condition, Restart, Service, Source};
@@ -16,6 +16,7 @@ struct Sketch {
     needs: Vec<(prop::sample::Index, u8)>,
     volume: bool,
     port: bool,
+    synced: bool,
     replicas: u32,
 }
 
@@ -26,13 +27,15 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         prop::collection::vec(need, 0..3),
         any::<bool>(),
         any::<bool>(),
+        any::<bool>(),
         1..3u32,
     )
-        .prop_map(|(kind, needs, volume, port, replicas)| Sketch {
+        .prop_map(|(kind, needs, volume, port, synced, replicas)| Sketch {
             kind,
             needs,
             volume,
             port,
+            synced,
             replicas,
         })
 }
@@ -50,6 +53,9 @@ fn services(sketches: &[Sketch]) -> Vec<Service> {
             5 => process(&name(n), &[]).as_job(None),
             _ => runs(&name(n), &[]),
         };
+        if sketch.synced && sketch.kind < 4 {
+            one = one.synced();
+        }
         for (index, how) in &sketch.needs {
             if n > 0 {
                 let condition = if *how == 1 {
@@ -96,6 +102,9 @@ enum Blow {
     Bounce(prop::sample::Index),
     Rerun(prop::sample::Index),
     Seed(prop::sample::Index),
+    Edited(prop::sample::Index),
+    Lacks(prop::sample::Index, bool),
+    Unknown(prop::sample::Index),
 }
 
 fn blow() -> impl Strategy<Value = Blow> {
@@ -117,6 +126,9 @@ fn blow() -> impl Strategy<Value = Blow> {
         index().prop_map(Blow::Bounce),
         index().prop_map(Blow::Rerun),
         index().prop_map(Blow::Seed),
+        index().prop_map(Blow::Edited),
+        (index(), any::<bool>()).prop_map(|(at, restarts)| Blow::Lacks(at, restarts)),
+        index().prop_map(Blow::Unknown),
     ]
 }
 
@@ -220,6 +232,28 @@ fn strike(scene: &mut Scene, blow: &Blow) {
         Blow::Seed(at) => {
             scene.seed.insert(picked(at));
         }
+        // Files that are synced changed, and whoever runs has not got them.
+        Blow::Edited(at) => {
+            let service = picked(at);
+            let hash = scene.sources.files.get_mut(&format!("gold-{service}"));
+            if let Some(hash) = hash {
+                "tree-2".clone_into(hash);
+            }
+            let mine = scene.observed.containers.iter();
+            for container in mine.filter(|container| container.service == service) {
+                let lacks = Has::Lacks { restarts: false };
+                scene.observed.synced.insert(container.id.clone(), lacks);
+            }
+        }
+        Blow::Lacks(at, restarts) if count > 0 => {
+            let id = scene.observed.containers[at.index(count)].id.clone();
+            let restarts = *restarts;
+            scene.observed.synced.insert(id, Has::Lacks { restarts });
+        }
+        Blow::Unknown(at) if count > 0 => {
+            let id = &scene.observed.containers[at.index(count)].id;
+            scene.observed.synced.remove(id);
+        }
         _ => {}
     }
 }
@@ -260,7 +294,13 @@ proptest! {
             let service = &scene.stack.services[name];
             if !service.is_job() {
                 let up = scene.observed.containers.iter().filter(|c| c.service == *name);
-                prop_assert_eq!(up.filter(|c| matches!(c.status, Status::Running | Status::Restarting)).count(), service.replicas as usize);
+                let up: Vec<_> = up.filter(|c| matches!(c.status, Status::Running | Status::Restarting)).collect();
+                prop_assert_eq!(up.len(), service.replicas as usize);
+                let has_all = |id: &String| scene.observed.synced.get(id) == Some(&Has::Everything);
+                let of_mine = up.iter().filter(|c| service.syncs() && !c.is_process() && c.status == Status::Running);
+                for container in of_mine {
+                    prop_assert!(has_all(&container.id), "{} lacks files", container.name);
+                }
             }
         }
     }

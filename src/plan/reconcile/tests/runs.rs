@@ -6,7 +6,7 @@ use super::super::scene::{Scene, runs};
 use super::super::{RestartOwner, Standing};
 use super::{gold, text_after};
 use crate::plan::Cause;
-use crate::plan::observed::Status;
+use crate::plan::observed::{Has, Status};
 use crate::stack::{Condition, Restart};
 
 const CRASHED: Status = Status::Exited {
@@ -110,17 +110,83 @@ fn times_compare_as_times() {
 
 #[test]
 fn files_come_before_the_start() {
-    let mut scene = Scene::of([runs("api", &[])]);
+    let mut scene = Scene::of([runs("api", &[]).synced()]);
     scene.seed.insert("api".to_owned());
     assert_snapshot!("seed_new", scene.text());
     // Interrupted in between, the container still needs them.
     scene.converge();
     scene.set("gold-api-1", Status::Created);
+    scene.observed.synced.clear();
     assert_snapshot!("seed_created", scene.text());
     scene.converge();
-    // One that ran has had them.
+    // One that has had them does not.
     scene.set("gold-api-1", CRASHED);
     assert!(!scene.text().contains("sync"));
+}
+
+#[test]
+fn a_container_that_lacks_synced_files_gets_them_and_nothing_else() {
+    let mut scene = Scene::running([runs("api", &[]).built().synced()]);
+    assert_eq!(scene.text(), "nothing to do\n");
+    let id = scene.container("gold-api-1").id.clone();
+    let lacks = |scene: &mut Scene, restarts| {
+        let lacks = Has::Lacks { restarts };
+        scene.observed.synced.insert(id.clone(), lacks);
+    };
+    lacks(&mut scene, false);
+    assert_snapshot!("lacks_runs", scene.text());
+    scene.converge();
+
+    lacks(&mut scene, true);
+    assert_snapshot!("lacks_restarts", scene.text());
+    scene.converge();
+
+    // Asked for a restart as well, it begins its new life with them, and only one.
+    lacks(&mut scene, true);
+    let life = scene.container("gold-api-1").generation();
+    scene.bounce.insert(life, Cause::Asked);
+    assert_snapshot!("lacks_bounced", scene.text());
+    scene.converge();
+
+    lacks(&mut scene, true);
+    scene.set("gold-api-1", CRASHED);
+    assert_snapshot!("lacks_ended", scene.text());
+    scene.converge();
+    assert_eq!(scene.text(), "nothing to do\n");
+}
+
+#[test]
+fn what_is_only_synced_is_no_reason_to_build_and_a_new_container_gets_it() {
+    let mut scene = Scene::running([runs("api", &[]).built().synced()]);
+    for hash in scene.sources.files.values_mut() {
+        "tree-2".clone_into(hash);
+    }
+    // What runs has been given them; that is not the image's matter.
+    assert_eq!(scene.text(), "nothing to do\n");
+    scene.observed.containers.clear();
+    assert_snapshot!("behind_new", scene.text());
+    // Built anew it has everything: comparing is enough.
+    scene.observed.images.clear();
+    assert_snapshot!("behind_built", scene.text());
+    scene.converge();
+    assert_eq!(scene.text(), "nothing to do\n");
+}
+
+#[test]
+fn a_job_never_runs_from_an_image_that_only_syncs_keep_up_to_date() {
+    let api = runs("api", &[]).built().synced();
+    let mut job = runs("migrate", &[]).as_job(Some(&["migrations"]));
+    job.source = api.source.clone();
+    let mut scene = Scene::running([api, job]);
+    for hash in scene.sources.files.values_mut() {
+        "tree-2".clone_into(hash);
+    }
+    assert_eq!(scene.text(), "nothing to do\n");
+    scene.rerun.insert("migrate".to_owned());
+    let text = scene.text();
+    assert!(text.starts_with("build "), "{text}");
+    scene.converge();
+    assert_eq!(scene.text(), "nothing to do\n");
 }
 
 #[test]

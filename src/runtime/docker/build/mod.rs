@@ -29,7 +29,7 @@ use super::classify;
 use super::fault::Fault;
 use super::transport::{Body, Transport};
 use crate::engine::event::FailureClass;
-use crate::plan::desired::{BuildSpec, LABEL_BUILD};
+use crate::plan::desired::{BuildSpec, LABEL_BUILD, LABEL_FILES};
 use crate::runtime::{Progress, ProgressSender, RuntimeError};
 
 pub use stream::Deadlines;
@@ -286,6 +286,9 @@ fn pairs(spec: &BuildSpec, dockerfile: &str) -> Vec<(&'static str, String)> {
         .map(|(n, v)| (n.as_str(), v.as_str()))
         .collect();
     labels.insert(LABEL_BUILD, &spec.hash);
+    if let Some(files) = &spec.files {
+        labels.insert(LABEL_FILES, files);
+    }
     let mut pairs = vec![
         ("t", spec.tag.clone()),
         ("dockerfile", dockerfile.to_owned()),

@@ -113,6 +113,7 @@ impl Fake {
             cache_from: vec!["gold-api:cache".to_owned()],
             platforms: vec!["linux/amd64".to_owned()],
             labels: vec![("a".to_owned(), "b".to_owned())],
+            files: Some("def".to_owned()),
             hash: "abc".to_owned(),
         }
     }
@@ -262,7 +263,7 @@ async fn the_engine_is_asked_for_what_the_spec_says() {
             ("t", "gold-api"),
             ("dockerfile", "Dockerfile"),
             ("buildargs", r#"{"A":"x y"}"#),
-            ("labels", r#"{"a":"b","dev.build":"abc"}"#),
+            ("labels", r#"{"a":"b","dev.build":"abc","dev.files":"def"}"#),
             ("target", "dev"),
             ("cachefrom", r#"["gold-api:cache"]"#),
             ("platform", "linux/amd64"),

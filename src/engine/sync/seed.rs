@@ -1,0 +1,126 @@
+//! Files into a container that does not run yet.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use super::copy;
+use crate::engine::core::Engine;
+use crate::engine::event::FailureClass;
+use crate::engine::execute::Ticket;
+use crate::engine::files::is_built;
+use crate::engine::input::Input;
+use crate::helper::protocol::Expected;
+use crate::plan::react::SyncRules;
+use crate::plan::{Action, Operation};
+use crate::runtime::RuntimeError;
+use crate::runtime::world::{Output, World};
+use crate::stack::{Service, Stack};
+use crate::watch::sync::{Bounds, Piece, Record, manifest};
+
+impl Engine {
+    /// Services whose containers need the files before they start: their image has none, or older ones.
+    pub(in crate::engine) fn needs_seed(&self) -> BTreeSet<String> {
+        let services = self
+            .stack
+            .services
+            .values()
+            .filter(|service| service.syncs());
+        services
+            .filter(|service| !is_built(service) || self.seed.contains(&service.name))
+            .map(|service| service.name.clone())
+            .collect()
+    }
+
+    /// Copies everything into a container that does not run.
+    pub(in crate::engine) fn begin_seed(
+        &mut self,
+        ticket: Ticket,
+        service: String,
+        index: u32,
+        container: String,
+    ) {
+        let record = self.store.synced(&service, index);
+        let (world, stack, bounds) = (self.world.clone(), Arc::clone(&self.stack), self.bounds());
+        self.spawn(async move {
+            let begun = tokio::time::Instant::now();
+            let record = Record::open(record, &container);
+            let result = seed(&world, &stack, (&service, &container), record, bounds).await;
+            Input::Operated {
+                ticket,
+                millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                result: result.map(|()| Output::Nothing),
+            }
+        });
+    }
+
+    /// Whether files that could not be copied before a start can come after it as well: a read-only root takes no archive.
+    /// A job must not run without them.
+    pub(in crate::engine) fn is_for_later(
+        &mut self,
+        operation: &Operation,
+        error: &RuntimeError,
+    ) -> bool {
+        let Action::Seed { container, service } = &operation.action else {
+            return false;
+        };
+        if error.0.class != FailureClass::Other || self.is_job(service) {
+            return false;
+        }
+        if let Some(id) = self.walk.input_of(operation, container) {
+            self.syncing.owed.insert(id, service.clone());
+        }
+        true
+    }
+}
+
+async fn seed(
+    world: &Arc<dyn World>,
+    stack: &Arc<Stack>,
+    (service, container): (&str, &str),
+    mut record: Record,
+    bounds: Bounds,
+) -> Result<(), RuntimeError> {
+    let spec = stack.services.get(service);
+    let owner = copy::owner(world, container, spec).await;
+    let (read, name) = (Arc::clone(stack), service.to_owned());
+    let read = tokio::task::spawn_blocking(move || covered(&read, &name)).await;
+    let entries = read
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
+        .map_err(|error| copy::failed(&error))?;
+    let items = entries.iter().filter_map(|(piece, _)| piece.item());
+    let items = items.collect();
+    // What of it is deleted before the container is compared has to go. Without this no more is lost than that.
+    let _unsaved = record.announce(entries.iter().map(|(piece, _)| piece));
+    copy::copy(world, (container, false), items, owner, bounds).await?;
+    let mut now = record.renew();
+    let (packed, rest): (Vec<_>, Vec<_>) =
+        entries.into_iter().partition(|(piece, _)| is_packed(piece));
+    for (piece, expected) in &packed {
+        now.add(piece, *expected);
+    }
+    let stays = record.gone(|target| now.has(target));
+    let _unsaved = record.set(now, &BTreeSet::new());
+    if (rest.is_empty() && stays.is_empty()) || spec.is_some_and(Service::is_job) {
+        return Ok(());
+    }
+    let rest = io::Error::other("names that are no text, and deletions, wait until it runs");
+    Err(copy::failed(&rest))
+}
+
+/// What the rules cover now.
+fn covered(stack: &Stack, service: &str) -> io::Result<Vec<(Piece, Expected)>> {
+    let Some(service) = stack.services.get(service) else {
+        return Ok(Vec::new());
+    };
+    let mut manifest = manifest(&SyncRules::new(stack, service));
+    match manifest.problems.pop() {
+        Some(problem) => Err(io::Error::other(problem)),
+        None => Ok(manifest.entries.into_values().collect()),
+    }
+}
+
+/// Whether an archive brings it as it is to be.
+fn is_packed(piece: &Piece) -> bool {
+    piece.item().is_some() && !(piece.named && piece.source.is_symlink())
+}
