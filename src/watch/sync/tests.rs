@@ -1,13 +1,16 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
+use crate::plan::observed::Has;
 use crate::plan::react::fixture::{image, rule, service, stack, sync};
 use crate::plan::react::{PathKind, SyncItem, SyncRules};
 use crate::stack::{AfterSync, Stack, WatchAction};
+use crate::watch::context::Index;
 
 struct Place {
     dir: tempfile::TempDir,
@@ -294,4 +297,39 @@ fn a_new_container_gets_everything_that_the_rules_cover() {
     assert_eq!(then("/etc/conf.toml"), AfterSync::Restart);
     assert_eq!(then("/srv/app/main.py"), AfterSync::Nothing);
     assert!(now.entries[&b"/etc/conf.toml"[..]].0.named);
+}
+
+#[test]
+fn what_did_not_change_is_not_read_again_to_tell_what_a_container_has() {
+    let place = Place::new();
+    place.write("app/main.py", "one");
+    place.write("app/same.py", "same");
+    let read = || {
+        let index = Index::for_synced(&place.path(".dev"), "api");
+        // Long after the files were written.
+        let mut index = index.with_clock(|| SystemTime::now() + Duration::from_secs(60));
+        let rules = SyncRules::new(&place.stack, &place.stack.services["api"]);
+        let cover = Cover::read(&rules, &mut index);
+        index.save().unwrap();
+        (cover, index.read_files())
+    };
+    let (cover, files) = read();
+    assert_eq!(files, 2);
+    let mut record = Record::open(place.path(".dev/record"), "id");
+    let mut now = record.renew();
+    for (piece, expected) in place.manifest().entries.values() {
+        now.add(piece, *expected);
+    }
+    record.set(now, &std::collections::BTreeSet::new()).unwrap();
+    assert_eq!(record.has(&cover), Some(Has::Everything));
+
+    let (cover, files) = read();
+    assert_eq!((files, record.has(&cover)), (0, Some(Has::Everything)));
+    place.write("app/main.py", "two");
+    let (cover, files) = read();
+    let lacks = Some(Has::Lacks { restarts: false });
+    assert_eq!((files, record.has(&cover)), (1, lacks));
+    // Another container was sent nothing, whatever this one was.
+    let other = Record::open(place.path(".dev/record"), "other");
+    assert_eq!(other.has(&cover), None);
 }
