@@ -74,6 +74,9 @@ async fn nothing_starts_on_a_container_that_is_compared_still() {
 async fn what_takes_no_files_before_it_starts_gets_them_before_anything_starts_on_it() {
     let bench = bench([site(), probed("web", &["site"])]);
     bench.world.model().refuse_files = 1;
+    bench
+        .world
+        .set_latency(|latency| latency.files = Duration::from_secs(5));
     let (outcome, events) = bench.up_until_ready().ended().await;
     assert_eq!(outcome, Outcome::Done, "{events:?}");
     let calls = calls(&bench);

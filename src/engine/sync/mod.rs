@@ -307,5 +307,7 @@ impl Engine {
                 synced.insert(life.id.clone(), Has::Everything);
             }
         }
+        let owed = &mut self.syncing.owed;
+        owed.retain(|id, _| synced.get(id) != Some(&Has::Everything));
     }
 }
