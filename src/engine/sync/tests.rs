@@ -440,7 +440,7 @@ async fn a_command_follows_and_its_failure_is_told() {
     let told = run.sends(place.job(&["app/a"])).await;
     let error = told.result.unwrap_err().to_string();
     assert!(error.contains("exit code 3"), "{error}");
-    place.has(&[("a", "b")]);
+    place.holds(&[("a", "b")]);
 }
 
 #[tokio::test]
