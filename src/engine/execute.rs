@@ -121,7 +121,9 @@ impl Walk {
         };
         match flight.place {
             Some(id) => self.progress[id] = Progress::Done(output),
-            None => self.hold_back(|operation| operation.subject == flight.operation.subject),
+            None => {
+                self.hold_back(|operation| operation.subject.is_one_with(&flight.operation.subject))
+            }
         }
         flight.place.is_some()
     }
@@ -165,7 +167,7 @@ impl Walk {
             .into_iter()
             .collect();
         let Some(place) = flight.place else {
-            self.hold_back(|operation| operation.subject == flight.operation.subject);
+            self.hold_back(|operation| operation.subject.is_one_with(&flight.operation.subject));
             return hit;
         };
         hit.extend(self.lose(place));
@@ -275,7 +277,7 @@ impl Walk {
             && !self
                 .flying
                 .values()
-                .any(|flight| flight.operation.subject == operation.subject)
+                .any(|flight| flight.operation.subject.is_one_with(&operation.subject))
             && self.has_room(&operation.action)
     }
 

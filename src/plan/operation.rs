@@ -262,6 +262,21 @@ impl Subject {
             _ => None,
         }
     }
+
+    /// Whether both are one thing: what an instance is replaced by has another name, and is the same instance.
+    pub fn is_one_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Instance { service, index, .. },
+                Self::Instance {
+                    service: other,
+                    index: at,
+                    ..
+                },
+            ) => (service, index) == (other, at),
+            _ => self == other,
+        }
+    }
 }
 
 impl fmt::Display for Subject {

@@ -390,3 +390,32 @@ proptest! {
         prop_assert!(play.walk.is_idle());
     }
 }
+
+/// Edits while the one before is taken away: what is made still for the edit before has another name, and is the same instance.
+#[test]
+fn an_instance_is_made_once_at_a_time_whatever_its_container_is_called() {
+    let mut play = Play::new(Scene::of([runs("s0", &[])]));
+    let mut edits = 0;
+    for step in "ffffefffefffrfr".chars() {
+        play.launch();
+        let first = play.flying.keys().next().copied();
+        match (step, first) {
+            ('f', Some(ticket)) => play.finish(ticket),
+            ('e', _) => {
+                edits += 1;
+                let user = Some(edits.to_string());
+                play.scene.edit("s0", |service| service.user = user);
+                play.replan();
+            }
+            _ => play.replan(),
+        }
+    }
+    for _ in 0..40 {
+        play.launch();
+        match play.flying.keys().next().copied() {
+            Some(ticket) => play.finish(ticket),
+            None => play.replan(),
+        }
+    }
+    assert_eq!(play.scene.plan().to_string(), "");
+}
