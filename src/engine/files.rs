@@ -15,10 +15,10 @@ use super::input::Input;
 use super::store::Store;
 use crate::plan::desired::image_tags;
 use crate::plan::observed::Generation;
-use crate::plan::react::{Facts, Reaction, react};
+use crate::plan::react::{Facts, Mounted, Reaction, react};
 use crate::stack::{Build, Role, Service, Source, Stack};
 use crate::watch::context::{
-    ContextHash, IgnoreRules, Index, hash_context_apart, hash_globs, read_ignore_rules,
+    ContextHash, IgnoreRules, Index, Weight, hash_context_by, hash_globs, read_ignore_rules,
 };
 use crate::watch::{Batch, Exclude, WatchSet, Watcher};
 
@@ -314,13 +314,25 @@ impl Hashing {
             known: std::mem::take(&mut hashed.covers),
         };
         let known = &mut hashed.sources;
-        // Those of which nothing is left out, by context and Dockerfile.
-        let mut plain: BTreeMap<(&Utf8Path, &Utf8Path), Option<ContextHash>> = BTreeMap::new();
+        // Those of which nothing is set apart, by context and Dockerfile, and by tag where something is mounted.
+        let mut plain: BTreeMap<(&Utf8Path, &Utf8Path, Option<&str>), Option<ContextHash>> =
+            BTreeMap::new();
         for (tag, build) in &self.contexts {
-            let key = (build.context.as_path(), build.dockerfile.as_path());
+            let mounted = Mounted::of(stack, tag);
+            let is_mounted = |path: &Path| {
+                let mounted = mounted.as_ref();
+                mounted.is_some_and(|mounted| mounted.leaves_out_path(path))
+            };
+            let (context, dockerfile) = (build.context.as_path(), build.dockerfile.as_path());
+            let key = (context, dockerfile, mounted.as_ref().map(|_| tag.as_str()));
             let read = |apart: &dyn Fn(&Path) -> bool| {
-                let mut index = Index::for_context(state, key.0, key.1);
-                let hash = hash_context_apart(key.0, key.1, &mut index, apart).ok()?;
+                let weight = |path: &Path| match path {
+                    path if is_mounted(path) => Weight::Ignored,
+                    path if apart(path) => Weight::Apart,
+                    _ => Weight::Counts,
+                };
+                let mut index = Index::for_context(state, context, dockerfile);
+                let hash = hash_context_by(context, dockerfile, &mut index, &weight).ok()?;
                 // Without its index the next look only reads more.
                 let _unsaved = index.save();
                 Some(hash)

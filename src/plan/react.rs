@@ -1,6 +1,7 @@
 //! Changed paths -> sync | restart | rebuild | rerun | re-read the stack.
 
 mod globs;
+mod mounted;
 mod outcome;
 mod sync_target;
 
@@ -8,11 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::desired::image_tag;
 use crate::stack::{
     AfterSync, Build, Job, Role, SecretSource, Service, Source, Stack, WatchAction, WatchRule,
 };
 
 pub use globs::{Globs, RuleIgnore, literal_part};
+pub use mounted::Mounted;
 use outcome::Outcome;
 pub use sync_target::sync_target;
 
@@ -153,6 +156,7 @@ fn react_one(stack: &Stack, service: &Service, changed: &Changed, facts: &Facts<
         .map(|rule| Rule::new(&stack.dir, rule))
         .collect();
     let inputs = inputs(stack, service);
+    let mounted = image_tag(stack, &service.name).and_then(|tag| Mounted::of(stack, &tag));
     for (path, kind) in changed {
         let builds = in_context(service, path, facts);
         if let Some(rule) = deciding(&rules, path) {
@@ -160,6 +164,9 @@ fn react_one(stack: &Stack, service: &Service, changed: &Changed, facts: &Facts<
         } else if service.watch.is_empty()
             && builds
             && inputs.as_ref().is_none_or(|inputs| inputs.cover(path))
+            && !mounted
+                .as_ref()
+                .is_some_and(|mounted| mounted.leaves_out(path))
         {
             // With inputs the image does not count: it changes with every edit of what shares it.
             outcome.rebuild(path);
@@ -184,12 +191,19 @@ fn in_context(service: &Service, path: &Utf8Path, facts: &Facts<'_>) -> bool {
     let Source::Build(build) = &service.source else {
         return false;
     };
-    if path == build.dockerfile
+    let by_itself = path == build.dockerfile
+        || path.as_str().strip_suffix(".dockerignore") == Some(build.dockerfile.as_str());
+    by_itself
+        || path.starts_with(&build.context)
+            && path != build.context
+            && !(facts.excluded)(build, path)
+}
+
+/// Whether a file says how the image is made, or what goes into it.
+fn makes(build: &Build, path: &Utf8Path) -> bool {
+    path == build.dockerfile
         || path.as_str().strip_suffix(".dockerignore") == Some(build.dockerfile.as_str())
-    {
-        return true;
-    }
-    path.starts_with(&build.context) && path != build.context && !(facts.excluded)(build, path)
+        || path == build.context.join(".dockerignore")
 }
 
 /// The rule that says what a path leads to: the first one that covers it. Where that one syncs and another rebuilds, the one

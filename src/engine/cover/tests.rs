@@ -6,7 +6,7 @@ use fs_err as fs;
 use super::*;
 use crate::plan::react::fixture::{build, rule, service, stack, sync};
 use crate::stack::{AfterSync, Job, WatchAction};
-use crate::watch::context::hash_context_apart;
+use crate::watch::context::{Weight, hash_context_by};
 use crate::watch::sync::manifest;
 
 /// A context whose `app` is synced by `api`, and who else is built from it.
@@ -58,8 +58,12 @@ impl Place {
         let root: &Utf8Path = &self.stack.dir;
         let dockerfile = root.join("Dockerfile");
         let mut index = Index::for_context(&store.index(), root, &dockerfile);
-        let apart = |path: &Path| apart.as_ref().is_some_and(|apart| apart(path));
-        let hash = hash_context_apart(root, &dockerfile, &mut index, &apart).unwrap();
+        let is_apart = |path: &Path| apart.as_ref().is_some_and(|apart| apart(path));
+        let weight = |path: &Path| match is_apart(path) {
+            true => Weight::Apart,
+            false => Weight::Counts,
+        };
+        let hash = hash_context_by(root, &dockerfile, &mut index, &weight).unwrap();
         (hash.rest, hash.hash)
     }
 

@@ -13,6 +13,7 @@ mod jobs;
 mod leave;
 mod life;
 mod model;
+mod mounted;
 mod processes;
 mod reload;
 mod replace;

@@ -31,18 +31,28 @@ pub fn hash_context(
     dockerfile: &Utf8Path,
     index: &mut Index,
 ) -> io::Result<ContextHash> {
-    hash_context_apart(context, dockerfile, index, &|_| false)
+    hash_context_by(context, dockerfile, index, &|_| Weight::Counts)
 }
 
-/// The same, and the hash of the rest without those absolute paths that are set `apart`.
+/// How a file of a context counts for its hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    Counts,
+    /// Not for the hash of the rest.
+    Apart,
+    /// For none.
+    Ignored,
+}
+
+/// The same, where files count as `weight` says of their absolute paths.
 ///
 /// # Errors
 /// See [`hash_context`].
-pub fn hash_context_apart(
+pub fn hash_context_by(
     context: &Utf8Path,
     dockerfile: &Utf8Path,
     index: &mut Index,
-    apart: &dyn Fn(&Path) -> bool,
+    weight: &dyn Fn(&Path) -> Weight,
 ) -> io::Result<ContextHash> {
     let rules = read_ignore_rules(context, dockerfile)?;
     let mut hasher = TreeHasher::default();
@@ -54,9 +64,13 @@ pub fn hash_context_apart(
         exclude: rules.patterns,
     };
     walk(context.as_std_path(), &filter, &mut |entry| {
+        let weight = weight(entry.path);
+        if weight == Weight::Ignored {
+            return Ok(());
+        }
         let leaf = Leaf::read(entry.name, entry, index)?;
         hasher.leaf(entry.name, &leaf);
-        if !apart(entry.path) {
+        if weight == Weight::Counts {
             rest.leaf(entry.name, &leaf);
         }
         Ok(())

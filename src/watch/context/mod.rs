@@ -11,7 +11,7 @@ mod pattern;
 mod walk;
 
 pub use glob::hash_globs;
-pub use hash::{ContextHash, hash_context, hash_context_apart};
+pub use hash::{ContextHash, Weight, hash_context, hash_context_by};
 pub use ignore_file::{IgnoreRules, read_ignore_rules};
 pub use index::Index;
 pub use pattern::{PatternError, Patterns};
