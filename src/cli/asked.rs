@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::engine::goal::Outcome;
-use crate::engine::state::State;
+use crate::engine::state::{ServiceState, State};
 
 /// What is judged, and by which names the closing line goes.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +12,8 @@ pub struct Asked {
     pub named: Vec<String>,
     /// What they need counts, too.
     pub with_needs: bool,
+    /// Beside an engine that changes things: it has to have compared up to this number, and to have nothing left to do.
+    pub since: Option<u64>,
 }
 
 impl Asked {
@@ -26,10 +28,25 @@ impl Asked {
     }
 
     pub fn verdict(&self, state: &State) -> Option<Outcome> {
-        match self.services(state) {
-            Some(services) => state.verdict_of(&services),
+        let services = self.services(state);
+        let verdict = match &services {
+            Some(services) => state.verdict_of(services),
             None => state.verdict(),
-        }
+        }?;
+        let Some(since) = self.since else {
+            return Some(verdict);
+        };
+        let is_left = |service: &&ServiceState| {
+            let named = services.as_ref();
+            service.pending && named.is_some_and(|named| named.contains(&service.info.name))
+        };
+        let is_through = match services {
+            None => state.settled,
+            // Others may take their time; and what failed for good may have left something that waits for it.
+            Some(_) if verdict != Outcome::Done => true,
+            Some(_) => state.settled || !state.services.iter().any(|s| is_left(&s)),
+        };
+        (state.compared >= since && is_through).then_some(verdict)
     }
 
     /// The state with nothing else in it.

@@ -14,7 +14,7 @@ use super::output::{Output, to_stderr};
 use super::session::Session;
 use super::show::{Ended, Follow, Interrupts};
 use super::up::conclude;
-use crate::engine::feed::{Feed, request};
+use crate::engine::feed::{Feed, inquire};
 use crate::engine::state::State;
 use crate::engine::wire::Request;
 
@@ -36,12 +36,20 @@ pub struct Attach {
 ///
 /// # Errors
 /// There is no folder for its socket.
-pub async fn join(session: &Session, arguments: &UpArgs) -> Result<Option<Feed>, CliError> {
+pub async fn join(
+    session: &Session,
+    arguments: &UpArgs,
+    attach: &mut Attach,
+) -> Result<Option<Feed>, CliError> {
     let socket = session.socket()?;
-    let services = arguments.services.clone();
-    if request(&socket, &Request::Up { services }).await.is_err() {
+    let ask = Request::Up {
+        services: arguments.services.clone(),
+        origin: session.origin(),
+    };
+    let Ok(number) = inquire(&socket, &ask).await else {
         return Ok(None);
-    }
+    };
+    attach.asked.since = Some(number);
     let feed = Feed::attach(&socket).await.ok();
     Ok(feed.filter(|feed| !feed.state.ending))
 }
@@ -69,6 +77,13 @@ pub async fn follow(
     .await;
     let state = feed.state;
     Ok(Some(match ended {
+        Ended::Verdict(_) if state.rejected.is_some() => {
+            screen.close(&state);
+            return Err(CliError::Own {
+                message: "the running `dev` cannot take this stack".to_owned(),
+                help: state.rejected,
+            });
+        }
         Ended::Verdict(outcome) => {
             conclude(
                 session,

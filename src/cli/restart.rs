@@ -53,6 +53,7 @@ pub async fn run(global: &GlobalArgs, arguments: &RestartArgs) -> Result<ExitCod
         asked: Asked {
             named: up.services.clone(),
             with_needs: true,
+            since: None,
         },
         deadline: None,
         begun,

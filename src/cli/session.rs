@@ -14,13 +14,14 @@ use super::runtime::{list, moved};
 use crate::engine::core::{Loaded, Reload, Setup};
 use crate::engine::default_services;
 use crate::engine::goal::{Goal, Until};
+use crate::engine::inquire::Origin;
 use crate::engine::store::{Remembered, Store};
 use crate::plan::observed::{Home, Observed};
 use crate::runtime::docker::Docker;
 use crate::runtime::process::ProcessWorld;
 use crate::runtime::{Both, Environment};
 use crate::secret;
-use crate::stack::file::{Document, LoadRequest, Outside, check_outside, load};
+use crate::stack::file::{Document, LoadRequest, Outside, check_outside, load, variables_of};
 use crate::stack::resolve::{Absent, Facts};
 use crate::stack::{Runtime, Source, Stack};
 
@@ -200,6 +201,7 @@ impl Session {
             store: self.store.clone(),
             loaded,
             reload: self.reload(),
+            origin: self.origin(),
             goal,
             until,
             watch,
@@ -217,13 +219,28 @@ impl Session {
         }
     }
 
+    /// What the stack is read with here.
+    pub fn origin(&self) -> Origin {
+        let variables = variables_of(&self.outside, &self.stack).into_iter();
+        let value = |name: String| {
+            let value = self.environment.variables.get(&name).cloned();
+            (name, value)
+        };
+        Origin {
+            envs: self.request.envs.clone(),
+            variables: variables.map(value).collect(),
+        }
+    }
+
     fn reload(&self) -> Reload {
         let request = self.request.clone();
         let store = self.store.clone();
         let variables = self.environment.variables.clone();
         let hosted = self.stack.runtime == Runtime::Process;
-        Arc::new(move || {
-            let (request, store, variables) = (request.clone(), store.clone(), variables.clone());
+        Arc::new(move |origin: Origin| {
+            let variables = origin.over(&variables);
+            let (mut request, store) = (request.clone(), store.clone());
+            request.envs = origin.envs;
             Box::pin(async move {
                 let stack = tokio::task::spawn_blocking(move || load(&request)).await;
                 let stack = stack.map_err(|error| error.to_string())?;

@@ -48,6 +48,8 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
     let asked = Asked {
         named: arguments.services.clone(),
         with_needs: true,
+        // An engine that this command starts compares everything by itself.
+        since: Some(0),
     };
     let mut attach = Attach {
         asked: asked.clone(),
@@ -85,7 +87,7 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
             }
             Met::Running(_) => {}
         }
-        if let Some(feed) = attached::join(&session, arguments).await? {
+        if let Some(feed) = attached::join(&session, arguments, &mut attach).await? {
             screen.remark(if front {
                 "attached to the running `dev up`; Ctrl-C detaches"
             } else {

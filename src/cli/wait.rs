@@ -16,9 +16,10 @@ use super::show::{Ended, Follow, Interrupts};
 use super::up::outcome_error;
 use crate::engine::core::Engine;
 use crate::engine::default_services;
-use crate::engine::feed::Feed;
+use crate::engine::feed::{Feed, inquire};
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::state::State;
+use crate::engine::wire::Request;
 
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
@@ -30,16 +31,21 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
     let mut interrupts = Interrupts::listen()?;
     let mut output = Output::open(global.json, "", false);
     let deadline = arguments.timeout.map(|timeout| Instant::now() + timeout);
-    let asked = Asked {
+    let mut asked = Asked {
         named: arguments.services.clone(),
         with_needs: false,
+        since: None,
     };
     let Some(mut attached) = within(deadline, running(&socket)).await else {
         return Ok(unanswered("the running `dev` has not answered in time"));
     };
     let (ended, feed, observer) = loop {
         let (mut feed, observer) = match attached.take() {
-            Some(feed) => (feed, None),
+            Some(feed) => {
+                // What was saved before this command counts. One that ends does not look again.
+                asked.since = inquire(&socket, &Request::Compare).await.ok();
+                (feed, None)
+            }
             None => {
                 session = session.whole()?;
                 let Some(observed) = within(deadline, observe(&session)).await else {

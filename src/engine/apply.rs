@@ -29,6 +29,16 @@ impl State {
             }
             Event::Runtime { up, .. } => self.runtime_up = *up,
             Event::Settled { .. } => self.settled = true,
+            Event::Planned { services } => {
+                for service in &mut self.services {
+                    service.pending = services.contains(&service.info.name);
+                }
+            }
+            Event::Compared { asked } => {
+                self.compared = *asked;
+                // Whether anything is left to do is judged anew.
+                self.settled = false;
+            }
             Event::Ending { removes } => {
                 self.ending = true;
                 self.removing |= *removes;
@@ -186,6 +196,7 @@ impl ServiceState {
             done: false,
             last_line: String::new(),
             degraded_by: Vec::new(),
+            pending: false,
         }
     }
 
@@ -485,6 +496,8 @@ impl Event {
             | Self::StackRejected { .. }
             | Self::Notice { .. }
             | Self::Runtime { .. }
+            | Self::Planned { .. }
+            | Self::Compared { .. }
             | Self::Settled { .. }
             | Self::Ending { .. }
             | Self::Bye { .. } => None,

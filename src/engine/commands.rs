@@ -6,9 +6,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::core::{Engine, Loaded};
-use super::event::Event;
 use super::goal::Goal;
-use super::input::Input;
 use super::round::default_services;
 use crate::plan::observed::Generation;
 use crate::secret::Redactor;
@@ -118,28 +116,18 @@ impl Engine {
         self.begin_again();
     }
 
-    /// Reads the stack again beside the loop.
-    pub(super) fn reload(&mut self) {
-        let reload = (self.reload)();
-        self.spawn(async move { Input::Reloaded(reload.await.map(Box::new)) });
-    }
-
-    pub(super) fn reloaded(&mut self, result: Result<Box<Loaded>, String>) {
-        let loaded = match result {
-            Ok(loaded) => *loaded,
-            Err(error) => {
-                self.emit(Event::StackRejected { error });
-                return;
-            }
-        };
+    /// Takes in what reading the stack again gave.
+    ///
+    /// # Errors
+    /// In words: it cannot be taken in, and what was before stays.
+    pub(super) fn take_in(&mut self, result: Result<Box<Loaded>, String>) -> Result<(), String> {
+        let loaded = *result?;
         if loaded.stack.name != self.stack.name {
             // Everything that runs has the old name, and nothing may be made of the new one beside it.
-            let error = format!(
+            return Err(format!(
                 "the name changed from `{}` to `{}`: it takes effect at the next `dev up`; `dev down` first",
                 self.stack.name, loaded.stack.name
-            );
-            self.emit(Event::StackRejected { error });
-            return;
+            ));
         }
         let Loaded {
             stack,
@@ -172,6 +160,7 @@ impl Engine {
         self.watch_files();
         self.rehash();
         self.begin_again();
+        Ok(())
     }
 
     /// A secret stays one after it was replaced: containers and their logs still have it.

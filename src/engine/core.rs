@@ -17,6 +17,7 @@ use super::execute::{Ticket, Walk};
 use super::files::Files;
 use super::goal::{Goal, Outcome, Until};
 use super::input::Input;
+use super::inquire::{Inquiries, Origin};
 use super::instances::Instances;
 use super::jobs::Jobs;
 use super::refused::Refused;
@@ -46,9 +47,12 @@ pub struct Loaded {
     pub env_files: BTreeSet<camino::Utf8PathBuf>,
 }
 
-/// Reads the stack again, with the same layers. The error is plain text for people.
-pub type Reload =
-    Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, Result<Loaded, String>> + Send + Sync>;
+/// Reads the stack again, as it is meant by whoever brings it up. The error is plain text for people.
+pub type Reload = Arc<
+    dyn Fn(Origin) -> futures_util::future::BoxFuture<'static, Result<Loaded, String>>
+        + Send
+        + Sync,
+>;
 
 /// What an engine starts with.
 pub struct Setup {
@@ -56,6 +60,8 @@ pub struct Setup {
     pub store: Store,
     pub loaded: Loaded,
     pub reload: Reload,
+    /// What `loaded` was read with.
+    pub origin: Origin,
     pub goal: Goal,
     pub until: Until,
     /// Follow logs and files; a one-off look needs neither.
@@ -67,6 +73,8 @@ pub struct Engine {
     pub(super) world: Arc<dyn World>,
     pub(super) store: Store,
     pub(super) reload: Reload,
+    pub(super) origin: Origin,
+    pub(super) inquiries: Inquiries,
     pub(super) stack: Arc<Stack>,
     pub(super) facts: Facts,
     /// Every secret that was one since the engine began: what runs may still say an old one.
@@ -180,6 +188,8 @@ impl Engine {
             world: setup.world,
             store: setup.store,
             reload: setup.reload,
+            origin: setup.origin,
+            inquiries: Inquiries::default(),
             stack: Arc::new(setup.loaded.stack),
             facts: setup.loaded.facts,
             secrets,

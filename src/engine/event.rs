@@ -1,6 +1,8 @@
 //! Everything that can happen to a stack. Serialisable: the same events are the `--json` stream, the socket's
 //! protocol and the only input of [`super::state::State::apply`]. Never holds a secret.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::plan::hold::{Gate, Hold};
@@ -95,6 +97,11 @@ pub enum Event {
     LastLine { service: String, line: String },
     /// The connection to the container engine.
     Runtime { up: bool, text: String },
+    /// The services for which the plan has something left to do.
+    Planned { services: BTreeSet<String> },
+    /// Everything that was asked up to this number has been compared: the stack file, files and the world were read after
+    /// it was asked, and what follows from them is planned.
+    Compared { asked: u64 },
     /// A round of planning found nothing to do, and everything asked for is ready (or has failed).
     Settled { ready: bool, operations: usize },
     /// It was told to end: it stops services, or removes what there is, and begins nothing more.

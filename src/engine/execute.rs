@@ -253,6 +253,18 @@ impl Walk {
             .count()
     }
 
+    /// The services of operations that have not ended.
+    pub fn open_services(&self) -> BTreeSet<String> {
+        let open = self.plan.operations.iter().filter(|operation| {
+            matches!(
+                self.progress[operation.id],
+                Progress::Waiting | Progress::Flying
+            )
+        });
+        open.filter_map(|operation| operation.subject.service().map(str::to_owned))
+            .collect()
+    }
+
     fn is_next(&self, operation: &Operation) -> bool {
         operation
             .after

@@ -112,7 +112,9 @@ impl Feed {
                         self.state = *state;
                         News::Refreshed
                     }
-                    Tell::Taken | Tell::Ends { .. } | Tell::Refused { .. } => return None,
+                    Tell::Taken | Tell::Asked { .. } | Tell::Ends { .. } | Tell::Refused { .. } => {
+                        return None;
+                    }
                 }
             }
         };
@@ -129,18 +131,34 @@ impl Feed {
 /// # Errors
 /// No engine listens there, it hangs, or it refuses: then in its own words.
 pub async fn request(socket: &Utf8Path, request: &Request) -> std::io::Result<Vec<Generation>> {
+    match ask(socket, request).await? {
+        // Ending the engine may end the connection first.
+        Some(Tell::Taken) | None => Ok(Vec::new()),
+        Some(Tell::Ends { lives }) => Ok(lives),
+        Some(_) => Err(std::io::ErrorKind::InvalidData.into()),
+    }
+}
+
+/// The same for what counts once [`State::compared`] has reached the number that this gives.
+///
+/// # Errors
+/// No engine listens there, it hangs, or it refuses: then in its own words.
+pub async fn inquire(socket: &Utf8Path, request: &Request) -> std::io::Result<u64> {
+    match ask(socket, request).await? {
+        Some(Tell::Asked { number }) => Ok(number),
+        _ => Err(std::io::ErrorKind::InvalidData.into()),
+    }
+}
+
+async fn ask(socket: &Utf8Path, request: &Request) -> std::io::Result<Option<Tell>> {
     let (reader, mut writer) = UnixStream::connect(socket).await?.into_split();
     writer.write_all(&line_of(request)?).await?;
     let mut lines = BufReader::new(reader).lines();
     let answer = tokio::time::timeout(ANSWER, lines.next_line()).await;
     let answer = answer.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
     match answer.and_then(|line| serde_json::from_str(&line).ok()) {
-        Some(Tell::Taken) => Ok(Vec::new()),
-        Some(Tell::Ends { lives }) => Ok(lives),
         Some(Tell::Refused { why }) => Err(std::io::Error::other(why)),
-        // Ending the engine may end the connection first.
-        None => Ok(Vec::new()),
-        Some(_) => Err(std::io::ErrorKind::InvalidData.into()),
+        told => Ok(told),
     }
 }
 

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use super::core::Loaded;
 use super::cover::Hashed;
 use super::execute::Ticket;
+use super::inquire::{Numbered, Origin};
 use crate::plan::observed::{Generation, Observed};
 use crate::plan::reconcile::Removal;
 use crate::probe::ProbeReport;
@@ -63,6 +64,12 @@ pub enum Command {
     /// Add these services (and what they need) to what is up; those that gave up are tried again. Empty: all.
     Up {
         services: Vec<String>,
+        origin: Origin,
+        reply: Numbered,
+    },
+    /// Look at everything: the stack file, files, the world.
+    Compare {
+        reply: Numbered,
     },
     /// End the present life of these services and begin a new one. The reply names the lives that end, once a look has
     /// seen them.

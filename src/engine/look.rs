@@ -120,6 +120,7 @@ impl Engine {
         self.see_instances();
         self.look.seen = true;
         self.plan();
+        self.inquiries.planned();
         if self.goal == Goal::Observe {
             self.find_failed();
         }

@@ -13,6 +13,7 @@ mod files;
 pub mod follow;
 pub mod goal;
 pub mod input;
+pub mod inquire;
 mod instances;
 mod jobs;
 mod look;

@@ -44,6 +44,8 @@ impl Engine {
         let refused = &self.refused;
         self.walk
             .hold_back(|operation| is_unsupervised(operation) && refused.holds(&operation.subject));
+        // Before anything of it begins: in between, what is to be replaced would be as it should be.
+        self.tell_planned();
     }
 
     /// What would be done now, without doing it.

@@ -71,6 +71,8 @@ impl Engine {
             self.begin_look();
         }
         self.update_holds();
+        self.tell_planned();
+        self.tell_compared();
         self.conclude();
     }
 
@@ -218,7 +220,7 @@ impl Engine {
     fn conclude(&mut self) {
         let quiet =
             self.look.seen && !self.look.wanted && !self.look.under_way && self.walk.is_idle();
-        if !quiet || self.look.failures > 0 {
+        if !quiet || self.look.failures > 0 || self.inquiries.are_open() {
             return;
         }
         match &self.goal {
@@ -293,7 +295,12 @@ impl Engine {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Up { services } => self.up(services),
+            Command::Up {
+                services,
+                origin,
+                reply,
+            } => self.inquire(Some((services, origin)), reply),
+            Command::Compare { reply } => self.inquire(None, reply),
             Command::Restart { services, reply } => self.restart(&services, reply),
             Command::Stop { services } => self.stop_services(services),
             Command::Grace(grace) => self.grace = Some(grace),

@@ -93,8 +93,14 @@ async fn client(stream: UnixStream, inputs: &mpsc::Sender<Input>) -> std::io::Re
 
 async fn pass_on(request: Request, inputs: &mpsc::Sender<Input>) -> Tell {
     let (reply, answer) = oneshot::channel();
+    let (numbered, number) = oneshot::channel();
     let command = match request {
-        Request::Up { services } => Command::Up { services },
+        Request::Up { services, origin } => Command::Up {
+            services,
+            origin,
+            reply: numbered,
+        },
+        Request::Compare => Command::Compare { reply: numbered },
         Request::Restart { services } => Command::Restart { services, reply },
         Request::Stop { services } => Command::Stop { services },
         Request::Grace { millis } => Command::Grace(Duration::from_millis(millis)),
@@ -111,10 +117,20 @@ async fn pass_on(request: Request, inputs: &mpsc::Sender<Input>) -> Tell {
             };
         }
     };
+    let is_numbered = matches!(command, Command::Up { .. } | Command::Compare { .. });
     let answers = matches!(command, Command::Restart { .. });
     if inputs.send(Input::Command(command)).await.is_err() {
         return Tell::Refused {
             why: "the engine is ending".to_owned(),
+        };
+    }
+    if is_numbered {
+        return match number.await {
+            Ok(Ok(number)) => Tell::Asked { number },
+            Ok(Err(why)) => Tell::Refused { why },
+            Err(_) => Tell::Refused {
+                why: "the engine is ending".to_owned(),
+            },
         };
     }
     if !answers {

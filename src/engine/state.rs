@@ -22,6 +22,9 @@ pub struct State {
     pub runtime_up: bool,
     /// Nothing left to do in the last round of planning.
     pub settled: bool,
+    /// The newest of what was asked that has been compared; 0 before the first.
+    #[serde(default)]
+    pub compared: u64,
     /// It was told to end, and stops what runs.
     #[serde(default)]
     pub ending: bool,
@@ -50,6 +53,9 @@ pub struct ServiceState {
     pub last_line: String,
     /// Services that it needs and that are not ready at this moment, although it runs.
     pub degraded_by: Vec<String>,
+    /// The plan has something left to do for it.
+    #[serde(default)]
+    pub pending: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

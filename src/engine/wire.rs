@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bus::LogEntry;
 use super::event::Stamped;
+use super::inquire::Origin;
 use super::state::State;
 use crate::plan::observed::Generation;
 
@@ -15,7 +16,10 @@ pub enum Request {
     Attach,
     Up {
         services: Vec<String>,
+        origin: Origin,
     },
+    /// Look at everything again.
+    Compare,
     Restart {
         services: Vec<String>,
     },
@@ -44,6 +48,10 @@ pub enum Tell {
     Log(Box<LogEntry>),
     /// The request was taken; what follows from it is seen by attaching.
     Taken,
+    /// The same for what counts once the state has compared up to this number.
+    Asked {
+        number: u64,
+    },
     /// The same for a restart, once a look has seen the lives that end.
     Ends {
         lives: Vec<Generation>,

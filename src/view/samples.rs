@@ -66,6 +66,7 @@ pub fn waiting() -> State {
         rejected: None,
         runtime_up: true,
         settled: false,
+        compared: 0,
         ending: false,
         removing: false,
     };

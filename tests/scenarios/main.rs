@@ -8,6 +8,7 @@
 mod support;
 
 #[cfg(test)]
+mod asked;
 mod attach;
 #[cfg(test)]
 mod bad_input;

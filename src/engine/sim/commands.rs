@@ -95,10 +95,7 @@ async fn stop_and_up_of_one_service() {
     let web = state.service("web").unwrap();
     assert_eq!(web.phase, Phase::Stopped);
     assert!(web.info.stopped && !web.info.wanted);
-    run.tell(Command::Up {
-        services: vec!["web".to_owned()],
-    })
-    .await;
+    run.ask_up(&["web"]).await;
     run.until_phase("web", Phase::Ready).await;
     bench.check();
 }
@@ -122,10 +119,7 @@ async fn stop_during_a_build_cancels_it() {
         "{:#?}",
         story(&run.events())
     );
-    run.tell(Command::Up {
-        services: vec!["api".to_owned()],
-    })
-    .await;
+    run.ask_up(&["api"]).await;
     run.until_phase("api", Phase::Building).await;
     let begun = tokio::time::Instant::now();
     run.tell(Command::Down {
@@ -145,10 +139,7 @@ async fn up_adds_to_what_is_up() {
     let mut run = bench.run(bench.goal(&["migrate"]), crate::engine::goal::Until::Told);
     run.until_settled().await;
     assert!(!bench.world.containers().contains_key("gold-api-1"));
-    run.tell(Command::Up {
-        services: vec!["api".to_owned()],
-    })
-    .await;
+    run.ask_up(&["api"]).await;
     run.until_phase("api", Phase::Ready).await;
     assert!(!bench.world.containers().contains_key("gold-web-1"));
     assert_eq!(bench.world.count("start gold-db-1"), 1);
@@ -162,10 +153,7 @@ async fn what_gave_up_is_tried_again_when_asked() {
     let mut run = bench.up();
     run.until_phase("api", Phase::Failed).await;
     bench.world.behave("api", |api| api.then = Life::Stays);
-    run.tell(Command::Up {
-        services: Vec::new(),
-    })
-    .await;
+    run.ask_up(&[]).await;
     let state = run.until_settled().await;
     assert_eq!(state.service("api").unwrap().restarts, 0);
 }
@@ -184,19 +172,13 @@ async fn commands_come_as_fast_as_they_like() {
                 .await
             }
             2 => {
-                run.tell(Command::Up {
-                    services: Vec::new(),
-                })
-                .await
+                run.ask_up(&[]).await;
             }
             _ => drop(run.restart(&[]).await.unwrap()),
         }
         run.pass(Duration::from_millis(n * 7)).await;
     }
-    run.tell(Command::Up {
-        services: Vec::new(),
-    })
-    .await;
+    run.ask_up(&[]).await;
     run.pass(SECOND).await;
     run.until_settled().await;
     bench.check();

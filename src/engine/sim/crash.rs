@@ -234,10 +234,7 @@ async fn asked_again_a_hung_one_gets_a_new_deadline() {
     bench.world.behave("api", |api| api.sick = true);
     let mut run = bench.up();
     run.until_phase("api", Phase::Failed).await;
-    run.tell(crate::engine::input::Command::Up {
-        services: Vec::new(),
-    })
-    .await;
+    run.ask_up(&[]).await;
     run.until_phase("api", Phase::Starting).await;
     // Whoever waits for it has to be told.
     run.until_phase("api", Phase::Failed).await;

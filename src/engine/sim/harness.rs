@@ -17,6 +17,7 @@ use crate::engine::event::{Event, Stamped};
 use crate::engine::feed::{Feed, News};
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::{Command, Input};
+use crate::engine::inquire::Origin;
 use crate::engine::state::{Phase, State};
 use crate::engine::store::Store;
 use crate::plan::observed::Generation;
@@ -30,7 +31,9 @@ pub struct Bench {
     pub stack: Stack,
     pub facts: Facts,
     /// What reading the stack again yields.
-    pub reloads: Arc<Mutex<Result<Loaded, String>>>,
+    pub reloads: Arc<Mutex<Option<Result<Loaded, String>>>>,
+    /// What each reading was made with.
+    pub origins: Arc<Mutex<Vec<Origin>>>,
     engines: std::cell::Cell<u32>,
     pub dir: Utf8PathBuf,
     _folder: tempfile::TempDir,
@@ -50,7 +53,8 @@ impl Bench {
             world,
             stack,
             facts: Facts::default(),
-            reloads: Arc::new(Mutex::new(Err("nothing to read".to_owned()))),
+            reloads: Arc::new(Mutex::new(None)),
+            origins: Arc::default(),
             engines: std::cell::Cell::new(0),
             dir,
             _folder: folder,
@@ -62,7 +66,7 @@ impl Bench {
         change(&mut self.stack);
         self.stack = place(self.stack.clone(), &self.dir);
         self.world.model().learn(&self.stack);
-        *self.reloads.lock().expect("no test fails here") = Ok(self.loaded());
+        *self.reloads.lock().expect("no test fails here") = Some(Ok(self.loaded()));
     }
 
     pub fn loaded(&self) -> Loaded {
@@ -109,12 +113,17 @@ impl Bench {
     pub fn run(&self, goal: Goal, until: Until) -> Run {
         self.engines.set(self.engines.get() + 1);
         let reloads = Arc::clone(&self.reloads);
+        let same = self.loaded();
+        let origins = Arc::clone(&self.origins);
         let setup = Setup {
             world: Arc::new(self.world.for_engine(self.engines.get())),
             store: self.store(),
             loaded: self.loaded(),
-            reload: Arc::new(move || {
+            origin: Origin::default(),
+            reload: Arc::new(move |origin| {
+                origins.lock().expect("no test fails here").push(origin);
                 let answer = reloads.lock().expect("no test fails here").clone();
+                let answer = answer.unwrap_or_else(|| Ok(same.clone()));
                 Box::pin(async move { answer })
             }),
             goal,
@@ -259,6 +268,25 @@ impl Run {
             .await
             .expect("the engine runs");
         self.pass(Duration::from_millis(10)).await;
+    }
+
+    /// As `dev up` beside it; gives the number that it counts under.
+    pub async fn ask_up(&self, services: &[&str]) -> u64 {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.tell(Command::Up {
+            services: services.iter().map(|&name| name.to_owned()).collect(),
+            origin: Origin::default(),
+            reply,
+        })
+        .await;
+        answer.await.expect("an answer").expect("it is taken")
+    }
+
+    /// As `dev wait` beside it.
+    pub async fn ask_compare(&self) -> u64 {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.tell(Command::Compare { reply }).await;
+        answer.await.expect("an answer").expect("it is taken")
     }
 
     /// Gives the lives that end.

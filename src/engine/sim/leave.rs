@@ -442,7 +442,14 @@ async fn what_stops_is_shown_until_the_end_and_nothing_new_is_taken_up() {
     let state = run.until("it is told", |state| state.ending).await;
     assert!(state.services.iter().all(|service| service.info.wanted));
     assert!(run.restart(&["db"]).await.is_err());
-    run.tell(Command::Up { services: vec![] }).await;
+    let (reply, answer) = tokio::sync::oneshot::channel();
+    run.tell(Command::Up {
+        services: Vec::new(),
+        origin: crate::engine::inquire::Origin::default(),
+        reply,
+    })
+    .await;
+    assert!(answer.await.unwrap().is_err());
     // What was begun is not cut short by being asked again.
     run.tell(Command::StopAndLeave).await;
     let last = run.until_phase("db", Phase::Stopped).await;

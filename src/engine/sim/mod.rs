@@ -9,6 +9,7 @@ mod fault;
 mod faults;
 mod gates;
 mod harness;
+mod inquire;
 mod jobs;
 mod leave;
 mod life;

@@ -139,10 +139,7 @@ async fn who_attaches_gets_what_a_plan_says_of_files_that_no_rule_watches() {
     fs_err::write(bench.dir.join("site/README"), "new").unwrap();
     run.pass(Duration::from_secs(60)).await;
     assert_eq!(bench.world.count("build gold-site"), 1);
-    run.tell(crate::engine::input::Command::Up {
-        services: Vec::new(),
-    })
-    .await;
+    run.ask_up(&[]).await;
     run.pass(Duration::from_secs(10)).await;
     run.until_settled().await;
     assert_eq!(bench.world.count("build gold-site"), 2);

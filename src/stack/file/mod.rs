@@ -50,7 +50,7 @@ use super::Stack;
 pub use code::{CODES, Code};
 pub use diagnostic::{Diagnostic, LoadError, Location, render, reporter};
 pub use document::Document;
-pub use outside::{Outside, check_outside};
+pub use outside::{Outside, check_outside, variables_of};
 pub use parse::{Layer, parse};
 pub use reader::ReadText;
 pub use salvage::{Salvaged, salvage};

@@ -7,7 +7,7 @@ use super::diagnostic::{Diagnostic, LoadError};
 use super::reader::{Mention, Mentioned, Reader};
 use super::sink::Finding;
 use crate::stack::resolve::{Asker, Facts, Unresolved, resolve};
-use crate::stack::{Part, Reference, Stack, Template};
+use crate::stack::{Part, Reference, SecretSource, Stack, Template};
 
 /// A reference to the environment, to git or to a secret that a service cannot start without, and where it is written.
 #[derive(Debug, Clone)]
@@ -41,6 +41,20 @@ pub(super) fn collect(reader: &Reader<'_>, mentions: &[Mention]) -> Vec<Outside>
 /// Whether a reference has something of the environment or of git in it.
 pub(super) fn is_outside(reference: &Reference) -> bool {
     matches!(reference, Reference::Env { .. } | Reference::Git { .. })
+}
+
+/// The variables of the environment that services and secrets refer to.
+pub fn variables_of(outside: &[Outside], stack: &Stack) -> BTreeSet<String> {
+    let parts = outside.iter().flat_map(|one| &one.template.parts);
+    let referred = parts.filter_map(|part| match part {
+        Part::Reference(Reference::Env { name, .. }) => Some(name.clone()),
+        _ => None,
+    });
+    let secrets = stack.secrets.values().filter_map(|source| match source {
+        SecretSource::Env(name) => Some(name.clone()),
+        _ => None,
+    });
+    referred.chain(secrets).collect()
 }
 
 /// # Errors

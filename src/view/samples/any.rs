@@ -418,6 +418,7 @@ pub fn state() -> BoxedStrategy<State> {
                 rejected,
                 runtime_up,
                 settled: false,
+                compared: 0,
                 ending: false,
                 removing: false,
             },
