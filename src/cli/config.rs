@@ -2,6 +2,7 @@
 //! values are what the services get, and what holds a secret is `***`.
 
 use super::args::{ConfigArgs, ConfigFormat, GlobalArgs};
+use super::compose;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::output::to_stdout;
@@ -19,10 +20,7 @@ const HIDDEN: &str = "***";
 pub async fn run(global: &GlobalArgs, arguments: &ConfigArgs) -> Result<ExitCode, CliError> {
     let format = arguments.format(global.json);
     if format == ConfigFormat::Compose {
-        return Err(CliError::Usage {
-            message: "`dev config` cannot write a Compose file yet".to_owned(),
-            help: Some("`--format toml` and `--format json` write a stack file".to_owned()),
-        });
+        return compose::run(global, arguments);
     }
     let session = Session::open(global)?;
     let mut document = session.document.clone();

@@ -7,6 +7,7 @@ mod asked;
 mod attached;
 mod ci;
 mod completions;
+mod compose;
 mod config;
 mod detach;
 mod down;

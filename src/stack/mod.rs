@@ -1,5 +1,6 @@
 //! The stack as its author means it. Pure: no tokio, no engine, no clock.
 
+pub mod compose;
 pub mod file;
 pub mod graph;
 pub mod presets;

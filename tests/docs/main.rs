@@ -1,6 +1,7 @@
 //! What the documents say is held against the program.
 
 mod commands;
+mod compose;
 mod json;
 mod links;
 mod markdown;

@@ -9,6 +9,7 @@ pub enum Code {
     NotUtf8,
     MissingLayer,
     ComposeUnsupported,
+    OtherFile,
     Syntax,
     UnknownKey,
     WrongType,
@@ -27,6 +28,8 @@ pub enum Code {
     Unreachable,
     UnknownSecret,
     UnknownNetwork,
+    UnknownVolume,
+    UnknownConfig,
     NotSet,
     UnknownPreset,
     NoSource,
@@ -77,9 +80,18 @@ pub const CODES: &[(Code, &str, &str)] = &[
     (
         Code::ComposeUnsupported,
         "dev::stack::compose_unsupported",
-        "This version does not read Compose files.",
+        "This version reads Compose files for `dev config --format compose` only.",
     ),
-    (Code::Syntax, "dev::stack::syntax", "The file is not TOML."),
+    (
+        Code::OtherFile,
+        "dev::stack::other_file",
+        "A file that a Compose file includes or extends, and that cannot be read.",
+    ),
+    (
+        Code::Syntax,
+        "dev::stack::syntax",
+        "The file is not TOML; a Compose file: not YAML.",
+    ),
     (
         Code::UnknownKey,
         "dev::stack::unknown_key",
@@ -159,6 +171,16 @@ pub const CODES: &[(Code, &str, &str)] = &[
         Code::UnknownSecret,
         "dev::stack::unknown_secret",
         "A secret that `[secrets]` does not declare.",
+    ),
+    (
+        Code::UnknownVolume,
+        "dev::stack::unknown_volume",
+        "A volume that a Compose file uses and does not declare.",
+    ),
+    (
+        Code::UnknownConfig,
+        "dev::stack::unknown_config",
+        "A config that a Compose file uses and does not declare.",
     ),
     (
         Code::NotSet,

@@ -40,7 +40,7 @@ pub struct Location {
 }
 
 impl Diagnostic {
-    pub(super) fn error(code: Code, message: impl Into<String>) -> Self {
+    pub(in crate::stack) fn error(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
             severity: Severity::Error,
@@ -52,7 +52,7 @@ impl Diagnostic {
         }
     }
 
-    pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
+    pub(in crate::stack) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -178,7 +178,7 @@ fn headline(diagnostics: &[Diagnostic], hidden: usize) -> String {
 }
 
 impl LoadError {
-    pub(super) fn one(diagnostic: Diagnostic) -> Self {
+    pub(in crate::stack) fn one(diagnostic: Diagnostic) -> Self {
         Self {
             diagnostics: vec![diagnostic],
             hidden: 0,

@@ -104,13 +104,16 @@ fn search(start: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
 fn compose(path: &Utf8Path) -> Diagnostic {
     Diagnostic::error(
         Code::ComposeUnsupported,
-        format!("{path} is a Compose file, which this version of dev does not read"),
+        format!("{path} is a Compose file, which this version of dev cannot run"),
     )
-    .with_help("write its services into a dev.toml beside it, as `[services.NAME]` tables")
+    .with_help(
+        "`dev config --format compose` prints what it means; to run it, write its services into a dev.toml beside it, \
+         as `[services.NAME]` tables",
+    )
 }
 
 /// Also a link that leads nowhere: that is told, and not passed over for a file further up.
-fn is_there(path: &Utf8Path) -> bool {
+pub(in crate::stack) fn is_there(path: &Utf8Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
@@ -161,7 +164,7 @@ fn environments(dir: &Utf8Path, stem: &str) -> Vec<String> {
     names
 }
 
-fn read_text(path: &Utf8Path) -> Result<String, Box<Diagnostic>> {
+pub(in crate::stack) fn read_text(path: &Utf8Path) -> Result<String, Box<Diagnostic>> {
     let bytes = read(path)?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
@@ -208,7 +211,7 @@ fn unreadable(path: &Utf8Path, error: &io::Error) -> Diagnostic {
 }
 
 /// The text of an `env_file`.
-pub(super) fn env_text(path: &Utf8Path) -> io::Result<String> {
+pub(in crate::stack) fn env_text(path: &Utf8Path) -> io::Result<String> {
     let kind = path.metadata()?;
     if !kind.is_file() {
         return Err(io::ErrorKind::IsADirectory.into());

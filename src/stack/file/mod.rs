@@ -56,6 +56,10 @@ pub use reader::ReadText;
 pub use salvage::{Salvaged, salvage};
 pub use schema::schema;
 
+pub(in crate::stack) use find::{env_text, is_there, read_text};
+pub(in crate::stack) use sink::{Finding, Sink, nearest};
+pub(in crate::stack) use tree::{Source, Span};
+
 /// Which stack to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoadRequest {

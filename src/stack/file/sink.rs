@@ -12,7 +12,7 @@ use super::tree::{Source, Span};
 const MAX_FINDINGS: usize = 100;
 
 #[derive(Debug)]
-pub(super) struct Sink {
+pub(in crate::stack) struct Sink {
     sources: Vec<Arc<NamedSource<Arc<str>>>>,
     found: Vec<((Span, usize), Diagnostic)>,
     hidden: usize,
@@ -20,7 +20,7 @@ pub(super) struct Sink {
 
 /// A finding while it is being put together.
 #[derive(Debug)]
-pub(super) struct Finding {
+pub(in crate::stack) struct Finding {
     code: Code,
     severity: Severity,
     message: String,
@@ -67,6 +67,12 @@ impl Sink {
             found: Vec::new(),
             hidden: 0,
         }
+    }
+
+    /// One more layer, the last.
+    pub fn add(&mut self, source: &Source) {
+        let source = NamedSource::new(&source.name, source.text.clone());
+        self.sources.push(Arc::new(source));
     }
 
     /// No further finding will be kept, so none needs a suggestion.
@@ -154,7 +160,7 @@ impl Sink {
 }
 
 /// The candidate that was probably meant by `word`.
-pub(super) fn nearest<'a>(
+pub(in crate::stack) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

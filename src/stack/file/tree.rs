@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Bytes of one layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Span {
+pub(in crate::stack) struct Span {
     pub layer: usize,
     pub start: usize,
     pub end: usize,
@@ -15,7 +15,7 @@ pub(super) struct Span {
 
 /// One layer's text under the name that errors show.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(in crate::stack) struct Source {
     pub name: String,
     pub text: Arc<str>,
 }

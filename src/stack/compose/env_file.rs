@@ -1,0 +1,159 @@
+//! `env_file` and `label_file`: what their lines add to a service.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use camino::Utf8Path;
+
+use super::dotenv::{self, DotenvError};
+use super::include::env_file;
+use super::load::{Environment, Files};
+use super::node::{Entry, Map, Node, Value};
+use super::substitute::Lookup;
+use crate::stack::file::{Code, Finding, Sink, Span};
+
+type Variables = BTreeMap<String, String>;
+
+/// Puts the variables of its files into a service's `environment`, which wins.
+pub(super) fn environment(
+    service: &mut Node,
+    project: &Environment,
+    source: &dyn Files,
+    sink: &mut Sink,
+) {
+    let Some(files) = service.remove("env_file") else {
+        return;
+    };
+    let own: BTreeMap<String, Option<String>> = texts(service.get("environment"));
+    let mut found: Variables = own
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
+        .collect();
+    let lookup = |name: &str| {
+        let of_project = project.get(name).cloned();
+        of_project.or_else(|| own.get(name).cloned().flatten())
+    };
+    for file in files.items() {
+        let path = Utf8Path::new(file.text_at("path").unwrap_or_default());
+        let is_required = file.get("required").map(|node| &node.value) != Some(&Value::Bool(false));
+        let span = file.get("path").map_or(file.span, |node| node.span);
+        let text = match source.env(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_required => continue,
+            Err(error) => {
+                sink.push(env_file(path, &error, span));
+                continue;
+            }
+        };
+        let read = match file.text_at("format") {
+            None | Some("") => dotenv::read(&text, &lookup, &mut found),
+            Some("raw") => raw(&text, &lookup, &mut found),
+            Some(other) => {
+                let message = format!("`{other}` is no format of an `env_file`");
+                sink.push(
+                    Finding::new(Code::BadValue, message)
+                        .at(file.get("format").map_or(span, |node| node.span), "this")
+                        .help("leave it out, or write `raw`"),
+                );
+                continue;
+            }
+        };
+        report(read, path, span, sink);
+    }
+    for (name, value) in own {
+        match value {
+            Some(value) => found.insert(name, value),
+            None => found.remove(&name).and(None),
+        };
+    }
+    add(service, "environment", found);
+}
+
+/// Puts the lines of its files into a service's `labels`, which win. The files stay named.
+pub(super) fn labels(service: &mut Node, source: &dyn Files, sink: &mut Sink) {
+    let mut all = Variables::new();
+    for file in service
+        .get("label_file")
+        .map(Node::items)
+        .unwrap_or_default()
+    {
+        let path = Utf8Path::new(file.as_text().unwrap_or_default());
+        let text = match source.env(path) {
+            Ok(text) => text,
+            Err(error) => {
+                sink.push(env_file(path, &error, file.span));
+                continue;
+            }
+        };
+        let known = all.clone();
+        let lookup = |name: &str| known.get(name).cloned();
+        report(
+            dotenv::read(&text, &lookup, &mut all),
+            path,
+            file.span,
+            sink,
+        );
+    }
+    let own: BTreeMap<String, Option<String>> = texts(service.get("labels"));
+    all.extend(
+        own.into_iter()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    add(service, "labels", all);
+}
+
+fn report(read: Result<(), DotenvError>, path: &Utf8Path, span: Span, sink: &mut Sink) {
+    if let Err(DotenvError { line, problem }) = read {
+        let message = format!("{path}, line {line}: {problem}");
+        sink.push(Finding::new(Code::EnvFile, message).at(span, "named here"));
+    }
+}
+
+fn texts(node: Option<&Node>) -> BTreeMap<String, Option<String>> {
+    let map = node.and_then(Node::as_map);
+    let texts = map.into_iter().flatten().map(|(name, entry)| {
+        let value = entry.node.as_text().map(ToOwned::to_owned);
+        (name.clone(), value)
+    });
+    texts.collect()
+}
+
+/// What is there already keeps its place in the file.
+fn add(service: &mut Node, key: &str, values: Variables) {
+    if values.is_empty() {
+        return;
+    }
+    let span = service.span;
+    service.default(key, Value::Map(Map::new()));
+    let Some(map) = service.get_mut(key).and_then(Node::as_map_mut) else {
+        return;
+    };
+    for (name, value) in values {
+        map.entry(name)
+            .or_insert_with(|| Entry::new(Node::text(value, span)));
+    }
+}
+
+/// `NAME=value` lines as they are: no quotes, no `${…}`.
+fn raw(text: &str, lookup: Lookup<'_>, found: &mut Variables) -> Result<(), DotenvError> {
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim_start();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (name, value) = match line.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (line, lookup(line)),
+        };
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            return Err(DotenvError {
+                line: index + 1,
+                problem: "what stands before the `=` is no name".to_owned(),
+            });
+        }
+        if let Some(value) = value {
+            found.insert(name.to_owned(), value);
+        }
+    }
+    Ok(())
+}

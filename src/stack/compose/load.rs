@@ -1,0 +1,161 @@
+//! Files into one project: read, filled in, in canonical form, with what they include and extend, one over the other.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::attributes::PROJECT;
+use super::canonical::canonical;
+use super::defaults::defaults;
+use super::form::Form;
+use super::include::empty;
+use super::interpolate::interpolate;
+use super::merge::{merge, unify, without_resets};
+use super::node::Node;
+use super::paths::Base;
+use super::yaml;
+use crate::stack::file::{Code, Diagnostic, Finding, Sink, Source, Span};
+
+/// Variables by name.
+pub(super) type Environment = BTreeMap<String, String>;
+
+static A_PROJECT: Form = Form::Table(&PROJECT);
+
+/// Files that one project may read, those it includes among them.
+const MAX_FILES: usize = 500;
+
+/// How files get here: the outside stays outside.
+pub trait Files {
+    /// The text of a Compose file.
+    ///
+    /// # Errors
+    /// Why it cannot be read, as a person is told.
+    fn compose(&self, path: &Utf8Path) -> Result<String, Box<Diagnostic>>;
+
+    /// The text of an `env_file`.
+    ///
+    /// # Errors
+    /// It is not there, or a folder, or cannot be read.
+    fn env(&self, path: &Utf8Path) -> io::Result<String>;
+}
+
+/// Where a file is read from: the project that it is part of.
+#[derive(Clone)]
+pub(super) struct Scope {
+    /// The project's folder. Absolute.
+    pub dir: Utf8PathBuf,
+    pub environment: Environment,
+    /// Files that lead here by `include`.
+    pub including: Vec<Utf8PathBuf>,
+}
+
+pub(super) struct Loader<'a> {
+    pub source: &'a dyn Files,
+    pub sink: Sink,
+    /// What `~` stands for.
+    pub home: Option<String>,
+    /// Files read so far, by what names them in spans.
+    pub layers: Vec<Utf8PathBuf>,
+    /// Errors of files that could not be read at all.
+    pub unread: Vec<Diagnostic>,
+}
+
+impl Loader<'_> {
+    pub fn base<'b>(&'b self, dir: &'b Utf8Path) -> Base<'b> {
+        Base {
+            dir,
+            home: self.home.as_deref(),
+        }
+    }
+
+    pub fn read_env(&self, path: &Utf8Path) -> io::Result<String> {
+        self.source.env(path)
+    }
+
+    /// The documents of a file with their values filled in. `from`: where another file names it.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not YAML.
+    pub fn documents(
+        &mut self,
+        path: &Utf8Path,
+        from: Option<Span>,
+        scope: &Scope,
+    ) -> Result<Vec<Node>, Finding> {
+        if self.layers.len() >= MAX_FILES {
+            let message = format!("these are more than {MAX_FILES} files");
+            return Err(at(Finding::new(Code::TooLarge, message), from));
+        }
+        let text = match self.source.compose(path) {
+            Ok(text) => text,
+            Err(diagnostic) => {
+                let finding = Finding::new(Code::OtherFile, diagnostic.message());
+                if from.is_none() {
+                    self.unread.push(*diagnostic);
+                }
+                return Err(at(finding, from));
+            }
+        };
+        let layer = self.layers.len();
+        self.layers.push(path.to_owned());
+        self.sink.add(&Source {
+            name: path.to_string(),
+            text: text.as_str().into(),
+        });
+        let mut documents = yaml::parse(&text, layer)?;
+        let lookup = |name: &str| scope.environment.get(name).cloned();
+        for document in &mut documents {
+            interpolate(document, &lookup, &mut self.sink);
+        }
+        Ok(documents)
+    }
+
+    /// One project of several files, the lowest first, with absolute paths.
+    ///
+    /// # Errors
+    /// What keeps everything behind it from being understood.
+    pub fn files(
+        &mut self,
+        files: &[(Utf8PathBuf, Option<Span>)],
+        mut scope: Scope,
+    ) -> Result<Node, Finding> {
+        let mut project = empty();
+        for (path, from) in files {
+            for mut document in self.documents(path, *from, &scope)? {
+                if document.as_map().is_none() {
+                    let message = format!(
+                        "a Compose file is a mapping, and this is {}",
+                        document.kind()
+                    );
+                    return Err(Finding::new(Code::WrongType, message).at(document.span, "this"));
+                }
+                canonical(&mut document, &A_PROJECT, "", &mut self.sink);
+                if self.sink.has_errors() {
+                    continue;
+                }
+                unify(&mut document, &A_PROJECT);
+                scope.including.push(path.clone());
+                self.included(&mut document, &scope)?;
+                scope.including.pop();
+                if let Some(services) = document.get_mut("services").and_then(Node::as_map_mut) {
+                    let with_bases = self.extended(std::mem::take(services), path, &scope)?;
+                    *services = with_bases;
+                }
+                merge(&mut project, document, &A_PROJECT);
+            }
+        }
+        without_resets(&mut project);
+        unify(&mut project, &A_PROJECT);
+        defaults(&mut project, &scope.environment);
+        self.base(&scope.dir).resolve(&mut project);
+        Ok(project)
+    }
+}
+
+fn at(finding: Finding, from: Option<Span>) -> Finding {
+    match from {
+        Some(span) => finding.at(span, "this file"),
+        None => finding,
+    }
+}

@@ -1,0 +1,112 @@
+//! What has to hold of a project as a whole: its resources, its container names, the order of its services.
+
+use std::collections::BTreeMap;
+
+use super::consistent::{Check, within};
+use super::node::Value;
+use crate::stack::file::{Code, Finding, Span};
+
+impl Check<'_> {
+    pub fn resources(&mut self) {
+        const SOURCES: &[(&str, &[&str])] = &[
+            ("configs", &["file", "environment", "content"]),
+            ("secrets", &["file", "environment"]),
+        ];
+        for (section, keys) in SOURCES {
+            for (name, node) in self.project.section(section) {
+                let is_external = node.get("external").is_some();
+                let said = keys.iter().filter(|key| node.get(key).is_some()).count();
+                if said > 1 {
+                    let message = format!(
+                        "`{section}.{name}` has more than one of: {}",
+                        keys.join(", ")
+                    );
+                    self.report(Code::Conflict, message, node.span);
+                }
+                let by_driver = *section == "configs" && node.get("driver").is_some();
+                if said == 0 && !is_external && !by_driver {
+                    let message = format!("`{section}.{name}` needs one of: {}", keys.join(", "));
+                    self.report(Code::MissingKey, message, node.span);
+                }
+            }
+        }
+        for (name, node) in self.project.section("volumes") {
+            let is_external =
+                node.get("external").map(|node| &node.value) == Some(&Value::Bool(true));
+            let other = node.as_map().into_iter().flatten().find(|(key, _)| {
+                !["name", "external"].contains(&key.as_str()) && !key.starts_with("x-")
+            });
+            if let Some((key, entry)) = other.filter(|_| is_external) {
+                let message =
+                    format!("`volumes.{name}` is external, so `{key}` is not for this file to say");
+                self.report(Code::Conflict, message, entry.key_span);
+            }
+        }
+    }
+
+    pub fn container_names(&mut self) {
+        let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+        for (_, service) in self.project.section("services") {
+            let Some(node) = service.get("container_name") else {
+                continue;
+            };
+            let Some(name) = node.as_text() else { continue };
+            if let Some(first) = seen.insert(name, node.span) {
+                let message = format!("two services have the `container_name` {name}");
+                let finding = Finding::new(Code::Conflict, message);
+                self.sink.push(
+                    finding
+                        .at(node.span, "the second one")
+                        .at(first, "the first one"),
+                );
+            }
+        }
+    }
+
+    /// A circle of `depends_on`, shown once.
+    pub fn cycle(&mut self) {
+        let edges: BTreeMap<&str, Vec<&str>> = self
+            .project
+            .section("services")
+            .map(|(name, node)| {
+                (
+                    name,
+                    node.section("depends_on").map(|(name, _)| name).collect(),
+                )
+            })
+            .collect();
+        let mut left = edges.clone();
+        // What waits for nobody that is left goes, until nothing is left or only circles are.
+        loop {
+            let before = left.len();
+            let names: Vec<&str> = left.keys().copied().collect();
+            left.retain(|_, needs| needs.iter().any(|need| names.contains(need)));
+            if left.len() == before {
+                break;
+            }
+        }
+        let Some(start) = left.keys().next().copied() else {
+            return;
+        };
+        let mut trail = vec![start];
+        while let Some(next) = trail
+            .last()
+            .and_then(|last| left.get(last)?.iter().find(|need| left.contains_key(*need)))
+        {
+            let known = trail.iter().position(|name| name == next);
+            trail.push(*next);
+            if let Some(at) = known {
+                trail.drain(..at);
+                break;
+            }
+        }
+        let span =
+            within(self.project, &["services", trail[0], "depends_on"]).map(|node| node.span);
+        let message = format!("services wait for each other: {}", trail.join(" → "));
+        let finding = Finding::new(Code::Cycle, message);
+        self.sink.push(match span {
+            Some(span) => finding.at(span, "this closes the circle"),
+            None => finding,
+        });
+    }
+}

@@ -1,0 +1,66 @@
+//! The reference of Compose files: its tables follow from the code and from the cases of `tests/compose`.
+//! `UPDATE_DOCS=1` writes them.
+
+use std::path::Path;
+
+use dev::stack::compose::{Support, rows};
+
+use crate::file;
+
+const PAGE: &str = "docs/reference/compose.md";
+
+/// A table without its heading, between two comments of the page.
+fn hold(name: &str, expected: &str) {
+    let page = file(PAGE);
+    let (begin, end) = (
+        format!("<!-- {name} -->\n"),
+        format!("<!-- end of {name} -->"),
+    );
+    let start = page.find(&begin).expect("a table begins") + begin.len();
+    let stop = page.find(&end).expect("a table ends");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        let page = format!("{}{expected}{}", &page[..start], &page[stop..]);
+        fs_err::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE), page)
+            .expect("the page can be written");
+        return;
+    }
+    assert_eq!(&page[start..stop], expected, "UPDATE_DOCS=1 writes it");
+}
+
+/// One test, because both tables are in one file.
+#[test]
+fn every_attribute_and_every_meant_difference() {
+    let mut table = "\n| attribute | | why |\n|---|---|---|\n".to_owned();
+    for row in rows() {
+        let (what, why) = match row.support {
+            Support::Honoured => ("honoured", ""),
+            Support::Warned(why) => ("warned", why),
+            Support::Refused(why) => ("refused", why),
+        };
+        table.push_str(&format!("| `{}` | {what} | {why} |\n", row.path));
+    }
+    table.push('\n');
+    hold("attributes", &table);
+
+    let folder = "tests/compose/cases/differs";
+    let mut cases: Vec<String> =
+        fs_err::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+    cases.sort();
+    let mut table = "\n| case | why |\n|---|---|\n".to_owned();
+    for case in cases {
+        let text = file(&format!("{folder}/{case}"));
+        let why = text
+            .lines()
+            .find_map(|line| line.strip_prefix("# differs: "));
+        let name = case.trim_end_matches(".yaml");
+        table.push_str(&format!(
+            "| [{name}](../../{folder}/{case}) | {} |\n",
+            why.expect("a reason")
+        ));
+    }
+    table.push('\n');
+    hold("differences", &table);
+}
