@@ -60,12 +60,12 @@ fn table(node: &mut Node, table: &'static Table, path: &str, sink: &mut Sink) {
 }
 
 fn unknown(key: &str, entry: &Entry, table: &Table, path: &str, sink: &mut Sink) {
-    let near = match sink.is_full() {
-        true => None,
-        false => nearest(key, table.attributes.iter().map(|attribute| attribute.key)),
-    };
     let finding = Finding::new(Code::UnknownKey, format!("there is no `{path}`"))
         .at(entry.key_span, "this key");
+    if sink.is_full() {
+        return sink.push(finding);
+    }
+    let near = nearest(key, table.attributes.iter().map(|attribute| attribute.key));
     sink.push(match near {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None => finding.help(format!(

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use super::substitute::{Lookup, ProblemKind, substitute};
 
+/// Bytes of all values of a file, filled in.
+const MAX_TEXT: usize = 4 << 20;
+
 /// A line that cannot be read. Never holds what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DotenvError {
@@ -28,6 +31,7 @@ pub(super) fn read(
     let mut reader = Reader {
         rest: text,
         line: 1,
+        filled: 0,
     };
     while reader.has_statement() {
         reader.statement(lookup, found)?;
@@ -38,6 +42,8 @@ pub(super) fn read(
 struct Reader<'a> {
     rest: &'a str,
     line: usize,
+    /// Bytes of the values so far.
+    filled: usize,
 }
 
 /// Names, and nothing that quotes mean in a name.
@@ -107,6 +113,10 @@ impl<'a> Reader<'a> {
             Some(quote @ ('"' | '\'')) => self.quoted(quote, lookup, found)?,
             _ => self.plain(lookup, found)?,
         };
+        self.filled += value.len();
+        if self.filled > MAX_TEXT {
+            return Err(self.error("its values hold values, and have become more than 4 MiB"));
+        }
         found.insert(name.to_owned(), value);
         Ok(())
     }
@@ -165,6 +175,7 @@ impl<'a> Reader<'a> {
         let filled = substitute(text, &lookup, &mut Vec::new());
         filled.map_err(|problem| match problem.kind {
             ProblemKind::Required { name, .. } => self.error(format!("`{name}` has no value")),
+            ProblemKind::TooLong => self.error("it becomes longer than 1 MiB"),
             _ => self.error("a `${…}` in it is none; `$$` is a dollar"),
         })
     }
@@ -244,6 +255,17 @@ mod tests {
             .map(|(k, v)| (k.as_str(), v.as_str()))
             .collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn values_that_multiply_are_stopped() {
+        let doubled: String = (1..40)
+            .map(|n| format!("A{n}=$A{}$A{}\n", n - 1, n - 1))
+            .collect();
+        assert!(parsed(&format!("A0=xxxx\n{doubled}")).is_err());
+        let many: String = (0..200).map(|n| format!("B{n}=$A\n")).collect();
+        let text = format!("A={}\n{many}", "x".repeat(100_000));
+        assert!(parsed(&text).unwrap_err().problem.contains("4 MiB"));
     }
 
     #[test]

@@ -4,16 +4,33 @@ use super::node::{Node, Value};
 use super::substitute::{Lookup, Problem, ProblemKind, substitute};
 use crate::stack::file::{Code, Finding, Sink, Span};
 
+/// Bytes of the text of one file that has variables in it, filled in.
+const MAX_TEXT: usize = 8 << 20;
+
 pub(super) fn interpolate(node: &mut Node, lookup: Lookup<'_>, sink: &mut Sink) {
+    let mut filled = 0;
+    fill(node, lookup, &mut filled, sink);
+}
+
+/// `filled`: bytes so far.
+fn fill(node: &mut Node, lookup: Lookup<'_>, filled: &mut usize, sink: &mut Sink) {
     match &mut node.value {
         Value::Text(text) if text.contains('$') => {
+            if *filled > MAX_TEXT {
+                return;
+            }
             let mut unset = Vec::new();
             match substitute(text, lookup, &mut unset) {
-                Ok(filled) => *text = filled,
+                Ok(result) => *text = result,
                 Err(problem) => {
                     let span = inside(node.span, text.len(), &problem);
                     sink.push(finding(&problem.kind, span));
                 }
+            }
+            *filled += text.len();
+            if *filled > MAX_TEXT {
+                let message = "the values in this file make it more than 8 MiB";
+                sink.push(Finding::new(Code::TooLarge, message).at(node.span, "too much here"));
             }
             for name in unset {
                 sink.push(not_set(&name, node.span));
@@ -21,12 +38,12 @@ pub(super) fn interpolate(node: &mut Node, lookup: Lookup<'_>, sink: &mut Sink) 
         }
         Value::List(items) => {
             for item in items {
-                interpolate(item, lookup, sink);
+                fill(item, lookup, filled, sink);
             }
         }
         Value::Map(map) => {
             for entry in map.values_mut() {
-                interpolate(&mut entry.node, lookup, sink);
+                fill(&mut entry.node, lookup, filled, sink);
             }
         }
         _ => {}
@@ -69,6 +86,8 @@ fn finding(kind: &ProblemKind, span: Span) -> Finding {
             .help(format!(
                 "`${{NAME}}`, `${{NAME:-default}}`, `${{NAME:?why}}` and `${{NAME:+other}}` are; {escape}"
             )),
+        ProblemKind::TooLong => Finding::new(Code::TooLarge, "this becomes longer than 1 MiB")
+            .at(span, "with the value of this"),
         ProblemKind::TooDeep => {
             Finding::new(Code::BadTemplate, "these defaults hold defaults, too many of them")
                 .at(span, "this one is too deep")

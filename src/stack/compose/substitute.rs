@@ -5,6 +5,9 @@
 /// Defaults within defaults.
 const MAX_DEPTH: usize = 32;
 
+/// Bytes that one text may become. Values that hold values multiply.
+const MAX_LENGTH: usize = 1 << 20;
+
 /// A value by its name.
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -23,6 +26,8 @@ pub(super) enum ProblemKind {
     Form,
     /// Defaults that hold defaults, too many of them.
     TooDeep,
+    /// The values in it make it too long.
+    TooLong,
     /// `${NAME:?why}` of something that is not there.
     Required { name: String, why: String },
 }
@@ -83,6 +88,13 @@ impl Substitution<'_, '_> {
                     name.len()
                 }
             };
+            if result.len() > MAX_LENGTH {
+                let kind = ProblemKind::TooLong;
+                return Err(Problem {
+                    at: here..here + taken + 1,
+                    kind,
+                });
+            }
             rest = &after[taken..];
         }
         result.push_str(rest);
@@ -233,6 +245,12 @@ mod tests {
         assert_eq!(required.kind, ProblemKind::Required { name, why });
         assert_eq!(required.at, 2..19);
         assert_eq!(problem(&"${A:+".repeat(40)).kind, ProblemKind::Open);
+        let long = |_: &str| Some("x".repeat(1 << 19));
+        let problem_of_long = substitute("$A$A$A", &long, &mut Vec::new()).unwrap_err();
+        assert_eq!(
+            (problem_of_long.at, problem_of_long.kind),
+            (4..6, ProblemKind::TooLong)
+        );
         let deep = format!("{}{}", "${A:+".repeat(40), "}".repeat(40));
         assert_eq!(problem(&deep).kind, ProblemKind::TooDeep);
     }

@@ -131,6 +131,20 @@ fn names_that_are_not_set_are_told_with_their_place() {
 }
 
 #[test]
+fn many_warnings_hide_no_error() {
+    let labels: String = (0..150).map(|n| format!("      l{n}: $NOT{n}\n")).collect();
+    let error = read(&format!(
+        "services:\n  web:\n    labels:\n{labels}    image: 5\n"
+    ))
+    .unwrap_err();
+    let errors = error
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| !diagnostic.is_warning());
+    assert_eq!(errors.count(), 1);
+}
+
+#[test]
 fn anchors_that_explode_are_stopped() {
     let mut text = "x-0: &a0 [l, l, l, l, l, l, l, l, l, l]\n".to_owned();
     for level in 1..30 {
@@ -146,6 +160,14 @@ fn anchors_that_explode_are_stopped() {
         error.diagnostics[0].location().map(|place| place.line),
         Some(5)
     );
+}
+
+#[test]
+fn long_text_is_not_copied_without_end() {
+    let long = "y".repeat(500_000);
+    let aliases = ["*a"; 20_000].join(", ");
+    let error = quickly(&format!("x-0: &a \"{long}\"\nx-1: [{aliases}]\n")).unwrap_err();
+    assert!(error.to_string().contains("8 MiB"), "{error}");
 }
 
 #[test]

@@ -12,6 +12,8 @@ use crate::stack::file::{Code, Finding, Span};
 
 /// Values of one file with its anchors written out. The largest real files have some thousands.
 const MAX_NODES: usize = 100_000;
+/// Bytes of text in one file, that of its anchors written out. A file itself has at most one of these eight MiB.
+const MAX_TEXT: usize = 8 << 20;
 /// Levels; a Compose file has a dozen.
 const MAX_DEPTH: usize = 64;
 
@@ -27,7 +29,7 @@ pub(super) fn parse(text: &str, layer: usize) -> Result<Vec<Node>, Finding> {
         anchors: HashMap::new(),
         unfinished: Vec::new(),
         documents: Vec::new(),
-        nodes: 0,
+        size: Size::default(),
     };
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
@@ -42,12 +44,19 @@ struct Builder {
     offsets: Offsets,
     layer: usize,
     open: Vec<Open>,
-    /// With the number of values that each stands for.
-    anchors: HashMap<usize, (Node, usize)>,
+    /// With what each stands for.
+    anchors: HashMap<usize, (Node, Size)>,
     /// Anchors of what is open.
     unfinished: Vec<usize>,
     documents: Vec<Node>,
+    size: Size,
+}
+
+/// How much has been read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
     nodes: usize,
+    text: usize,
 }
 
 /// A list or a mapping that has begun.
@@ -55,8 +64,8 @@ struct Open {
     span: Span,
     mark: Mark,
     anchor: usize,
-    /// Values before it.
-    nodes: usize,
+    /// What was read before it.
+    before: Size,
     content: Content,
 }
 
@@ -76,12 +85,16 @@ impl Builder {
         match event {
             Event::Alias(anchor) => self.alias(anchor, span),
             Event::Scalar(text, style, anchor, tag) => {
-                self.count(1, span)?;
+                let size = Size {
+                    nodes: 1,
+                    text: text.len(),
+                };
+                self.count(size, span)?;
                 let value = scalar(&text, style, tag.as_deref());
                 let mut node = Node::new(value, span);
                 node.mark = mark(tag.as_ref());
                 if anchor > 0 {
-                    self.anchors.insert(anchor, (node.clone(), 1));
+                    self.anchors.insert(anchor, (node.clone(), size));
                 }
                 self.put(node)
             }
@@ -113,7 +126,8 @@ impl Builder {
         mark: Mark,
         span: Span,
     ) -> Result<(), Finding> {
-        self.count(1, span)?;
+        let before = self.size;
+        self.count(Size { nodes: 1, text: 0 }, span)?;
         if self.open.len() >= MAX_DEPTH {
             let message = format!("this goes deeper than {MAX_DEPTH} levels");
             return Err(Finding::new(Code::TooLarge, message)
@@ -134,7 +148,7 @@ impl Builder {
             span,
             mark,
             anchor,
-            nodes: self.nodes - 1,
+            before,
             content,
         });
         Ok(())
@@ -177,7 +191,10 @@ impl Builder {
         node.mark = open.mark;
         if open.anchor > 0 {
             self.unfinished.retain(|anchor| *anchor != open.anchor);
-            let size = self.nodes - open.nodes;
+            let size = Size {
+                nodes: self.size.nodes - open.before.nodes,
+                text: self.size.text - open.before.text,
+            };
             self.anchors.insert(open.anchor, (node.clone(), size));
         }
         self.put(node)
@@ -191,7 +208,11 @@ impl Builder {
                     .help("an anchor cannot hold itself"),
             );
         }
-        let size = self.anchors.get(&anchor).map_or(0, |(_, size)| *size);
+        let size = self
+            .anchors
+            .get(&anchor)
+            .map(|(_, size)| *size)
+            .unwrap_or_default();
         self.count(size, span)?;
         match self.anchors.get(&anchor) {
             Some((node, _)) => self.put(node.clone()),
@@ -233,12 +254,16 @@ impl Builder {
         }
     }
 
-    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Finding> {
-        self.nodes += nodes;
-        if self.nodes <= MAX_NODES {
-            return Ok(());
-        }
-        let message = format!("the file has more than {MAX_NODES} values, its anchors written out");
+    fn count(&mut self, size: Size, span: Span) -> Result<(), Finding> {
+        self.size.nodes += size.nodes;
+        self.size.text += size.text;
+        let message = match (self.size.nodes > MAX_NODES, self.size.text > MAX_TEXT) {
+            (true, _) => {
+                format!("the file has more than {MAX_NODES} values, its anchors written out")
+            }
+            (_, true) => "the file has more than 8 MiB of text, its anchors written out".to_owned(),
+            _ => return Ok(()),
+        };
         Err(Finding::new(Code::TooLarge, message)
             .at(span, "this is where it became too many")
             .help("anchors that hold aliases multiply; is it the right file?"))

@@ -81,6 +81,13 @@ impl Sink {
     }
 
     pub fn push(&mut self, finding: Finding) {
+        // Warnings make room for errors.
+        if self.is_full()
+            && finding.severity == Severity::Error
+            && let Some(at) = self.found.iter().rposition(|(_, d)| d.is_warning())
+        {
+            self.found.remove(at);
+        }
         if self.is_full() {
             self.hidden += usize::from(finding.severity == Severity::Error);
             return;
