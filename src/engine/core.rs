@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::brake::Brake;
 use super::bus::Bus;
 use super::event::{Event, Failure, Level, ServiceInfo};
 use super::execute::{Ticket, Walk};
@@ -114,6 +115,7 @@ pub struct Engine {
     pub(super) seed: BTreeSet<String>,
 
     pub(super) files: Files,
+    pub(super) brake: Brake,
     pub(super) syncing: Syncing,
     /// Files that services take variables from: the stack is read again when one changes.
     pub(super) env_files: BTreeSet<camino::Utf8PathBuf>,
@@ -217,6 +219,7 @@ impl Engine {
             kept_failures,
             seed: BTreeSet::new(),
             files: Files::default(),
+            brake: Brake::default(),
             syncing: Syncing::default(),
             env_files: setup.loaded.env_files,
             walk: Walk::default(),

@@ -7,7 +7,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::hold::Gate;
-use crate::plan::{Action, Input, OpId, Operation, Plan};
+use crate::plan::{Action, Input, OpId, Operation, Plan, Subject};
 use crate::runtime::world::Output;
 
 /// A plan, and how far it is.
@@ -231,6 +231,22 @@ impl Walk {
                     Progress::Waiting | Progress::Flying
                 )
         })
+    }
+
+    /// Whether an operation on one of these flies, or is the next.
+    pub fn is_at_work(&self, concerns: impl Fn(&Subject) -> bool) -> bool {
+        let flies = self
+            .flying
+            .values()
+            .any(|flight| concerns(&flight.operation.subject));
+        let is_next = |operation: &Operation| {
+            self.progress[operation.id] == Progress::Waiting
+                && operation.gates.is_empty()
+                && operation.once_ready.is_none()
+                && self.is_next(operation)
+                && concerns(&operation.subject)
+        };
+        flies || self.plan.operations.iter().any(is_next)
     }
 
     /// Whether one flies that ends the present life of this container.

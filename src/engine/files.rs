@@ -147,7 +147,7 @@ impl Engine {
     }
 
     /// What is under way began before something that it should see.
-    fn look_again(&mut self) {
+    pub(super) fn look_again(&mut self) {
         self.look.epoch += 1;
         self.look.files_epoch += 1;
         self.look.wanted = true;
@@ -224,8 +224,13 @@ impl Engine {
             layers: &self.env_files,
             excluded: &excluded,
         };
-        for reaction in react(stack, &scope, &batch.paths, &facts) {
-            self.follow_up(reaction);
+        let reactions = react(stack, &scope, &batch.paths, &facts);
+        let held = self.brake_rebuilds(&reactions);
+        for reaction in reactions {
+            match reaction {
+                Reaction::Rebuild { service, .. } if held.contains(&service) => {}
+                reaction => self.follow_up(reaction),
+            }
         }
     }
 
@@ -239,11 +244,9 @@ impl Engine {
         };
         match reaction {
             Reaction::RereadStack { .. } => self.reload(),
-            Reaction::Rebuild { service, because } => {
-                self.emit(told(&service, WatchOutcome::Rebuilding, &because, 1));
-                self.forget_context(&service);
-                self.retry(&service);
-            }
+            Reaction::Rebuild {
+                service, because, ..
+            } => self.rebuild(&service, &because),
             Reaction::Restart { service, because } => {
                 self.emit(told(&service, WatchOutcome::Restarted, &because, 1));
                 self.retry(&service);
@@ -270,7 +273,7 @@ impl Engine {
     }
 
     /// The next look hashes what the service is built from.
-    fn forget_context(&mut self, service: &str) {
+    pub(super) fn forget_context(&mut self, service: &str) {
         if let Some(tag) = crate::plan::desired::image_tag(&self.stack, service) {
             self.sources.contexts.remove(&tag);
             self.sources.files.remove(&tag);

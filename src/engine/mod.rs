@@ -1,6 +1,7 @@
 //! The one writer of live state.
 
 mod apply;
+mod brake;
 pub mod bus;
 mod commands;
 pub mod core;
@@ -20,6 +21,7 @@ mod look;
 mod perform;
 mod probing;
 mod provision;
+mod rebuild;
 mod refused;
 mod replace;
 mod round;

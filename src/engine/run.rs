@@ -66,6 +66,7 @@ impl Engine {
     /// Begins whatever can be begun now.
     fn step(&mut self) {
         self.time_passes();
+        self.release_rebuilds();
         self.launch();
         if self.should_look() {
             self.begin_look();
@@ -155,7 +156,8 @@ impl Engine {
         let time = now();
         let supervised = self.supervisors.values().filter(|_| self.state.runtime_up);
         let supervised = supervised.filter_map(super::supervise::Supervisor::next_deadline);
-        let further = self.refused.next_deadline().into_iter();
+        let further = [self.refused.next_deadline(), self.brake.next_deadline(time)];
+        let further = further.into_iter().flatten();
         for at in supervised.chain(further).chain(self.next_proof()) {
             wait = wait.min(Duration::from_millis(at.saturating_sub(time)));
         }

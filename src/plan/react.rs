@@ -58,6 +58,8 @@ pub enum Reaction {
     Rebuild {
         service: String,
         because: String,
+        /// All of them, absolute.
+        files: BTreeSet<Utf8PathBuf>,
     },
     Rerun {
         job: String,

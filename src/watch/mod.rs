@@ -5,6 +5,7 @@
 
 mod backend;
 pub mod context;
+mod own_output;
 mod remote;
 mod rules;
 mod run;

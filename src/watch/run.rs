@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::backend::{Backend, Hint, limit_text};
+use super::own_output::OwnOutput;
 use super::settle::Settle;
 use super::tree::{Stamp, Tree};
 use super::{Batch, System, WatchSet};
@@ -55,6 +56,7 @@ pub(super) struct Loop {
     /// When to look at `files` next, where the system does not tell.
     poll_files: Option<Instant>,
     begun: bool,
+    own: OwnOutput,
 }
 
 struct Watched {
@@ -101,6 +103,7 @@ impl Loop {
             sink,
             poll_files: None,
             begun: false,
+            own: OwnOutput::of_this_process(),
         }
     }
 
@@ -197,6 +200,9 @@ impl Loop {
         if let Some(settled) = self.sink.settle.take(Instant::now()) {
             batch.overflow = settled.overflow;
             for (path, change) in settled.changes {
+                if self.own.has(&path) {
+                    continue;
+                }
                 let is_gone = || std::fs::symlink_metadata(&path).is_err();
                 let passed = !change.existed && is_gone();
                 if passed {

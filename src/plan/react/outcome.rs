@@ -18,23 +18,19 @@ struct Sync {
     files: Vec<(SyncItem, bool)>,
 }
 
-/// The first of some paths, and how many there are.
+/// Some paths, in the order in which they came.
 #[derive(Debug, Default)]
-struct Paths {
-    first: Option<Utf8PathBuf>,
-    count: usize,
-}
+struct Paths(Vec<Utf8PathBuf>);
 
 impl Paths {
     fn add(&mut self, path: &Utf8Path) {
-        self.first.get_or_insert_with(|| path.to_owned());
-        self.count += 1;
+        self.0.push(path.to_owned());
     }
 
     fn because(&self, dir: &Utf8Path) -> Option<String> {
-        let first = shown(dir, self.first.as_deref()?);
-        Some(if self.count > 1 {
-            format!("{first} and {} more", self.count - 1)
+        let first = shown(dir, self.0.first()?);
+        Some(if self.0.len() > 1 {
+            format!("{first} and {} more", self.0.len() - 1)
         } else {
             first
         })
@@ -74,6 +70,7 @@ impl Outcome {
             out.push(Reaction::Rebuild {
                 service: name(),
                 because,
+                files: self.rebuild.0.into_iter().collect(),
             });
             return;
         }

@@ -47,7 +47,9 @@ fn line(reaction: &Reaction) -> String {
             format!("sync {service} {}{then}", files.join(" "))
         }
         Reaction::Restart { service, because } => format!("restart {service}: {because}"),
-        Reaction::Rebuild { service, because } => format!("rebuild {service}: {because}"),
+        Reaction::Rebuild {
+            service, because, ..
+        } => format!("rebuild {service}: {because}"),
         Reaction::Rerun { job, because } => format!("rerun {job}: {because}"),
         Reaction::RereadStack { because } => format!("re-read: {because}"),
     }
