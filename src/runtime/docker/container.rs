@@ -9,6 +9,7 @@ use bollard::query_parameters::{
 };
 use futures_util::StreamExt;
 
+use super::bind_source;
 use super::call::{CHANGE, QUICK, call, within};
 use super::classify::{class_of, failure};
 use super::create::{self, Engine, seconds};
@@ -39,7 +40,7 @@ impl Docker {
         image: &str,
     ) -> Result<String, RuntimeError> {
         let what = format!("create container {}", spec.name);
-        self.make_bind_sources(spec);
+        self.prepare_bind_sources(spec)?;
         let engine = Engine {
             version: self.version(),
             podman: self.is_podman(),
@@ -68,20 +69,17 @@ impl Docker {
         Ok(id)
     }
 
-    /// A folder that is mounted and not there is made, as the person who runs `dev`: the engine would refuse it, and
-    /// Compose would make one that belongs to root. Not for an engine elsewhere, whose folders are not ours.
-    fn make_bind_sources(&self, spec: &ContainerSpec) {
+    /// Not for an engine elsewhere, whose files are not ours.
+    fn prepare_bind_sources(&self, spec: &ContainerSpec) -> Result<(), RuntimeError> {
         if !matches!(self.address(), Address::Unix(_)) {
-            return;
+            return Ok(());
         }
         for mount in &spec.mounts {
-            if let Mount::Bind { source, .. } = &mount.mount
-                && !source.exists()
-            {
-                // The engine says best what is wrong with a place where this fails.
-                let _ = fs_err::create_dir_all(source);
+            if let Mount::Bind { source, target, .. } = &mount.mount {
+                bind_source::prepare(source, target, &spec.service)?;
             }
         }
+        Ok(())
     }
 
     async fn explain_create(&self, what: &str, name: &str, fault: &Fault) -> RuntimeError {

@@ -2,6 +2,7 @@
 
 mod address;
 mod archive;
+mod bind_source;
 pub mod build;
 mod call;
 mod classify;
