@@ -371,10 +371,14 @@ impl ServiceState {
         if self.gave_up {
             return Phase::Failed;
         }
-        if self.info.job {
+        let phase = if self.info.job {
             self.job_phase()
         } else {
             self.service_phase()
+        };
+        match phase {
+            Phase::Waiting if self.holds.contains(&Hold::NotUp) => Phase::Idle,
+            phase => phase,
         }
     }
 

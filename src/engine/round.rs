@@ -374,6 +374,9 @@ impl Engine {
                     attempt: service.restarts,
                 });
             }
+            if self.is_not_up(service) {
+                holds = vec![Hold::NotUp];
+            }
             if holds != service.holds {
                 changes.push((name.clone(), holds));
             }
@@ -388,6 +391,26 @@ impl Engine {
     /// Who only looks has no plan in which it waits, and it waits all the same.
     fn waits_unplanned(&self, service: &ServiceState) -> bool {
         self.goal == Goal::Observe && self.look.seen && service.phase == Phase::Waiting
+    }
+
+    /// Who only looks starts nothing: what is not there stays so, unless someone tried and something that it needs went wrong.
+    fn is_not_up(&self, service: &ServiceState) -> bool {
+        self.goal == Goal::Observe
+            && self.look.seen
+            && service.instances.is_empty()
+            && service.failure.is_none()
+            && !service.done
+            && !self.needs_what_went_wrong(service)
+    }
+
+    fn needs_what_went_wrong(&self, service: &ServiceState) -> bool {
+        let needs = service.info.needs.iter();
+        let mut needed = needs.filter_map(|need| self.state.service(&need.service));
+        needed.any(|need| {
+            let is_there = !need.instances.is_empty() && !need.is_ready() && !need.done;
+            let runs = is_there && need.phase != Phase::Stopped;
+            need.failure.is_some() || runs || self.needs_what_went_wrong(need)
+        })
     }
 
     /// Since when all that it waits for is as it is, where nobody saw it begin to wait.

@@ -33,6 +33,8 @@ pub enum Hold {
     Probe { answer: String },
     /// Its image is being built or pulled.
     Image { reference: String },
+    /// Nobody has the stack up, and nothing of it is there: it waits for no one's turn.
+    NotUp,
 }
 
 impl fmt::Display for Hold {
@@ -42,6 +44,7 @@ impl fmt::Display for Hold {
             Self::Backoff { attempt, .. } => write!(f, "restart {attempt}"),
             Self::Probe { answer } => f.write_str(answer),
             Self::Image { reference } => write!(f, "image {reference}"),
+            Self::NotUp => f.write_str("not up"),
         }
     }
 }

@@ -168,6 +168,25 @@ pub(super) fn fit(text: &str, columns: usize, look: Look) -> String {
     }
 }
 
+/// The same with what is missing taken from the middle: names often differ at their ends.
+pub(super) fn fit_middle(text: &str, columns: usize, look: Look) -> String {
+    let mark = look.ellipsis();
+    let Some(room) = columns.checked_sub(width(mark)).filter(|room| *room > 2) else {
+        return fit(text, columns, look);
+    };
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let front = head(text, room - room / 2);
+    let mut back = text;
+    while width(back) > room / 2 {
+        let mut rest = back.chars();
+        rest.next();
+        back = rest.as_str();
+    }
+    format!("{front}{mark}{back}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +202,10 @@ mod tests {
         assert_eq!(fit("金価格表", 5, LOOK), "金価…");
         assert_eq!(fit("金価格表", 4, LOOK), "金…");
         assert_eq!(fit("abc", 0, LOOK), "");
+        assert_eq!(fit_middle("service-number-17", 9, LOOK), "serv…r-17");
+        assert_eq!(fit_middle("金価格表示板", 8, LOOK), "金価…板");
+        assert_eq!(fit_middle("worker", 6, LOOK), "worker");
+        assert_eq!(fit_middle("worker", 2, LOOK), "w…");
         let ascii = Look {
             color: false,
             unicode: false,

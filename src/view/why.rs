@@ -239,6 +239,9 @@ impl<'a> Teller<'a> {
                 format!("waits for {} ({since})", cell(&blockers.join(", "))),
             ),
             Phase::Waiting => (Paint::Plain, self.waiting(service, &since)),
+            Phase::Idle if words::is_not_up(service) => {
+                (Paint::Dim, format!("is not {}", words::UP))
+            }
             Phase::Idle => (
                 Paint::Dim,
                 format!(
@@ -421,6 +424,20 @@ mod tests {
             .iter()
             .map(|line| format!("{}\n", line.render(LOOK)))
             .collect()
+    }
+
+    #[test]
+    fn what_is_not_up_says_what_to_do() {
+        let mut state = samples::starting();
+        samples::enter(&mut state, "api", Phase::Idle, 4_000);
+        samples::get(&mut state, "api").holds = vec![Hold::NotUp];
+        assert_eq!(
+            text(&state, "api"),
+            "api is not up: `dev up` brings it up\n"
+        );
+        let api = state.service("api").unwrap();
+        let reason = words::reason(api, NOW).unwrap();
+        assert_eq!(reason, "not up: `dev up` brings it up");
     }
 
     #[test]

@@ -99,7 +99,10 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
             (Some(what), Some(then)) => Some(format!("{what}; {then}")),
             (what, then) => what.or(then),
         },
-        Phase::Waiting => waits(&service.holds).or_else(|| backoff(service, now)),
+        Phase::Waiting => waits(&service.holds)
+            .or_else(|| backoff(service, now))
+            .or_else(|| Some("for its turn".to_owned())),
+        Phase::Idle if is_not_up(service) => Some(format!("not {UP}")),
         Phase::Starting | Phase::Running | Phase::Unready => answer(service),
         Phase::Ready if is_degraded(service) => {
             Some(format!("{} not ready", are(&service.degraded_by)))
@@ -113,6 +116,14 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
     .filter(|reason| !reason.is_empty())
 }
 
+/// What one does about a stack that is not up.
+pub(super) const UP: &str = "up: `dev up` brings it up";
+
+/// Nobody has the stack up.
+pub(super) fn is_not_up(service: &ServiceState) -> bool {
+    service.holds.contains(&Hold::NotUp)
+}
+
 /// `for db (starting), migrate`
 pub(super) fn waits(holds: &[Hold]) -> Option<String> {
     let on: Vec<String> = holds
@@ -124,7 +135,7 @@ pub(super) fn waits(holds: &[Hold]) -> Option<String> {
             }
             Hold::Needs { on, phase, .. } => Some(cell(&format!("{on} ({phase})"))),
             Hold::Image { reference } => Some(cell(&format!("image {reference}"))),
-            Hold::Backoff { .. } | Hold::Probe { .. } => None,
+            Hold::Backoff { .. } | Hold::Probe { .. } | Hold::NotUp => None,
         })
         .collect();
     (!on.is_empty()).then(|| format!("for {}", on.join(", ")))
@@ -135,7 +146,7 @@ pub(super) fn held_by(service: &ServiceState) -> Vec<String> {
     let names = service.holds.iter().filter_map(|hold| match hold {
         Hold::Needs { on, .. } => Some(on.clone()),
         Hold::Image { reference } => Some(reference.clone()),
-        Hold::Backoff { .. } | Hold::Probe { .. } => None,
+        Hold::Backoff { .. } | Hold::Probe { .. } | Hold::NotUp => None,
     });
     names.collect()
 }

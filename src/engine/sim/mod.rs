@@ -16,6 +16,7 @@ mod leave;
 mod life;
 mod model;
 mod mounted;
+mod observe;
 mod processes;
 mod reload;
 mod replace;

@@ -152,6 +152,7 @@ fn hold() -> BoxedStrategy<Hold> {
         (time(), any::<u32>()).prop_map(|(until, attempt)| Hold::Backoff { until, attempt }),
         text().prop_map(|answer| Hold::Probe { answer }),
         text().prop_map(|reference| Hold::Image { reference }),
+        Just(Hold::NotUp),
     ]
     .boxed()
 }

@@ -2,7 +2,7 @@
 
 use super::row::{Row, Why};
 use crate::view::Look;
-use crate::view::line::{Line, Paint, fit, width};
+use crate::view::line::{Line, Paint, fit, fit_middle, width};
 use crate::view::progress::progress;
 use crate::view::words::Tone;
 
@@ -12,6 +12,8 @@ const STATE: usize = 8;
 const SINCE: usize = 4;
 /// Less room than this for why it waits or what it printed, and other columns go.
 const DETAIL: usize = 18;
+/// Least room for what it printed where names are long.
+const LEAST: usize = 8;
 /// Less room than this beside the reason is not worth a cut-off last line.
 const LAST: usize = 16;
 
@@ -55,6 +57,15 @@ impl Columns {
             columns.since = 0;
         }
         columns.detail = total.saturating_sub(columns.fixed() + GAP.len());
+        // A name that cannot be told from another one says nothing: the last line gives way. Why a row is not ready has
+        // the place of its address, too.
+        let least = if columns.address > 0 { LEAST } else { DETAIL };
+        let more = widest(|row| width(&row.name))
+            .min(total / 3)
+            .saturating_sub(columns.name)
+            .min(columns.detail.saturating_sub(least));
+        columns.name += more;
+        columns.detail -= more;
         columns
     }
 
@@ -89,7 +100,7 @@ impl Columns {
         let mut end = 3 + self.name;
         line.push(
             if off { Paint::Dim } else { row.hue },
-            fit(&row.name, self.name, look),
+            fit_middle(&row.name, self.name, look),
         );
         line.pad(end);
         line.push(row.paint(), format!("{GAP}{:<STATE$}", row.word));

@@ -67,6 +67,23 @@ fn frames() {
 }
 
 #[test]
+fn names_that_differ_at_their_ends_can_be_told_apart() {
+    let mut state = samples::ready();
+    let names = (1..=3).map(|n| format!("service-of-the-shop-number-{n:02}"));
+    for (service, name) in state.services.iter_mut().zip(names) {
+        service.info.name = name;
+        service.info.addresses = vec!["http://127.0.0.1:18000".to_owned()];
+        service.last_line = "a line that it printed, longer than there is room for".to_owned();
+    }
+    let text = text(&state, &canvas(80, 24));
+    for (name, line) in [("-01", 1), ("-02", 2), ("-03", 3)] {
+        let line = text.lines().nth(line).unwrap();
+        assert!(line.contains(name), "{text}");
+        assert!(line.contains("http://127.0.0.1:18000"), "{text}");
+    }
+}
+
+#[test]
 fn a_rejected_stack_file_is_shown_beneath_what_runs() {
     let mut state = samples::ready();
     let error = "dev.toml:12:1: unknown key `imgae`\n  12 | imgae = \"redis:6\"\n     | ^^^^^ did you mean `image`?\n";
