@@ -1,6 +1,8 @@
 //! `apply(state, event)`: the only place where state changes.
 
-use super::event::{Event, FailureClass, Found, ServiceInfo, Stamped, Step, Verb};
+use super::event::{
+    Event, Failure, FailureClass, Found, ServiceInfo, Stamped, Step, Verb, WatchOutcome,
+};
 use super::state::{InstanceState, Phase, ProbeState, ServiceState, State, Work};
 use crate::plan::hold::{Gate, Hold};
 use crate::plan::observed::Status;
@@ -43,7 +45,7 @@ impl State {
                 self.ending = true;
                 self.removing |= *removes;
             }
-            Event::Notice { .. } | Event::Watched { .. } | Event::Bye { .. } => {}
+            Event::Notice { .. } | Event::Bye { .. } => {}
             event => {
                 if let Some(service) = event.service().and_then(|name| self.service_mut(name)) {
                     service.apply(event, at);
@@ -192,6 +194,7 @@ impl ServiceState {
             work: None,
             restarts: 0,
             failure: None,
+            sync_failure: None,
             gave_up: false,
             done: false,
             last_line: String::new(),
@@ -257,6 +260,13 @@ impl ServiceState {
                 self.restarts = 0;
             }
             Event::Job { current, .. } => self.done = *current,
+            Event::Watched {
+                action, failure, ..
+            } => match action {
+                WatchOutcome::Failed => self.sync_failure.clone_from(failure),
+                WatchOutcome::Synced | WatchOutcome::SyncedRestarts => self.sync_failure = None,
+                _ => {}
+            },
             Event::LastLine { line, .. } => self.last_line.clone_from(line),
             _ => {}
         }
@@ -274,6 +284,11 @@ impl ServiceState {
             return;
         };
         let instance = self.instances.entry(index).or_default();
+        let before = instance.found.as_ref();
+        if before.is_some_and(|old| old.generation.id != found.generation.id) {
+            // Another container is made from what is there now.
+            self.sync_failure = None;
+        }
         if instance.found.as_ref().map(|old| &old.generation) != Some(&found.generation) {
             *instance = InstanceState {
                 seen: at,
@@ -281,6 +296,11 @@ impl ServiceState {
             };
         }
         instance.found = Some(found.clone());
+    }
+
+    /// What went wrong, with it or with what it was to take in.
+    pub fn trouble(&self) -> Option<&Failure> {
+        self.failure.as_ref().or(self.sync_failure.as_ref())
     }
 
     /// Ready as gates mean it: for a job, done; for a service, every replica runs and passes.

@@ -507,8 +507,15 @@ fn redact(mut event: Event, redactor: &Redactor) -> Event {
         Event::Notice { text: line, .. }
         | Event::LastLine { line, .. }
         | Event::Runtime { text: line, .. }
-        | Event::Watched { first: line, .. }
         | Event::StackRejected { error: line } => text(line),
+        Event::Watched {
+            first,
+            failure: why,
+            ..
+        } => {
+            text(first);
+            why.iter_mut().for_each(failure);
+        }
         _ => {}
     }
     event

@@ -90,6 +90,9 @@ pub enum Event {
         files: usize,
         first: String,
         millis: u64,
+        /// What went wrong, where something did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
     },
     /// Something worth a line that is no state: the engine went away, polling took over.
     Notice { level: Level, text: String },

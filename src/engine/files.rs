@@ -241,6 +241,7 @@ impl Engine {
             files,
             first: first.to_owned(),
             millis: 0,
+            failure: None,
         };
         match reaction {
             Reaction::RereadStack { .. } => self.reload(),

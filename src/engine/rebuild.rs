@@ -24,6 +24,7 @@ impl Engine {
             files: 1,
             first: because.to_owned(),
             millis: 0,
+            failure: None,
         });
         self.forget_context(service);
         self.retry(service);

@@ -46,6 +46,9 @@ pub struct ServiceState {
     /// Starts after a crash, since it was last ready for a while.
     pub restarts: u32,
     pub failure: Option<Failure>,
+    /// The last sync into what runs, or what should follow it, went wrong.
+    #[serde(default)]
+    pub sync_failure: Option<Failure>,
     /// It will not be tried again until something changes; `failure` says why.
     pub gave_up: bool,
     /// For a job: its last success was from what it would run with now.

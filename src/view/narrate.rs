@@ -137,6 +137,7 @@ impl Narrator {
                 files,
                 first,
                 millis,
+                ..
             } => {
                 self.watched(service, *action, *files, first, *millis);
             }

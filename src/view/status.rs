@@ -91,7 +91,7 @@ pub fn report(state: &State, now: u64) -> Report<'_> {
         why: words::reason(service, now),
         holds: &service.holds,
         degraded_by: &service.degraded_by,
-        failure: service.failure.as_ref(),
+        failure: service.trouble(),
         restarts: service.restarts,
         job: service.info.job,
         wanted: service.info.wanted,

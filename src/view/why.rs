@@ -96,7 +96,7 @@ pub fn report<'a>(state: &'a State, services: &[String], now: u64) -> Report<'a>
 pub fn unsettled(state: &State) -> Vec<&str> {
     let open = state.services.iter().filter(|service| {
         let whole = words::is_settled(service) && !words::is_degraded(service);
-        service.info.wanted && (!whole || service.failure.is_some())
+        service.info.wanted && (!whole || service.trouble().is_some())
     });
     open.map(|service| service.info.name.as_str()).collect()
 }
@@ -172,7 +172,7 @@ impl<'a> Teller<'a> {
             since: service.since,
             text,
             holds: &service.holds,
-            failure: service.failure.as_ref(),
+            failure: service.trouble(),
             probes: service.instances.iter().filter_map(probe).collect(),
             waits_for,
         })
@@ -215,7 +215,10 @@ impl<'a> Teller<'a> {
                 Paint::Warn,
                 format!("is ready for {since}, but an older version: {failure}"),
             ),
-            Phase::Ready => (Paint::Good, format!("is ready for {since}{}", by(service))),
+            Phase::Ready => match words::sync_failure(service) {
+                Some(what) => (Paint::Warn, format!("is ready for {since}, but {what}")),
+                None => (Paint::Good, format!("is ready for {since}{}", by(service))),
+            },
             Phase::Done => (Paint::Good, format!("is done for {since}")),
             Phase::Failed => {
                 let restarts = match service.restarts {
@@ -318,7 +321,7 @@ impl<'a> Teller<'a> {
         if !matches!(service.phase, Phase::Failed | Phase::Crashed | Phase::Ready) {
             return;
         }
-        let Some(failure) = &service.failure else {
+        let Some(failure) = service.trouble() else {
             return;
         };
         let stem = if has_branches { self.look.bar() } else { " " };
@@ -411,6 +414,7 @@ fn colon(word: &str, message: &str, ago: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::event::FailureClass;
     use crate::view::samples::{self, NOW};
 
     const LOOK: Look = Look {
@@ -424,6 +428,27 @@ mod tests {
             .iter()
             .map(|line| format!("{}\n", line.render(LOOK)))
             .collect()
+    }
+
+    #[test]
+    fn what_was_not_taken_in_is_said_of_what_is_ready() {
+        let mut state = samples::ready();
+        let failure = Failure {
+            class: FailureClass::Other,
+            message: "the command after the sync ended with exit code 1".to_owned(),
+            detail: vec!["no such locale".to_owned()],
+            help: None,
+        };
+        samples::get(&mut state, "api").sync_failure = Some(failure);
+        let told = text(&state, "api");
+        assert!(
+            told.contains(", but the command after the sync ended with exit code 1\n"),
+            "{told}"
+        );
+        assert!(told.contains("no such locale"), "{told}");
+        assert_eq!(unsettled(&state), ["api"]);
+        let reason = words::reason(state.service("api").unwrap(), NOW);
+        assert!(reason.unwrap().starts_with("the command after the sync"));
     }
 
     #[test]

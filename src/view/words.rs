@@ -110,7 +110,9 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
         Phase::Ready if is_rejected(service) => {
             failure(service).map(|what| format!("{what}; the one before runs"))
         }
-        Phase::Ready => failure(service).map(|what| format!("an older version: {what}")),
+        Phase::Ready => failure(service)
+            .map(|what| format!("an older version: {what}"))
+            .or_else(|| sync_failure(service)),
         _ => None,
     }
     .filter(|reason| !reason.is_empty())
@@ -214,6 +216,12 @@ fn failure(service: &ServiceState) -> Option<String> {
         .failure
         .as_ref()
         .map(|failure| cell(&failure.message))
+}
+
+/// What was not taken in.
+pub(super) fn sync_failure(service: &ServiceState) -> Option<String> {
+    let failure = service.sync_failure.as_ref();
+    failure.map(|failure| cell(&failure.message))
 }
 
 /// `db is`, `db and cache are`

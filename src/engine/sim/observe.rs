@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 
 use super::Bench;
 use super::stacks::{gold, probed};
+use crate::engine::event::FailureClass;
 use crate::engine::goal::{Goal, Until};
+use crate::engine::input::Input;
 use crate::engine::state::{Phase, State};
+use crate::engine::sync::Synced;
 use crate::plan::reconcile::scene::runs;
+use crate::runtime::RuntimeError;
+
+const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What `dev status` would show.
 async fn seen(bench: &Bench) -> State {
@@ -49,4 +55,47 @@ async fn what_waits_for_one_that_failed_waits() {
     assert_eq!(phases["db"], Phase::Failed);
     assert_eq!([phases["api"], phases["web"]], [Phase::Waiting; 2]);
     assert_eq!(phases["mail"], Phase::Idle);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_after_a_sync_that_fails_is_known_until_one_succeeds() {
+    let bench = Bench::new([probed("api", &[])]);
+    let mut run = bench.up();
+    run.until_settled().await;
+    let failure = || {
+        let error = RuntimeError::new(
+            FailureClass::Other,
+            "the command after the sync ended with 1",
+        );
+        Err(error.detail(vec!["no such locale".to_owned()]))
+    };
+    let tell = |result| {
+        let api = run.state();
+        let found = api.service("api").unwrap().instances[&1].found.clone();
+        let synced = Synced {
+            service: "api".to_owned(),
+            index: 1,
+            generation: found.unwrap().generation,
+            files: 1,
+            first: "locale/de.po".to_owned(),
+            millis: 5,
+            restart: false,
+            result,
+        };
+        let inputs = run.inputs.clone();
+        async move { inputs.send(Input::Synced(synced)).await.unwrap() }
+    };
+    tell(failure()).await;
+    run.pass(SECOND).await;
+    let api = run.state().service("api").unwrap().clone();
+    assert_eq!(api.phase, Phase::Ready);
+    assert_eq!(api.trouble().unwrap().detail, ["no such locale"]);
+    assert!(
+        run.state().verdict().is_some(),
+        "what runs is ready all the same"
+    );
+
+    tell(Ok(())).await;
+    run.pass(SECOND).await;
+    assert_eq!(run.state().service("api").unwrap().trouble(), None);
 }

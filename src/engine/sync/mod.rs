@@ -221,26 +221,28 @@ impl Engine {
             restart,
             result,
         } = synced;
-        let told = |action| Event::Watched {
+        let told = |action, failure| Event::Watched {
             service: service.clone(),
             action,
             files,
             first,
             millis,
+            failure,
         };
         if let Err(error) = result {
-            self.emit(told(WatchOutcome::Failed));
+            self.emit(told(WatchOutcome::Failed, Some(error.0.clone())));
             let mut text = format!("{service}: {error}");
             for line in error.0.detail.iter().chain(&error.0.help) {
                 text = format!("{text}; {line}");
             }
             self.notice(Level::Error, text);
         } else if files > 0 && index == 1 {
-            self.emit(told(if restart {
+            let outcome = if restart {
                 WatchOutcome::SyncedRestarts
             } else {
                 WatchOutcome::Synced
-            }));
+            };
+            self.emit(told(outcome, None));
         }
         if restart {
             self.bounce.insert(generation, crate::plan::Cause::Asked);

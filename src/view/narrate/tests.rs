@@ -230,6 +230,7 @@ fn a_day_at_work() {
         files,
         first: "app/main.py".to_owned(),
         millis: 9,
+        failure: None,
     };
     story
         .then(50_000, watched(WatchOutcome::Synced, 1))

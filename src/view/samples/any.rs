@@ -249,17 +249,24 @@ fn about_services() -> BoxedStrategy<Event> {
             }
         }),
         (name(), any::<bool>()).prop_map(|(service, current)| Event::Job { service, current }),
-        (name(), action, any::<usize>(), text(), any::<u64>()).prop_map(
-            |(service, action, files, first, millis)| {
+        (
+            name(),
+            action,
+            any::<usize>(),
+            text(),
+            any::<u64>(),
+            option::of(failure())
+        )
+            .prop_map(|(service, action, files, first, millis, failure)| {
                 Event::Watched {
                     service,
                     action,
                     files: files % 100_000,
                     first,
                     millis,
+                    failure,
                 }
-            }
-        ),
+            }),
         (name(), text()).prop_map(|(service, line)| Event::LastLine { service, line }),
     ]
     .boxed()

@@ -176,6 +176,7 @@ fn logs_stream_above_the_table() {
         files: 1,
         first,
         millis: 8,
+        failure: None,
     };
     terminal.event(&stamped(watched), &state).unwrap();
     terminal.log("api", "GET / 200").unwrap();
