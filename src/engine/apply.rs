@@ -150,12 +150,12 @@ impl State {
         };
         let unready = names(|service| !service.is_ready());
         // Nothing is known against these; but what was lost without one comes back only with an answer.
-        let unasked = names(ServiceState::is_unasked);
+        let unblamed = names(ServiceState::is_unblamed);
         let begun = names(ServiceState::has_started);
         let is_missing = |need: &Gate, lacked: &[String]| match need.condition {
             Condition::Ready => {
                 unready.contains(&need.service)
-                    && (!unasked.contains(&need.service) || lacked.contains(&need.service))
+                    && (!unblamed.contains(&need.service) || lacked.contains(&need.service))
             }
             Condition::Started => !begun.contains(&need.service),
         };
@@ -316,10 +316,10 @@ impl ServiceState {
                 .all(|instance| instance.is_ready(&self.info))
     }
 
-    /// Runs, and nobody has asked its probe yet: nothing is known against it.
-    fn is_unasked(&self) -> bool {
-        let unasked = |instance: &InstanceState| instance.runs() && instance.probe.is_none();
-        !self.info.job && !self.instances.is_empty() && self.instances.values().all(unasked)
+    /// Runs, and no probe has said no: nobody has asked yet, or what is set up inside after that is not done.
+    fn is_unblamed(&self) -> bool {
+        let blamed = |instance: &InstanceState| instance.probe.as_ref().is_some_and(|p| !p.passed);
+        !self.info.job && self.has_started() && !self.instances.values().any(blamed)
     }
 
     /// Every replica's process runs; a job has at least begun.

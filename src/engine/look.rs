@@ -176,7 +176,10 @@ impl Engine {
     /// Compares every instance with what was known of it.
     fn see_instances(&mut self) {
         let containers = self.observed.containers.clone();
-        let current: Vec<ObservedContainer> = self.observed.current().cloned().collect();
+        let mut current: Vec<ObservedContainer> = self.observed.current().cloned().collect();
+        // What is needed comes first: who needs it would else be told to lack it until the look is taken in.
+        let order = self.stack.in_order();
+        current.sort_by_key(|container| order.iter().position(|name| *name == container.service));
         for container in &current {
             self.see(container);
         }

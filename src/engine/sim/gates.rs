@@ -289,3 +289,33 @@ async fn how_often_a_probe_failed_and_when_last_is_known_without_a_flood() {
     assert!((2..=12).contains(&told), "{told} events");
     bench.check();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_second_up_finds_nobody_degraded_by_what_it_has_not_asked_yet() {
+    let replicas = crate::stack::Service {
+        replicas: 2,
+        ..probed("twice", &[])
+    };
+    // By name, what needs comes before what is needed.
+    let bench = Bench::new([
+        probed("web", &[]),
+        replicas,
+        probed("plain", &["web"]),
+        probed("app", &["plain", "twice", "web"]),
+    ]);
+    let mut run = bench.up();
+    run.until_settled().await;
+    run.leave().await;
+    let mut run = bench.up();
+    let mut state = run.state();
+    run.until_settled().await;
+    for stamped in run.events() {
+        state.apply(&stamped);
+        let degraded =
+            |service: &&crate::engine::state::ServiceState| !service.degraded_by.is_empty();
+        let found = state.services.iter().find(degraded);
+        let found = found.map(|service| (&service.info.name, &service.degraded_by));
+        assert_eq!(found, None, "{:?}", stamped.event);
+    }
+    bench.check();
+}

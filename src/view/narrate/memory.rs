@@ -16,6 +16,8 @@ pub(super) struct Seen {
     pub degraded_by: Vec<String>,
     /// That it was ready or stopped, and in which lives: it does not become so once more by work on it that ends.
     told: Option<(Phase, Vec<Found>)>,
+    /// Since when the phase is timed, milliseconds since 1970.
+    pub since: u64,
     /// When to say that the phase still lasts, and after how long to say so once more.
     pub remind: Option<(u64, u64)>,
 }
@@ -56,7 +58,13 @@ impl Seen {
             phase,
             Phase::Pulling | Phase::Building | Phase::Starting | Phase::Running | Phase::Stopping
         );
-        self.remind = slow.then(|| (at.saturating_add(PATIENCE), PATIENCE * 2));
+        let first_seen = service.instances.values().map(|one| one.seen).max();
+        // For all that anybody knows, what ran before was ready all the time until now.
+        self.since = match (phase, first_seen) {
+            (Phase::Starting, Some(seen)) if service.ran_before() => seen.max(at),
+            _ => at,
+        };
+        self.remind = slow.then(|| (self.since.saturating_add(PATIENCE), PATIENCE * 2));
         self.phase = Some(phase);
     }
 

@@ -20,7 +20,7 @@ impl Narrator {
                 continue;
             };
             seen.remind = Some((due.max(now).saturating_add(pause), pause.saturating_mul(2)));
-            let since = age(now.saturating_sub(service.since));
+            let since = age(now.saturating_sub(seen.since));
             let why = doing(service)
                 .map(|why| format!(": {why}"))
                 .unwrap_or_default();

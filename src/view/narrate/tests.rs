@@ -492,3 +492,27 @@ fn what_an_earlier_dev_started_is_ready_and_nobody_knows_after_how_long() {
     assert_eq!(told(60_000), "cache      ready  127.0.0.1:6379");
     assert_eq!(told(0), "cache      ready in 90ms  127.0.0.1:6379");
 }
+
+#[test]
+fn what_ran_before_is_not_said_to_start_for_all_the_time_that_it_ran() {
+    let mut story = Story::begin(false);
+    let found = |now: u64| Found {
+        began: Some(now - 60_000),
+        ended: None,
+        generation: generation(),
+        status: Status::Running,
+    };
+    let instance = Event::Instance {
+        service: "db".to_owned(),
+        index: 1,
+        found: Some(found(story.now)),
+    };
+    story.then(5, instance).idle(100).idle(9_000);
+    assert!(!story.text.contains("still starting"), "{}", story.text);
+    story.idle(2_000);
+    assert!(
+        story.text.contains("still starting after 11s"),
+        "{}",
+        story.text
+    );
+}
