@@ -269,12 +269,12 @@ impl Walk {
             .count()
     }
 
-    /// The services of operations that have not ended.
+    /// The services of operations that have not come about; what is lost is for the next plan to judge.
     pub fn open_services(&self) -> BTreeSet<String> {
         let open = self.plan.operations.iter().filter(|operation| {
             matches!(
                 self.progress[operation.id],
-                Progress::Waiting | Progress::Flying
+                Progress::Waiting | Progress::Flying | Progress::Lost
             )
         });
         open.filter_map(|operation| operation.subject.service().map(str::to_owned))

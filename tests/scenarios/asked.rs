@@ -82,6 +82,7 @@ fn a_build_that_fails_is_told_to_everyone_who_asked() {
     let older = "an older version runs: api";
     stack.write("Dockerfile", &bad);
     stack.dev(["up", "--wait"]).exits(1).says(older);
+    stack.dev(["up", "-d"]).exits(1).says(older);
     stack.write("Dockerfile", &good);
     stack.dev(["up", "-d"]).succeeds();
     stack.write("Dockerfile", &bad);

@@ -239,6 +239,9 @@ fn a_start_of_the_old_container_is_not_the_start_of_the_new_one() {
     play.replan();
     assert!(play.launch().is_empty());
     play.finish(play.ticket("start gold-api-1"));
+    assert_eq!(play.walk.open_operations(), 0);
+    let open = play.walk.open_services();
+    assert!(open.contains("api"), "what is lost by that is still to do");
     play.replan();
     let steps = [
         "create gold-api-1.next",
@@ -251,6 +254,7 @@ fn a_start_of_the_old_container_is_not_the_start_of_the_new_one() {
         assert_eq!(names(&play.launch()), [what]);
         play.finish(play.ticket(what));
     }
+    assert!(play.walk.open_services().is_empty());
     assert!(play.scene.plan().is_empty());
 }
 
