@@ -57,6 +57,9 @@ impl CliError {
             .max_by(|a, b| a.0.total_cmp(&b.0));
         let help = match near {
             Some((_, other)) => format!("did you mean `{other}`?"),
+            None if known.is_empty() => {
+                "nothing of it is known: `dev config` shows what the stack file says".to_owned()
+            }
             None => format!("it has: {}", known.join(", ")),
         };
         Self::Usage {

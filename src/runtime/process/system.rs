@@ -163,7 +163,14 @@ mod tests {
             .spawn()
             .expect("sleep");
         let number = i32::try_from(child.id()).expect("a number");
-        let (below, with_mark) = (descendants(own), marked("a-test-of-marks"));
+        let below = descendants(own);
+        // A new program runs a moment before its environment can be read.
+        let late = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let mut with_mark = marked("a-test-of-marks");
+        while !with_mark.contains(&number) && std::time::Instant::now() < late {
+            std::thread::yield_now();
+            with_mark = marked("a-test-of-marks");
+        }
         child.kill().expect("it runs");
         child.wait().expect("it ends");
         assert!(below.contains(&number));

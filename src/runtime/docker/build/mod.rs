@@ -312,6 +312,9 @@ fn pairs(spec: &BuildSpec, dockerfile: &str) -> Vec<(&'static str, String)> {
 
 fn no_dockerfile(spec: &BuildSpec, error: &io::Error) -> RuntimeError {
     let message = match error.kind() {
+        io::ErrorKind::NotFound if !spec.context.is_dir() => {
+            format!("there is no folder {} to build from", spec.context)
+        }
         io::ErrorKind::NotFound => format!("there is no Dockerfile at {}", spec.dockerfile),
         _ => format!("{} cannot be read: {error}", spec.dockerfile),
     };

@@ -234,6 +234,11 @@ async fn a_missing_dockerfile_or_context_is_said_without_an_engine() {
             context: fake.dir.join("none"),
             ..fake.spec()
         },
+        BuildSpec {
+            context: fake.dir.join("none"),
+            dockerfile: fake.dir.join("none/Dockerfile"),
+            ..fake.spec()
+        },
     ] {
         let failure = fake
             .docker
@@ -242,6 +247,8 @@ async fn a_missing_dockerfile_or_context_is_said_without_an_engine() {
             .expect_err("no image")
             .0;
         assert_eq!(failure.class, FailureClass::Build);
+        // Without the folder its Dockerfile is the least of it.
+        assert!(!failure.message.contains("Dockerfile") || spec.context.is_dir());
         assert!(
             failure.message.contains(fake.dir.join("none").as_str()),
             "{failure:?}"
