@@ -18,7 +18,7 @@ async fn state(session: &Session, quiet: bool) -> Result<State, CliError> {
     if let Some(feed) = super::meet::running(&session.socket()?).await {
         return Ok(feed.state);
     }
-    if !quiet && session.is_on_no_engine(&Goal::Observe).await {
+    if !quiet && session.is_on_no_engine(&Goal::Observe) {
         to_stderr("this stack is not up, as far as is known here: no container engine answers");
     }
     let engine = Engine::new(session.setup(Goal::Observe, Until::Answered, false).await?);

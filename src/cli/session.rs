@@ -146,12 +146,14 @@ impl Session {
         ))
     }
 
-    /// Whether no engine answers, and none is known to have anything of this stack: where the file leaves it open, what was
+    /// Whether there is no engine, and none is known to have anything of this stack: where the file leaves it open, what was
     /// chosen is remembered as long as it is up.
-    pub(super) async fn is_on_no_engine(&self, goal: &Goal) -> bool {
+    pub(super) fn is_on_no_engine(&self, goal: &Goal) -> bool {
         let open = self.stack.runtime == Runtime::Auto && self.broken.is_none();
         let asks = !matches!(goal, Goal::Up { .. }) && self.needs_containers(goal);
-        open && asks && self.remembered_runtime() == Runtime::Auto && self.docker().await.is_err()
+        open && asks
+            && self.remembered_runtime() == Runtime::Auto
+            && Docker::is_absent(&self.environment)
     }
 
     /// The processes of this stack on the host.
@@ -183,7 +185,7 @@ impl Session {
     /// # Errors
     /// No engine answers, a secret cannot be had, or a service that is to come up refers to something that is not there.
     pub async fn setup(&self, goal: Goal, until: Until, watch: bool) -> Result<Setup, CliError> {
-        let without = self.is_on_no_engine(&goal).await;
+        let without = self.is_on_no_engine(&goal);
         let required = self.needs_containers(&goal) && !without;
         let (world, loaded) = tokio::join!(self.world(required), self.facts());
         let world = world?;

@@ -268,7 +268,7 @@ fn config_prints_the_stack_as_it_is_understood() {
     stack
         .dev(["config", "--format", "compose"])
         .exits(2)
-        .says_on_stderr("yet");
+        .says_on_stderr("there is no Compose file");
 }
 
 #[test]

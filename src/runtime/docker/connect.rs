@@ -35,6 +35,16 @@ impl Docker {
         Self::connect_within(environment, DEADLINE).await
     }
 
+    /// Whether there is no engine: nobody listens on any of the sockets where one would. One that is silent, or far away, may
+    /// have something.
+    pub fn is_absent(environment: &Environment) -> bool {
+        let unheard = |candidate: &Candidate| match &candidate.address {
+            Address::Unix(path) => std::os::unix::net::UnixStream::connect(path).is_err(),
+            _ => false,
+        };
+        candidates(environment).is_ok_and(|all| all.iter().all(unheard))
+    }
+
     async fn connect_within(
         environment: &Environment,
         deadline: Duration,
