@@ -206,14 +206,15 @@ impl Stack {
         found.next().is_none().then_some(one)
     }
 
+    /// The service's one container: what was replaced is there for a moment after the new one is ready.
+    ///
     /// # Panics
-    /// The service does not have exactly one container.
+    /// The service does not come to have exactly one container.
     pub fn container(&self, service: &str) -> Container {
-        self.try_container(service).unwrap_or_else(|| {
-            panic!(
-                "not exactly one container of `{service}`: {:?}",
-                names(&self.containers())
-            )
+        let what = format!("`{service}` has one container");
+        eventually(SOON, &what, || {
+            let found = self.try_container(service);
+            found.ok_or_else(|| format!("{:?}", names(&self.containers())))
         })
     }
 
