@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// A file may change so many times in a row while what it is built into is built or starts.
-const TIMES: u32 = 3;
+const TIMES: u32 = 8;
 /// Pause after that, in milliseconds; doubled for each further time.
 const FIRST_PAUSE: u64 = 2_000;
 /// Longest pause, in milliseconds.
@@ -201,7 +201,7 @@ mod tests {
     /// As often as it may.
     fn spent(names: &[&str]) -> Brake {
         let mut brake = Brake::default();
-        for now in 0..3 {
+        for now in 0..u64::from(TIMES) {
             assert_eq!(hot(&mut brake, names, now), Verdict::Rebuild);
         }
         brake
