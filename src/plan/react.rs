@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::desired::image_tag;
+use crate::stack::path::clean;
 use crate::stack::{
     AfterSync, Build, Job, Role, SecretSource, Service, Source, Stack, WatchAction, WatchRule,
 };
@@ -124,7 +125,7 @@ pub fn layer_files(stack: &Stack) -> BTreeSet<Utf8PathBuf> {
     files.extend(["dev.toml", "dev.local.toml", ".env"].map(|name| stack.dir.join(name)));
     for source in stack.secrets.values() {
         if let SecretSource::File(file) | SecretSource::Sops { file, .. } = source {
-            files.insert(globs::clean(&stack.dir.join(file)));
+            files.insert(clean(&stack.dir.join(file)));
         }
     }
     for service in stack.services.values() {
@@ -241,7 +242,7 @@ impl<'a> Rule<'a> {
                 (
                     Globs::new(dir, [path]),
                     globs::literal_part(&whole),
-                    globs::clean(&whole).components().count(),
+                    clean(&whole).components().count(),
                 )
             })
             .collect();
@@ -350,7 +351,7 @@ impl<'a> SyncRules<'a> {
                 _ => None,
             });
         targets
-            .map(|target| globs::clean(&Utf8Path::new("/").join(workdir).join(target)).to_string())
+            .map(|target| clean(&Utf8Path::new("/").join(workdir).join(target)).to_string())
             .collect()
     }
 

@@ -3,6 +3,7 @@
 pub mod compose;
 pub mod file;
 pub mod graph;
+pub mod path;
 pub mod presets;
 
 mod build;

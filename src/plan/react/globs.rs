@@ -2,6 +2,8 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use crate::stack::path::clean;
+
 /// Files, folders (all that is in them) and globs, `*` within a part and `**` across; `!` takes back what came before.
 #[derive(Debug, Clone)]
 pub struct Globs {
@@ -132,19 +134,4 @@ pub fn literal_part(pattern: &Utf8Path) -> Utf8PathBuf {
             .take_while(literal)
             .collect::<Utf8PathBuf>(),
     )
-}
-
-/// A path without `.` and `..`, by its text alone.
-pub(super) fn clean(path: &Utf8Path) -> Utf8PathBuf {
-    let mut out = Utf8PathBuf::new();
-    for part in path.components() {
-        match part {
-            Utf8Component::CurDir => {}
-            Utf8Component::ParentDir => {
-                out.pop();
-            }
-            part => out.push(part),
-        }
-    }
-    out
 }

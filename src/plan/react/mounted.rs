@@ -1,7 +1,8 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Rule, globs, makes};
+use super::{Rule, makes};
 use crate::plan::desired::image_tag;
+use crate::stack::path::clean;
 use crate::stack::{Build, Mount, Service, Source, Stack, WatchAction};
 
 /// What of a build's context all services that are made from it see through mounts of their own. It is no reason to build
@@ -59,7 +60,7 @@ impl<'a> User<'a> {
             .mounts
             .iter()
             .filter_map(|mount| match mount {
-                Mount::Bind { source, .. } => Some(globs::clean(source)),
+                Mount::Bind { source, .. } => Some(clean(source)),
                 Mount::Volume { .. } | Mount::Tmpfs { .. } => None,
             })
             .collect();

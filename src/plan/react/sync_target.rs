@@ -1,6 +1,6 @@
 use camino::{Utf8Component, Utf8Path};
 
-use super::globs::clean;
+use crate::stack::path::clean;
 
 /// Where a changed file appears in the container. `base` is what the rule names: the content of a folder goes into
 /// `target`; a single file becomes `target`, or goes into it where it ends in `/`. A relative target starts from the

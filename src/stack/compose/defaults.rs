@@ -85,7 +85,7 @@ pub(super) fn normalize(project: &mut Node, name: &str, environment: &BTreeMap<S
         dependencies(service);
         for mount in items(service, "volumes") {
             if let Some(target) = mount.text_at("target") {
-                let target = super::paths::clean(target);
+                let target = crate::stack::path::clean_text(target);
                 mount.set("target", text(target));
             }
         }

@@ -3,30 +3,7 @@
 use camino::Utf8Path;
 
 use super::node::{Node, Value};
-
-/// Without `.`, `..` and doubled slashes, by the text alone.
-pub(super) fn clean(path: &str) -> String {
-    let rooted = path.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => match parts.last() {
-                Some(last) if *last != ".." => {
-                    parts.pop();
-                }
-                _ if rooted => {}
-                _ => parts.push(part),
-            },
-            _ => parts.push(part),
-        }
-    }
-    match (rooted, parts.is_empty()) {
-        (true, _) => format!("/{}", parts.join("/")),
-        (false, true) => ".".to_owned(),
-        (false, false) => parts.join("/"),
-    }
-}
+use crate::stack::path::clean_text;
 
 /// Where paths of a project start.
 #[derive(Clone, Copy)]
@@ -40,12 +17,12 @@ pub(super) struct Base<'a> {
 impl Base<'_> {
     pub fn absolute(&self, path: &str) -> String {
         let path = match (path.strip_prefix('~'), self.home) {
-            (Some(rest), Some(home)) => clean(&format!("{home}/{rest}")),
+            (Some(rest), Some(home)) => clean_text(&format!("{home}/{rest}")),
             _ => path.to_owned(),
         };
         match path.starts_with('/') || is_windows(&path) {
             true => path,
-            false => clean(&format!("{}/{path}", self.dir)),
+            false => clean_text(&format!("{}/{path}", self.dir)),
         }
     }
 
@@ -175,7 +152,7 @@ mod tests {
             ("/", "/"),
         ];
         for (path, expected) in cases {
-            assert_eq!(clean(path), expected, "{path}");
+            assert_eq!(clean_text(path), expected, "{path}");
         }
     }
 

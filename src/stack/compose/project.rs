@@ -256,7 +256,9 @@ fn surroundings(request: &Request, source: &dyn Files) -> Result<Surroundings, L
     let mut files: Vec<Utf8PathBuf> = request.files.iter().map(|path| start.join(path)).collect();
     let first_dir = |files: &[Utf8PathBuf]| {
         let dir = files.first().and_then(|file| file.parent());
-        Utf8PathBuf::from(super::paths::clean(dir.unwrap_or(start).as_str()))
+        Utf8PathBuf::from(crate::stack::path::clean_text(
+            dir.unwrap_or(start).as_str(),
+        ))
     };
     if !no_default {
         env_files = vec![first_dir(&files).join(".env")];
@@ -275,7 +277,7 @@ fn surroundings(request: &Request, source: &dyn Files) -> Result<Surroundings, L
     }
     let files: Vec<_> = files
         .iter()
-        .map(|path| Utf8PathBuf::from(super::paths::clean(path.as_str())))
+        .map(|path| Utf8PathBuf::from(crate::stack::path::clean_text(path.as_str())))
         .collect();
     let dir = first_dir(&files);
     if !no_default {

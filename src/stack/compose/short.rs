@@ -105,7 +105,10 @@ pub(super) fn volume(text: &str, span: Span) -> Result<Node, String> {
     let mut mount = Node::table(
         [
             ("type", text_value(if is_bind { "bind" } else { "volume" })),
-            ("target", Value::Text(super::paths::clean(target))),
+            (
+                "target",
+                Value::Text(crate::stack::path::clean_text(target)),
+            ),
         ],
         span,
     );

@@ -2,10 +2,11 @@
 
 use super::Code;
 use super::formats::{IMAGE, KEY};
-use super::reader::{Mentioned, Reader, normal};
+use super::reader::{Mentioned, Reader};
 use super::shape::{ENVIRONMENT, Kind, ONE_OR_MORE, Shape, TEXT, TEXTS, key};
 use super::sink::Finding;
 use super::tree::{Node, Value};
+use crate::stack::path::clean;
 use crate::stack::{Build, BuildSecret};
 
 static CACHE: Shape = Shape {
@@ -84,7 +85,7 @@ pub(super) fn build(reader: &mut Reader<'_>, node: &Node) -> Build {
             .unwrap_or_default()
     };
     Build {
-        dockerfile: normal(&context.join(dockerfile)),
+        dockerfile: clean(&context.join(dockerfile)),
         context,
         target: node.text_of("target"),
         args: reader.map(node.get("args")),

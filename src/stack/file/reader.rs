@@ -9,6 +9,7 @@ use super::Code;
 use super::outside::{Outside, is_outside};
 use super::sink::{Finding, Sink};
 use super::tree::{Node, Span, Value};
+use crate::stack::path::clean;
 use crate::stack::{Part, Reference, Template};
 
 /// How `parse` gets the text of an `env_file`: the outside stays outside.
@@ -71,7 +72,7 @@ impl Reader<'_> {
 
     /// An absolute path without `.` and `..`, from one that starts at the stack's folder.
     pub fn path(&self, text: &str) -> Utf8PathBuf {
-        normal(&self.dir.join(text))
+        clean(&self.dir.join(text))
     }
 
     /// A text with references, which it takes note of.
@@ -222,20 +223,4 @@ fn plain(node: &Node) -> Option<String> {
         Value::Float(number) => Some(number.to_string()),
         _ => None,
     }
-}
-
-/// Without `.` and `..`, by the text alone.
-pub(super) fn normal(path: &Utf8Path) -> Utf8PathBuf {
-    use camino::Utf8Component;
-    let mut clean = Utf8PathBuf::new();
-    for component in path.components() {
-        match component {
-            Utf8Component::CurDir => {}
-            Utf8Component::ParentDir => {
-                clean.pop();
-            }
-            other => clean.push(other.as_str()),
-        }
-    }
-    clean
 }

@@ -5,9 +5,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::hash::TreeHasher;
-use super::pattern::clean;
 use super::walk::{Filter, Kind, walk};
 use super::{Index, Patterns};
+use crate::stack::path::clean_text;
 
 /// Hashes the files that `patterns` name, relative to `dir`: hex. A pattern is written as in `.dockerignore`: a folder
 /// means all that is in it, `!` takes back what came before, `../` leads out of `dir`. A named file that is missing
@@ -70,7 +70,7 @@ fn by_root<S: AsRef<str>>(patterns: &[S]) -> BTreeMap<usize, Vec<String>> {
             Some(rest) => ("!", rest.trim()),
             None => ("", pattern),
         };
-        let path = clean(path);
+        let path = clean_text(path);
         let mut rest = path.as_str();
         let mut up = 0;
         while let Some(shorter) = rest.strip_prefix("../") {

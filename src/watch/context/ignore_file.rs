@@ -2,7 +2,8 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::pattern::{Patterns, clean};
+use super::pattern::Patterns;
+use crate::stack::path::clean_text;
 
 /// What a build leaves out.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +59,7 @@ fn parse(text: &str) -> Result<Patterns, (usize, super::PatternError)> {
         let path = if path.is_empty() {
             String::new()
         } else {
-            clean(path)
+            clean_text(path)
         };
         let path = path
             .strip_prefix('/')

@@ -2,6 +2,8 @@
 
 use regex::bytes::Regex;
 
+use crate::stack::path::clean_text;
+
 /// A list of patterns, of which the last that applies decides.
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
@@ -53,7 +55,7 @@ impl Patterns {
             if pattern.is_empty() {
                 continue;
             }
-            let cleaned = clean(pattern);
+            let cleaned = clean_text(pattern);
             let (negated, text) = match cleaned.strip_prefix('!') {
                 Some("") => {
                     return Err(PatternError {
@@ -181,27 +183,6 @@ impl Pattern {
 /// Whether `path` is somewhere in `folder`.
 fn is_beneath(path: &[u8], folder: &[u8]) -> bool {
     path.len() > folder.len() && path.starts_with(folder) && path[folder.len()] == b'/'
-}
-
-/// The shortest spelling of a path: no `.`, no doubled or trailing `/`, `..` taken back where possible.
-pub(super) fn clean(path: &str) -> String {
-    let rooted = path.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
-            }
-            ".." if rooted => {}
-            part => parts.push(part),
-        }
-    }
-    match (rooted, parts.is_empty()) {
-        (true, _) => format!("/{}", parts.join("/")),
-        (false, true) => ".".to_owned(),
-        (false, false) => parts.join("/"),
-    }
 }
 
 /// Reads a cleaned pattern: `*` and `?` stay within a part, `**` crosses parts, `[a-z]` and `[^a]`, `\` quotes.

@@ -1,4 +1,4 @@
-use super::{Patterns, clean};
+use super::{Patterns, clean_text};
 
 fn ignores(patterns: &[&str], path: &str) -> bool {
     Patterns::new(patterns)
@@ -149,6 +149,6 @@ fn paths_are_cleaned() {
         ("//", "/"),
         ("a/../../b", "../b"),
     ] {
-        assert_eq!(clean(path), cleaned, "{path}");
+        assert_eq!(clean_text(path), cleaned, "{path}");
     }
 }
