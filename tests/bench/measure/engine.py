@@ -37,11 +37,19 @@ class Engine:
         self.version = self.get("/version")
 
     def call(self, method, path, body=None, wanted=(200, 201, 204, 304)):
+        data = None if body is None else json.dumps(body)
+        return self._request(method, path, data, "application/json", wanted)
+
+    def put(self, container, path, tar):
+        """Unpacks an archive in a container."""
+        query = urllib.parse.urlencode({"path": path})
+        self._request("PUT", f"/containers/{container}/archive?{query}", tar, "application/x-tar", (200,))
+
+    def _request(self, method, path, data, kind, wanted):
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = _Connection(self._path)
-        data = None if body is None else json.dumps(body)
-        headers = {} if data is None else {"Content-Type": "application/json"}
+        headers = {} if data is None else {"Content-Type": kind}
         try:
             connection.request(method, path, data, headers)
             answer = connection.getresponse()

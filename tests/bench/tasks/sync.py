@@ -1,28 +1,17 @@
-import json
-import os
 import random
-import signal
 import statistics
 import subprocess
 import time
 
 from measure import process
-from measure.contender import Dev
+from measure.contender import in_turns
 from measure.report import Results
+from measure.saved import BindMount, ByHand, ComposeWatch, DevSync
 
 SAVES = 220
 MANY = 1000
-# Seconds: between two saves, chosen by chance within; for the last file of many.
+# Seconds: between two saves, chosen by chance within.
 PAUSE = (0.15, 0.35)
-LONGEST = 30
-
-STACK = """
-[services.site]
-image = "dev.local/python:3.11"
-command = ["sleep", "1000000"]
-stop = { signal = "KILL" }
-watch = [{ paths = ["www"], sync = "/www" }]
-"""
 
 # Tells when a file is another one, and when the last of many is there. The clock is the host's.
 READER = """
@@ -58,42 +47,29 @@ while True:
 def sync(bench):
     """A file saved until a reader in the container sees it; 1,000 files changed."""
     results = Results("sync")
-    folder = bench.work("sync")
-    os.makedirs(os.path.join(folder, "www"), exist_ok=True)
-    with open(os.path.join(folder, "dev.toml"), "w", encoding="utf-8") as stack:
-        stack.write(STACK)
-    save(folder, "page", "first")
-    dev = Dev(bench, folder, "bench-sync")
-    dev.wipe()
-    up = subprocess.Popen(dev.command("--json", "up"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    contenders = [kind(bench) for kind in (DevSync, ComposeWatch, ByHand, BindMount)]
+    begun = []
     try:
-        for line in up.stdout:
-            if json.loads(line).get("event") == "settled":
-                break
-        else:
-            raise process.Failed("`dev up` ended before the stack was settled")
-        container = bench.engine.running(dev.project)[0]["Id"]
-        lone_saves(folder, container, results)
+        for contender in contenders:
+            begun.append(contender)
+            contender.begin(bench)
+        lone_saves(contenders, results)
         for turn in range(bench.rounds):
-            many(folder, container, f"turn {turn}", results)
+            for contender in in_turns(contenders, turn):
+                many(contender, f"turn {turn}", results)
     finally:
-        up.send_signal(signal.SIGINT)
-        up.stdout.close()
-        up.wait(60)
-        dev.wipe()
-    values = sorted(results.samples["one file saved"]["dev"])
-    at = lambda share: values[min(int(len(values) * share), len(values) - 1)]
-    results.note(f"one file: p50 {statistics.median(values):.1f}, p95 {at(0.95):.1f}, p99 {at(0.99):.1f} of {len(values)}")
-    results.note("by bind mount: 0")
+        for contender in begun:
+            contender.end()
+    for name, values in results.samples["one file saved"].items():
+        percentiles = ", ".join(f"p{share} {percentile(values, share):.1f}" for share in (50, 95, 99))
+        results.note(f"one file, {name}: {percentiles} ms of {len(values)}")
     return results
 
 
-def save(folder, name, text):
-    """As editors do: beside, then renamed."""
-    beside = os.path.join(folder, "beside")
-    with open(beside, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.rename(beside, os.path.join(folder, "www", name))
+def percentile(values, share):
+    """The smallest value that this share of all does not exceed."""
+    values = sorted(values)
+    return statistics.median(values) if share == 50 else values[min(len(values) * share // 100, len(values) - 1)]
 
 
 def reader(container, program, *arguments):
@@ -101,27 +77,41 @@ def reader(container, program, *arguments):
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
 
-def lone_saves(folder, container, results):
-    with reader(container, READER, "/www/page") as reading:
-        reading.stdout.readline()
+def lone_saves(contenders, results):
+    readers = {}
+    try:
+        for contender in contenders:
+            readers[contender.name] = reader(contender.container, READER, "/www/page")
+            readers[contender.name].stdout.readline()
         for turn in range(SAVES):
-            time.sleep(random.uniform(*PAUSE))
-            begun = time.time_ns()
-            save(folder, "page", str(turn))
-            seen, text = reading.stdout.readline().split()
-            if text != str(turn):
-                raise process.Failed(f"{text} was seen, not {turn}")
-            results.add("one file saved", "dev", (int(seen) - begun) / 1e6)
-        reading.kill()
+            for contender in in_turns(contenders, turn):
+                time.sleep(random.uniform(*PAUSE))
+                begun = time.time_ns()
+                contender.write("page", str(turn))
+                seen = until(readers[contender.name], str(turn), contender.name, results)
+                results.add("one file saved", contender.name, (seen - begun) / 1e6)
+    finally:
+        for reading in readers.values():
+            reading.kill()
+            reading.stdout.close()
+            reading.wait()
 
 
-def many(folder, container, text, results):
-    place = os.path.join(folder, "www", "many")
-    os.makedirs(place, exist_ok=True)
-    with reader(container, COUNTER, "/www/many", str(MANY), text) as counting:
+def until(reading, wanted, name, results):
+    """When the text that was saved was seen, as the clock of the host has it."""
+    for line in reading.stdout:
+        seen, _, text = line.strip().partition(" ")
+        if text == wanted:
+            return int(seen)
+        # Not there for a moment, or half-written.
+        results.note(f"one file, {name}: something else was seen on the way")
+    raise process.Failed(f"{name}: the reader ended before {wanted} was seen")
+
+
+def many(contender, text, results):
+    with reader(contender.container, COUNTER, "/www/many", str(MANY), text) as counting:
         time.sleep(1)
         begun = time.time_ns()
-        for number in range(MANY):
-            with open(os.path.join(place, f"{number}.txt"), "w", encoding="utf-8") as file:
-                file.write(text)
-        results.add("1,000 files, written one by one", "dev", (int(counting.stdout.readline()) - begun) / 1e6)
+        contender.write_many(MANY, text)
+        seen = int(counting.stdout.readline())
+        results.add("1,000 files, written one by one", contender.name, (seen - begun) / 1e6)
