@@ -16,7 +16,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::backend::{Backend, Hint, limit_text};
 use super::own_output::OwnOutput;
-use super::settle::Settle;
+use super::settle::{Found, Settle};
 use super::tree::{Stamp, Tree};
 use super::{Batch, System, WatchSet};
 use crate::plan::react::PathKind;
@@ -84,7 +84,7 @@ impl Loop {
             hit: false,
             settle: Settle::default(),
             notices: Vec::new(),
-            whole: false,
+            found: Found::Open,
             silent: false,
             prune: false,
             stop: Arc::clone(&stop),

@@ -10,7 +10,8 @@ use crate::plan::react::PathKind;
 const QUICK: Duration = Duration::from_millis(1);
 /// So many are a few.
 const FEW: usize = 4;
-/// Silence after what is not whole, or is gone: long enough for the second half of "move away, write anew".
+/// Silence after what is not whole, or is gone, or was not there before: long enough for the second half of "move away, write
+/// anew", and of "write beside, move over".
 const LONE: Duration = Duration::from_millis(8);
 /// The same shortly after another batch: who saves one file after the other is a tool, and likely to go on.
 const BUSY: Duration = Duration::from_millis(20);
@@ -40,6 +41,17 @@ pub struct Settle {
     taken: Option<Instant>,
 }
 
+/// How a changed path was found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Found {
+    /// Closed, renamed or made in one step.
+    Whole,
+    /// Perhaps still written to.
+    #[default]
+    Open,
+    Gone,
+}
+
 /// One path of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
@@ -49,20 +61,24 @@ pub struct Change {
 }
 
 impl Settle {
-    /// Takes a changed path; `existed` says whether it was there before this change, `whole` that it was closed, renamed or
-    /// made in one step.
-    pub fn add(&mut self, path: &Path, kind: PathKind, existed: bool, whole: bool, now: Instant) {
-        if whole {
-            self.unfinished.remove(path);
-        } else {
+    /// Takes a changed path; `existed` says whether it was there before this change.
+    pub fn add(&mut self, path: &Path, kind: PathKind, existed: bool, state: Found, now: Instant) {
+        let change = self
+            .changes
+            .entry(path.to_owned())
+            .and_modify(|change| change.kind = kind)
+            .or_insert(Change { kind, existed });
+        let unfinished = match state {
+            // A new file may be the first half of a save: written, and yet to be moved over the one that is meant.
+            Found::Whole => kind == PathKind::File && !change.existed,
+            Found::Open => true,
+            // What came and went is over.
+            Found::Gone => change.existed,
+        };
+        if unfinished {
             self.unfinished.insert(path.to_owned());
-        }
-        match self.changes.get_mut(path) {
-            Some(change) => change.kind = kind,
-            None => {
-                self.changes
-                    .insert(path.to_owned(), Change { kind, existed });
-            }
+        } else {
+            self.unfinished.remove(path);
         }
         self.touch(now);
     }
@@ -151,7 +167,7 @@ mod tests {
     }
 
     fn save(settle: &mut Settle, path: &str, now: Instant) {
-        settle.add(Path::new(path), PathKind::File, true, true, now);
+        settle.add(Path::new(path), PathKind::File, true, Found::Whole, now);
     }
 
     #[test]
@@ -169,11 +185,24 @@ mod tests {
     #[test]
     fn what_is_gone_may_come_back_and_is_waited_for() {
         let (mut settle, begin) = (Settle::default(), Instant::now());
-        settle.add(Path::new("a"), PathKind::File, true, false, begin);
+        settle.add(Path::new("a"), PathKind::File, true, Found::Gone, begin);
         assert_eq!(settle.deadline(), Some(begin + LONE));
         // Moved away, then written anew.
         save(&mut settle, "a", begin + ms(3));
         assert_eq!(settle.deadline(), Some(begin + ms(3) + QUICK));
+    }
+
+    #[test]
+    fn a_save_beside_that_is_moved_over_is_one_batch() {
+        let (mut settle, begin) = (Settle::default(), Instant::now());
+        let beside = Path::new(".a.new");
+        settle.add(beside, PathKind::File, false, Found::Whole, begin);
+        assert_eq!(settle.deadline(), Some(begin + LONE), "what is it for?");
+        settle.add(beside, PathKind::File, true, Found::Gone, begin + ms(4));
+        save(&mut settle, "a", begin + ms(4));
+        let over = begin + ms(4) + QUICK;
+        assert_eq!(settle.deadline(), Some(over), "nothing is left to come");
+        assert_eq!(settle.take(over).unwrap().changes.len(), 2);
     }
 
     #[test]
@@ -233,8 +262,8 @@ mod tests {
     #[test]
     fn what_existed_is_what_was_there_before_the_batch() {
         let (mut settle, now) = (Settle::default(), Instant::now());
-        settle.add(Path::new("new"), PathKind::File, false, true, now);
-        settle.add(Path::new("new"), PathKind::Folder, true, true, now);
+        settle.add(Path::new("new"), PathKind::File, false, Found::Whole, now);
+        settle.add(Path::new("new"), PathKind::Folder, true, Found::Whole, now);
         settle.overflow(now);
         let settled = settle.take(now + CAP).unwrap();
         assert_eq!(

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Loop, Watched, stamp};
 use crate::plan::react::PathKind;
 use crate::watch::backend::Hint;
+use crate::watch::settle::Found;
 use crate::watch::tree::Finder;
 
 /// When to look at a file that is still open for writing.
@@ -22,10 +23,12 @@ impl Loop {
                 if hint == Hint::Wrote {
                     self.later.remove(path);
                 }
-                // What is gone may be moved away only to be written anew.
-                self.sink.whole = std::fs::symlink_metadata(path).is_ok();
+                self.sink.found = match std::fs::symlink_metadata(path) {
+                    Ok(_) => Found::Whole,
+                    Err(_) => Found::Gone,
+                };
                 self.look(path, hint == Hint::Appeared, hint == Hint::Wrote);
-                self.sink.whole = false;
+                self.sink.found = Found::Open;
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::plan::react::PathKind;
 use crate::watch::Notice;
 use crate::watch::backend::{Backend, limit_text};
-use crate::watch::settle::Settle;
+use crate::watch::settle::{Found, Settle};
 use crate::watch::tree::Finder;
 
 /// What looking leads to.
@@ -18,8 +18,8 @@ pub(super) struct Sink {
     pub hit: bool,
     pub settle: Settle,
     pub notices: Vec<Notice>,
-    /// What is looked at now has been closed, renamed or made in one step.
-    pub whole: bool,
+    /// How what is looked at now was found.
+    pub found: Found,
     /// Nothing is told: it is the first look.
     pub silent: bool,
     /// Folders are left out from now on that were watched.
@@ -55,7 +55,7 @@ impl Finder for Sink {
     fn changed(&mut self, path: &Path, kind: PathKind, existed: bool) {
         if !self.silent {
             self.settle
-                .add(path, kind, existed, self.whole, Instant::now());
+                .add(path, kind, existed, self.found, Instant::now());
         }
     }
 

@@ -5,32 +5,61 @@ use std::fs;
 use super::*;
 use crate::watch::Root;
 
-#[test]
-fn what_came_and_went_is_new_when_it_comes_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = dir.path().join("folder");
+/// A loop that has looked at `dir` and told so.
+fn begun(dir: &Path) -> (Loop, mpsc::Receiver<Batch>) {
     let (_messages, inbox) = std::sync::mpsc::sync_channel(8);
     let (hints, _untold) = std::sync::mpsc::sync_channel(8);
     let (batches, mut told) = mpsc::channel(8);
     let stop = Arc::new(AtomicBool::new(false));
     let mut watch = Loop::new(inbox, hints, batches, stop, System::default());
     watch.set(WatchSet {
-        roots: vec![Root::new(dir.path())],
+        roots: vec![Root::new(dir)],
         ..WatchSet::default()
     });
     assert!(watch.deliver() && told.try_recv().unwrap().begun);
-    let mut settled = |watch: &mut Loop| {
-        while watch.sink.settle.deadline().unwrap() > Instant::now() {
-            std::thread::yield_now();
-        }
-        assert!(watch.deliver());
-        told.try_recv().unwrap()
-    };
+    (watch, told)
+}
+
+fn settled(watch: &mut Loop, told: &mut mpsc::Receiver<Batch>) -> Batch {
+    while watch.sink.settle.deadline().unwrap() > Instant::now() {
+        std::thread::yield_now();
+    }
+    assert!(watch.deliver());
+    told.try_recv().unwrap()
+}
+
+#[test]
+fn a_file_that_is_written_beside_and_moved_over_is_one_save() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, beside) = (dir.path().join("app.py"), dir.path().join(".app.py.new"));
+    fs::write(&file, "1").unwrap();
+    let (mut watch, mut told) = begun(dir.path());
+
+    fs::write(&beside, "2").unwrap();
+    let before = Instant::now();
+    watch.hint(&beside, Hint::Wrote);
+    let wait = watch.sink.settle.deadline().unwrap() - before;
+    assert!(wait >= Duration::from_millis(8), "it goes after {wait:?}");
+    fs::rename(&beside, &file).unwrap();
+    watch.hint(&beside, Hint::Look);
+    watch.hint(&file, Hint::Appeared);
+    let wait = watch.sink.settle.deadline().unwrap() - Instant::now();
+    assert!(wait <= Duration::from_millis(1), "it waits for {wait:?}");
+    let batch = settled(&mut watch, &mut told);
+    assert!(batch.paths.keys().eq([file.to_str().unwrap()]), "{batch:?}");
+    assert_eq!(batch.passed.len(), 1, "{batch:?}");
+}
+
+#[test]
+fn what_came_and_went_is_new_when_it_comes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("folder");
+    let (mut watch, mut told) = begun(dir.path());
 
     fs::create_dir_all(folder.join("deep")).unwrap();
     watch.hint(&folder, Hint::Appeared);
     fs::remove_dir_all(&folder).unwrap();
-    let batch = settled(&mut watch);
+    let batch = settled(&mut watch, &mut told);
     assert!(
         batch.paths.is_empty() && batch.passed.len() == 2,
         "{batch:?}"
@@ -38,6 +67,6 @@ fn what_came_and_went_is_new_when_it_comes_again() {
     fs::create_dir_all(folder.join("deep")).unwrap();
     watch.hint(&folder, Hint::Look);
     watch.hint(&folder, Hint::Appeared);
-    let batch = settled(&mut watch);
+    let batch = settled(&mut watch, &mut told);
     assert_eq!(batch.paths.len(), 2, "{batch:?}");
 }

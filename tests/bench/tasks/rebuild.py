@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from measure import process
 from measure.contender import Compose, Dev, in_turns
@@ -49,9 +50,18 @@ services:
 
 
 def rebuild(bench):
-    """A one-line change until the new version answers at its host port; floor: `docker buildx build`, create, kill, start."""
+    """
+    A one-line change until the new version answers at its host port; floor: `docker buildx build`, create, kill, start.
+    Asked once whoever rebuilds says that it runs; and asked all along. The latter shows, with engines before 28, the second that
+    Linux waits before it asks again for a hardware address which nobody had yet when a client came through the port's proxy.
+    """
     results = Results("rebuild")
-    alternate(bench, "rebuild", results, lambda one, number: one.rebuild(number), "one line changed")
+    measures = {
+        "one line changed": lambda one, number: one.rebuild(number),
+        "one line changed, asked all along": lambda one, number: one.rebuild_asked(number),
+    }
+    for measure, act in measures.items():
+        alternate(bench, "rebuild", results, act, measure)
     return results
 
 
@@ -130,6 +140,16 @@ class Served:
         self.until(lambda answer: answer[0] == str(number))
         return time.perf_counter() - begun
 
+    def rebuild_asked(self, number):
+        self.settle()
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(1) as beside:
+            self.change(number)
+            asking = beside.submit(self.until, lambda answer: answer[0] == str(number))
+            self.build()
+            asking.result()
+        return time.perf_counter() - begun
+
     def restart(self):
         self.settle()
         life = self.answer()
@@ -151,13 +171,28 @@ class ByDev(Served):
     def begin(self):
         self.dev = Dev(self.bench, self.folder, self.project)
         self.dev.wipe()
-        self.watching = subprocess.Popen(
-            self.dev.command("up"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self.events = os.path.join(self.bench.work(f"{self.project}-events"), "events.json")
+        with open(self.events, "wb") as events:
+            self.watching = subprocess.Popen(
+                self.dev.command("up", "--json"), stdin=subprocess.DEVNULL, stdout=events, stderr=subprocess.DEVNULL
+            )
         self.until(lambda _: True)
 
+    def change(self, number):
+        self.before = os.path.getsize(self.events)
+        super().change(number)
+
     def build(self):
-        """By itself."""
+        """By itself: until it says that the new one is ready."""
+        end = time.perf_counter() + 120
+        while time.perf_counter() < end:
+            with open(self.events, encoding="utf-8") as events:
+                events.seek(self.before)
+                told = events.read().partition('"verb":"start"')[2].splitlines()
+            if any('"event":"probe"' in line and '"passed":true' in line for line in told):
+                return
+            time.sleep(0.003)
+        raise process.Failed("dev: no new one was ready within 2 minutes")
 
     def bounce(self):
         process.timed(self.dev.command("restart", "api"))
