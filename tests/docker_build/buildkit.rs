@@ -137,30 +137,6 @@ async fn a_secret_reaches_its_step_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_cache_mount_keeps_its_files_from_one_build_to_the_next() {
-    let bench = Bench::new("cache-mount").await;
-    let id = bench.spec().tag;
-    bench.write("source", "one");
-    bench.write(
-        "Dockerfile",
-        &format!(
-            "FROM {BASE}\nCOPY source /\n\
-             RUN --mount=type=cache,id={id},target=/cache cat /source >>/cache/seen && cp /cache/seen /\n",
-        ),
-    );
-    let first = bench.build(&bench.spec()).await.image();
-    assert_eq!(bench.read(&first, "/seen").await.as_deref(), Some("one"));
-    bench.write("source", "two");
-    let second = bench.build(&bench.spec()).await.image();
-    assert_eq!(
-        bench.read(&second, "/seen").await.as_deref(),
-        Some("onetwo")
-    );
-    // It is no part of the image.
-    assert_eq!(bench.read(&second, "/cache/seen").await, None);
-}
-
-#[tokio::test]
 async fn a_target_gets_only_what_its_stages_copy() {
     let bench = Bench::new("target").await;
     bench.write(

@@ -35,3 +35,34 @@ async fn dropping_a_build_ends_its_step_on_the_engine() {
     assert!(build.await.expect_err("aborted").is_cancelled());
     until("the step ended", || !runs(&command)).await;
 }
+
+/// Someone who saves twice a second while a build takes longer.
+#[tokio::test]
+async fn builds_that_are_overtaken_one_after_the_other_leave_no_step_behind() {
+    let bench = Bench::new("cancel-row").await;
+    let marker = format!("32{}", std::process::id());
+    for save in 0..8 {
+        let seconds = format!("{marker}{save}");
+        bench.write("Dockerfile", &format!("FROM {BASE}\nRUN sleep {seconds}\n"));
+        let (spec, engine) = (bench.spec(), bench.engine.clone());
+        let build = tokio::spawn(async move { engine.build(&spec, None).await });
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if save % 2 == 1 {
+            // The others end wherever they are.
+            until("the step runs", || runs(&format!("sleep\0{seconds}"))).await;
+        }
+        build.abort();
+        assert!(build.await.expect_err("aborted").is_cancelled());
+    }
+    until("all steps ended", || !runs(&format!("sleep\0{marker}"))).await;
+    bench.write(
+        "Dockerfile",
+        &format!("FROM {BASE}\nRUN echo {marker} >/made\n"),
+    );
+    let image = bench.build(&bench.spec()).await.image();
+    assert_eq!(
+        bench.read(&image, "/made").await,
+        Some(format!("{marker}\n"))
+    );
+    assert!(!runs(&format!("sleep\0{marker}")), "one began later");
+}

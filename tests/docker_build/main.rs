@@ -2,6 +2,7 @@
 
 mod bench;
 mod buildkit;
+mod cache;
 mod cancel;
 mod classic;
 mod errors;
