@@ -1,12 +1,15 @@
 //! A brake for rebuilds that cause each other: a service that writes into its own build context, a log of `dev` beside the
 //! stack file, a generator that saves faster than the build takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// A file may change so many times in a row while what it is built into is built or starts.
 const TIMES: u32 = 8;
+/// The same where nothing of the stack can have written it: somebody who saves every few seconds, or a tool that writes
+/// because of what it sees of the rebuild.
+const TIMES_BY_HAND: u32 = 40;
 /// Pause after that, in milliseconds; doubled for each further time.
 const FIRST_PAUSE: u64 = 2_000;
 /// Longest pause, in milliseconds.
@@ -53,6 +56,15 @@ struct Held {
     until: u64,
 }
 
+/// Who may have written a changed file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// What is built or started because of it, or it is a log.
+    Anyone,
+    /// Only a person or a tool: nothing of the stack can write there, and it was not just added to.
+    Hand,
+}
+
 /// What follows from changed files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -69,7 +81,7 @@ impl Brake {
     pub fn changed(
         &mut self,
         tag: &str,
-        files: &BTreeSet<Utf8PathBuf>,
+        files: &BTreeMap<Utf8PathBuf, Writer>,
         (is_hot, is_busy): (bool, bool),
         now: u64,
     ) -> Verdict {
@@ -79,8 +91,8 @@ impl Brake {
         }
         let mut told = None;
         let mut until = u64::MAX;
-        for file in files {
-            let (at, news) = image.count(file, is_hot, now);
+        for (file, writer) in files {
+            let (at, news) = image.count(file, *writer, is_hot, now);
             until = until.min(at);
             told = told.or(news);
         }
@@ -138,6 +150,7 @@ impl Image {
     fn count(
         &mut self,
         file: &Utf8Path,
+        writer: Writer,
         is_hot: bool,
         now: u64,
     ) -> (u64, Option<(Utf8PathBuf, u64)>) {
@@ -157,7 +170,11 @@ impl Image {
             return (culprit.until, None);
         }
         culprit.times += 1;
-        let Some(further) = culprit.times.checked_sub(TIMES + 1) else {
+        let may = match writer {
+            Writer::Anyone => TIMES,
+            Writer::Hand => TIMES_BY_HAND,
+        };
+        let Some(further) = culprit.times.checked_sub(may + 1) else {
             return (now, None);
         };
         culprit.pause = (FIRST_PAUSE << further.min(16)).min(LONGEST_PAUSE);
@@ -188,8 +205,9 @@ impl Image {
 mod tests {
     use super::*;
 
-    fn files(names: &[&str]) -> BTreeSet<Utf8PathBuf> {
-        names.iter().map(Utf8PathBuf::from).collect()
+    fn files(names: &[&str]) -> BTreeMap<Utf8PathBuf, Writer> {
+        let by = |name: &&str| (Utf8PathBuf::from(*name), Writer::Anyone);
+        names.iter().map(by).collect()
     }
 
     fn hot(brake: &mut Brake, names: &[&str], now: u64) -> Verdict {
@@ -228,6 +246,20 @@ mod tests {
             brake.release(now, |_| false);
         }
         assert_eq!(pauses, [4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    }
+
+    #[test]
+    fn what_only_a_person_can_have_written_waits_much_later() {
+        let mut brake = Brake::default();
+        let save = BTreeMap::from([("app.py".into(), Writer::Hand)]);
+        let mut saves = |times| {
+            (0..times)
+                .map(|now| brake.changed("api", &save, (true, false), now))
+                .last()
+        };
+        assert_eq!(saves(40), Some(Verdict::Rebuild));
+        let told = Some(("app.py".into(), 2_000));
+        assert_eq!(saves(1), Some(Verdict::Wait { told }), "a tool after all");
     }
 
     #[test]

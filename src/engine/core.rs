@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::appended::Appended;
 use super::brake::Brake;
 use super::bus::Bus;
 use super::event::{Event, Failure, Level, ServiceInfo};
@@ -116,6 +117,8 @@ pub struct Engine {
 
     pub(super) files: Files,
     pub(super) brake: Brake,
+    /// Of what is built from.
+    pub(super) appended: Appended,
     pub(super) syncing: Syncing,
     /// Files that services take variables from: the stack is read again when one changes.
     pub(super) env_files: BTreeSet<camino::Utf8PathBuf>,
@@ -220,6 +223,7 @@ impl Engine {
             seed: BTreeSet::new(),
             files: Files::default(),
             brake: Brake::default(),
+            appended: Appended::default(),
             syncing: Syncing::default(),
             env_files: setup.loaded.env_files,
             walk: Walk::default(),

@@ -1,5 +1,6 @@
 //! The one writer of live state.
 
+mod appended;
 mod apply;
 mod brake;
 pub mod bus;

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
-use super::brake::Verdict;
+use super::appended::FILES;
+use super::brake::{Verdict, Writer};
 use super::core::{Engine, now};
 use super::event::{Event, Level, WatchOutcome};
 use super::state::Phase;
 use crate::plan::Subject;
 use crate::plan::desired::image_tag;
-use crate::plan::react::Reaction;
+use crate::plan::react::{Reaction, may_write};
 
 /// What changes within this time after a service has started, in milliseconds, may come from its start.
 const JUST_STARTED: u64 = 3_000;
@@ -53,9 +54,8 @@ impl Engine {
         for (tag, services) in images {
             let (time, is_busy) = (now(), self.is_at_work(&tag));
             let is_hot = is_busy || self.has_just_started(&tag, time);
-            let verdict = self
-                .brake
-                .changed(&tag, &changed[&tag], (is_hot, is_busy), time);
+            let files = self.with_writers(&changed[&tag]);
+            let verdict = self.brake.changed(&tag, &files, (is_hot, is_busy), time);
             let Verdict::Wait { told } = verdict else {
                 continue;
             };
@@ -78,6 +78,21 @@ impl Engine {
             }
         }
         waiting
+    }
+
+    fn with_writers(&mut self, files: &BTreeSet<Utf8PathBuf>) -> BTreeMap<Utf8PathBuf, Writer> {
+        let mut known = BTreeMap::new();
+        let are_few = files.len() <= FILES;
+        for file in files {
+            let is_log = are_few && self.appended.has_grown(file);
+            let writer = if is_log || may_write(&self.stack, file) {
+                Writer::Anyone
+            } else {
+                Writer::Hand
+            };
+            known.insert(file.clone(), writer);
+        }
+        known
     }
 
     /// Begins the rebuilds whose wait is over.

@@ -4,6 +4,7 @@ mod globs;
 mod mounted;
 mod outcome;
 mod sync_target;
+mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,7 @@ pub use globs::{Globs, RuleIgnore, literal_part};
 pub use mounted::Mounted;
 use outcome::Outcome;
 pub use sync_target::sync_target;
+pub use writers::may_write;
 
 /// What a changed path is, or was before it vanished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -109,7 +109,7 @@ async fn an_image_with_an_inline_cache_saves_its_steps() {
 
     assert_eq!(forget(&bench, &command).await, 1);
     let mut taking = bench.spec();
-    taking.cache_from = vec![format!("{name}:cache")];
+    taking.cache_from = vec![format!("type=registry,ref={name}:cache")];
     let outcome = bench.build(&taking).await;
     let lines: Vec<String> = outcome.lines.iter().map(|l| l.text.clone()).collect();
     let taken = bench.read(&outcome.image(), "/made").await;

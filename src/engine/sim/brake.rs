@@ -7,6 +7,7 @@ use super::stacks::probed;
 use super::{Bench, Run};
 use crate::engine::event::{Event, Level};
 use crate::engine::state::Phase;
+use crate::stack::Mount;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -32,9 +33,12 @@ async fn what_writes_into_its_own_context_is_rebuilt_less_and_less_often_and_tol
     let bench = Bench::new([probed("api", &[]).built()]);
     let mut run = bench.up();
     run.until_settled().await;
+    let mut log = String::new();
     for n in 0..600 {
         // A line for each thing that happens, as in a log of its own.
-        change(&run, &bench, "api/up.log", n).await;
+        log += &format!("{n}\n");
+        fs_err::write(bench.dir.join("api/up.log"), &log).unwrap();
+        run.saved(&bench, "api/up.log").await;
         run.pass(SECOND / 5).await;
     }
     let builds = bench.world.count("build gold-api");
@@ -55,6 +59,39 @@ async fn what_writes_into_its_own_context_is_rebuilt_less_and_less_often_and_tol
     .await;
     run.until_settled().await;
     bench.check();
+}
+
+/// How often an image is built for 20 saves of one file, one every two seconds.
+async fn builds_of_quick_saves(bench: &Bench) -> usize {
+    let mut run = bench.up();
+    run.until_settled().await;
+    for n in 0..20 {
+        change(&run, bench, "api/app.py", n).await;
+        run.pass(2 * SECOND).await;
+    }
+    let builds = bench.world.count("build gold-api") - 1;
+    assert_eq!(warnings(&run).is_empty(), builds == 20);
+    builds
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_saves_fast_is_told_from_what_writes_its_own_source() {
+    let bench = Bench::new([probed("api", &[]).built()]);
+    assert_eq!(builds_of_quick_saves(&bench).await, 20);
+
+    // Where another service could be the one that writes, time alone tells.
+    let mut bench = Bench::new([probed("api", &[]).built(), probed("tool", &[])]);
+    let source = bench.dir.join("api");
+    bench.edit(|stack| {
+        let tool = stack.services.get_mut("tool").unwrap();
+        tool.mounts.push(Mount::Bind {
+            source,
+            target: "/code".to_owned(),
+            read_only: false,
+        });
+    });
+    let builds = builds_of_quick_saves(&bench).await;
+    assert!((8..=12).contains(&builds), "{builds}");
 }
 
 #[tokio::test(start_paused = true)]

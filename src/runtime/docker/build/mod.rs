@@ -298,16 +298,37 @@ fn pairs(spec: &BuildSpec, dockerfile: &str) -> Vec<(&'static str, String)> {
     if let Some(target) = &spec.target {
         pairs.push(("target", target.clone()));
     }
-    if !spec.cache_from.is_empty() {
+    let caches: Vec<&str> = spec
+        .cache_from
+        .iter()
+        .filter_map(|source| cache_image(source))
+        .collect();
+    if !caches.is_empty() {
         pairs.push((
             "cachefrom",
-            serde_json::to_string(&spec.cache_from).unwrap_or_default(),
+            serde_json::to_string(&caches).unwrap_or_default(),
         ));
     }
     if let [platform] = spec.platforms.as_slice() {
         pairs.push(("platform", platform.clone()));
     }
     pairs
+}
+
+/// The image of a source of layers: `shop:cache`, or `type=registry,ref=shop:cache` as buildx has it. The engine takes no
+/// other kind.
+fn cache_image(source: &str) -> Option<&str> {
+    if !source.contains('=') {
+        return Some(source);
+    }
+    let value = |key: &str| {
+        let mut pairs = source.split(',').filter_map(|pair| pair.split_once('='));
+        pairs.find_map(|(name, value)| (name.trim() == key).then_some(value.trim()))
+    };
+    value("type")
+        .is_none_or(|kind| kind == "registry")
+        .then(|| value("ref"))
+        .flatten()
 }
 
 fn no_dockerfile(spec: &BuildSpec, error: &io::Error) -> RuntimeError {

@@ -139,6 +139,25 @@ impl Fake {
     }
 }
 
+#[test]
+fn a_source_of_layers_is_an_image_however_it_is_written() {
+    let image = |source| super::cache_image(source);
+    for source in [
+        "shop:cache",
+        "type=registry,ref=shop:cache",
+        "ref=shop:cache",
+    ] {
+        assert_eq!(image(source), Some("shop:cache"), "{source}");
+    }
+    for source in [
+        "type=local,src=/tmp/cache",
+        "type=gha,ref=shop:cache",
+        "type=registry",
+    ] {
+        assert_eq!(image(source), None, "{source}");
+    }
+}
+
 fn class(result: Result<BuiltImage, RuntimeError>) -> FailureClass {
     result.expect_err("no image").0.class
 }
