@@ -12,7 +12,7 @@ use super::show::now;
 use crate::engine::bus::LogEntry;
 use crate::engine::event::{Event, ServiceInfo, Stamped, VERSION};
 use crate::engine::state::State;
-use crate::view::{Line, Look, Mode, Timings, View, on_stderr, on_stdout, summary};
+use crate::view::{Line, Look, Mode, Pace, Timings, View, on_stderr, on_stdout, summary};
 
 /// Between two looks whether standard output is still read.
 const LOOK_FOR_READER: Duration = Duration::from_millis(200);
@@ -122,6 +122,11 @@ impl Output {
         }
         let result = self.view.log(&entry.service, &entry.line);
         self.note(result);
+    }
+
+    /// How often [`Output::frame`] is to be called.
+    pub fn pace(&self, state: &State) -> Pace {
+        self.view.pace(state)
     }
 
     pub fn frame(&mut self, state: &State) {

@@ -11,9 +11,12 @@ use crate::engine::event::{Event, Failure};
 use crate::engine::feed::{Feed, News};
 use crate::engine::goal::Outcome;
 use crate::engine::state::State;
+use crate::view::Pace;
 
 /// The live view is drawn anew this often at most.
 const FRAME: Duration = Duration::from_millis(100);
+/// So often where nothing moves.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Why following ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +71,7 @@ impl Follow<'_> {
     /// Shows what happens until `verdict` says that it is enough.
     pub async fn until(&mut self, verdict: impl Fn(&State) -> Option<Outcome>) -> Ended {
         self.screen.begin(&self.feed.state);
-        let mut frames = tokio::time::interval(FRAME);
-        frames.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut frames = Frames::begin();
         let far = Instant::now() + Duration::from_secs(365 * 24 * 3600);
         loop {
             if let Some(outcome) = verdict(&self.feed.state) {
@@ -79,20 +81,63 @@ impl Follow<'_> {
             tokio::select! {
                 news = self.feed.next() => match news {
                     Some(News::Event(stamped)) => {
+                        frames.hasten();
                         self.screen.event(&self.feed.state, &stamped);
                         if let Event::Bye { failure, .. } = stamped.event {
                             return Ended::Bye(failure);
                         }
                     }
-                    Some(News::Log(entry)) => self.screen.log(&entry),
-                    Some(News::Refreshed) => {}
+                    Some(News::Log(entry)) => {
+                        frames.hasten();
+                        self.screen.log(&entry);
+                    }
+                    Some(News::Refreshed) => frames.hasten(),
                     None => return Ended::Bye(None),
                 },
-                _ = frames.tick() => self.screen.frame(&self.feed.state),
+                () = tokio::time::sleep_until(frames.next.unwrap_or(far)) => {
+                    self.screen.frame(&self.feed.state);
+                    frames.drawn(self.screen.pace(&self.feed.state));
+                }
                 () = self.interrupts.next() => return Ended::Interrupted,
                 () = tokio::time::sleep_until(self.deadline.unwrap_or(far)) => return Ended::Deadline,
             }
         }
+    }
+}
+
+/// When to draw.
+struct Frames {
+    last: Instant,
+    next: Option<Instant>,
+    pace: Pace,
+}
+
+impl Frames {
+    fn begin() -> Self {
+        let now = Instant::now();
+        Self {
+            last: now,
+            next: Some(now),
+            pace: Pace::Frames,
+        }
+    }
+
+    /// Something is to be seen.
+    fn hasten(&mut self) {
+        if self.pace != Pace::Never {
+            let soon = self.last + FRAME;
+            self.next = Some(self.next.map_or(soon, |next| next.min(soon)));
+        }
+    }
+
+    fn drawn(&mut self, pace: Pace) {
+        self.last = Instant::now();
+        self.pace = pace;
+        self.next = match pace {
+            Pace::Frames => Some(self.last + FRAME),
+            Pace::Seconds => Some(self.last + SECOND),
+            Pace::Never => None,
+        };
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::View;
+use super::{Pace, View};
 use crate::engine::event::{Stamped, VERSION};
 use crate::engine::state::State;
 
@@ -83,6 +83,10 @@ impl<W: Write> View for Json<W> {
 
     fn tick(&mut self, _state: &State, _now: u64) -> io::Result<()> {
         Ok(())
+    }
+
+    fn pace(&self, _state: &State) -> Pace {
+        Pace::Never
     }
 
     fn close(&mut self, _state: &State, _now: u64) -> io::Result<()> {

@@ -36,8 +36,8 @@ pub use timings::Timings;
 use crate::engine::event::Stamped;
 use crate::engine::state::State;
 
-/// Where a command shows what happens. A caller gives it events and log lines as they come, ticks it about ten times a
-/// second, and closes it at the end. Every call fails only when the output cannot be written to.
+/// Where a command shows what happens. A caller gives it events and log lines as they come, ticks it as often as its pace
+/// says, and closes it at the end. Every call fails only when the output cannot be written to.
 pub trait View {
     /// `state`: with the event applied.
     ///
@@ -57,6 +57,9 @@ pub trait View {
     /// The output cannot be written to.
     fn tick(&mut self, state: &State, now: u64) -> io::Result<()>;
 
+    /// How often it wants to be ticked; nobody watches a clock that stands still, so that a quiet stack costs nothing.
+    fn pace(&self, state: &State) -> Pace;
+
     /// The last call: leaves the final table on a terminal, and gives it back.
     ///
     /// # Errors
@@ -74,6 +77,17 @@ pub trait View {
 
     /// Says what keys do from now on, where the view shows that.
     fn set_footer(&mut self, _text: &str) {}
+}
+
+/// How often a view is ticked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Something moves: as often as is drawn at most.
+    Frames,
+    /// Once more shortly after something happened, and every second.
+    Seconds,
+    /// It shows nothing but what happens.
+    Never,
 }
 
 /// The view of `mode` on standard output. `footer`: see [`Terminal::new`].

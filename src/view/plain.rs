@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::narrate::Narrator;
-use super::{Look, View};
+use super::{Look, Pace, View};
 use crate::engine::event::Stamped;
 use crate::engine::state::State;
 
@@ -49,6 +49,10 @@ impl<W: Write> View for Plain<W> {
     fn tick(&mut self, state: &State, now: u64) -> io::Result<()> {
         let told = self.narrator.remind(state, now);
         self.tell(told)
+    }
+
+    fn pace(&self, _state: &State) -> Pace {
+        Pace::Seconds
     }
 
     fn close(&mut self, _state: &State, _now: u64) -> io::Result<()> {

@@ -10,9 +10,9 @@ use std::io::{self, Write};
 use super::line::{Line, Paint};
 use super::narrate::{Narrator, Told};
 use super::table::{Canvas, Kind, frame};
-use super::{Look, View};
+use super::{Look, Pace, View};
 use crate::engine::event::Stamped;
-use crate::engine::state::State;
+use crate::engine::state::{ServiceState, State};
 
 /// Least time between two frames, milliseconds; a little less than the tenth of a second at which a caller ticks.
 const PAUSE: u64 = 90;
@@ -196,6 +196,15 @@ impl<S: Screen> View for Terminal<S> {
             Ok(())
         } else {
             self.draw(state, now, true)
+        }
+    }
+
+    fn pace(&self, state: &State) -> Pace {
+        let moves = |service: &ServiceState| service.info.wanted && !service.is_ready();
+        if self.pending.is_empty() && !state.services.iter().any(moves) {
+            Pace::Seconds
+        } else {
+            Pace::Frames
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use futures_util::stream::{BoxStream, StreamExt, unfold};
+use tokio::time::Instant;
 
 use super::Place;
 use crate::plan::observed::{Generation, ObservedContainer, Status};
@@ -11,16 +12,23 @@ use crate::runtime::world::Change;
 
 use super::ProcessWorld;
 
-/// How soon a change is seen.
+/// How soon a change is seen where something changed shortly before …
 const TICK: Duration = Duration::from_millis(25);
-/// Every so many ticks it is looked anyway: a supervisor that was killed notes nothing.
-const ANYWAY: u32 = 40;
+const SHORTLY: Duration = Duration::from_secs(10);
+/// … where all is quiet …
+const QUIET: Duration = Duration::from_millis(100);
+/// … and where there has been no process at all: most stacks have none, and should not be at work for that.
+const NONE: Duration = Duration::from_millis(200);
+/// So often it is looked anyway: a supervisor that was killed notes nothing.
+const ANYWAY: Duration = Duration::from_secs(1);
 
 struct Watch {
     world: ProcessWorld,
     known: BTreeMap<String, (Generation, Status)>,
     stamp: Option<SystemTime>,
-    ticks: u32,
+    /// When something was last seen to change.
+    changed: Instant,
+    compared: Instant,
     pending: VecDeque<Change>,
 }
 
@@ -31,7 +39,8 @@ impl ProcessWorld {
             world: self.clone(),
             known: BTreeMap::new(),
             stamp: None,
-            ticks: 0,
+            changed: Instant::now(),
+            compared: Instant::now(),
             pending: VecDeque::new(),
         };
         watch.compare();
@@ -41,16 +50,28 @@ impl ProcessWorld {
                 if let Some(change) = watch.pending.pop_front() {
                     return Some((change, watch));
                 }
-                tokio::time::sleep(TICK).await;
-                watch.ticks = watch.ticks.wrapping_add(1);
+                tokio::time::sleep(pace(watch.stamp.is_some(), watch.changed.elapsed())).await;
                 let stamp = stamp(&watch.world.place);
-                if stamp != watch.stamp || watch.ticks.is_multiple_of(ANYWAY) {
+                if stamp != watch.stamp {
+                    watch.changed = Instant::now();
+                }
+                if stamp != watch.stamp || watch.compared.elapsed() >= ANYWAY {
                     watch.stamp = stamp;
                     watch.compare();
+                    watch.compared = Instant::now();
                 }
             }
         });
         stream.boxed()
+    }
+}
+
+/// How long to wait before the next look.
+fn pace(some: bool, unchanged: Duration) -> Duration {
+    match some {
+        false => NONE,
+        true if unchanged < SHORTLY => TICK,
+        true => QUIET,
     }
 }
 
@@ -99,5 +120,19 @@ impl Watch {
                 began: status == Status::Running,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_processes_is_hardly_woken_and_a_quiet_one_seldom() {
+        let second = Duration::from_secs(1);
+        let wakes = |some, unchanged| second.as_millis() / pace(some, unchanged).as_millis();
+        assert!(wakes(false, Duration::ZERO) <= 5);
+        assert!(wakes(true, 60 * second) <= 10);
+        assert!(wakes(true, second) >= 40, "a crash is seen at once");
     }
 }
