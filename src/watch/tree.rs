@@ -1,21 +1,24 @@
 //! What a root held when it was last looked at, and what differs now.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod entries;
+
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::ops::Bound;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::rules::Rules;
 use crate::plan::react::PathKind;
+use entries::Entries;
 
 /// How an entry looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub kind: PathKind,
+    /// The last bit is not used.
     print: u64,
 }
 
@@ -40,7 +43,7 @@ impl Stamp {
         }
         Self {
             kind,
-            print: hasher.finish(),
+            print: hasher.finish() & !1,
         }
     }
 }
@@ -62,15 +65,15 @@ pub(super) trait Finder {
 
 pub(super) struct Tree {
     pub rules: Rules,
-    /// By path, the root included; a folder's entries follow it.
-    entries: BTreeMap<PathBuf, Stamp>,
+    /// The root included.
+    entries: Entries,
 }
 
 impl Tree {
     pub fn new(rules: Rules) -> Self {
         Self {
             rules,
-            entries: BTreeMap::new(),
+            entries: Entries::default(),
         }
     }
 
@@ -85,20 +88,21 @@ impl Tree {
 
     /// The root is a file.
     pub fn is_file(&self) -> bool {
-        self.entries
-            .get(self.root())
-            .is_some_and(|stamp| stamp.kind == PathKind::File)
+        let root = self.entries.get(self.root());
+        root.is_some_and(|stamp| stamp.kind == PathKind::File)
     }
 
     pub fn knows(&self, path: &Path) -> bool {
-        self.entries.contains_key(path)
+        self.entries.get(path).is_some()
     }
 
-    pub fn folders(&self) -> impl Iterator<Item = &Path> {
-        self.entries
-            .iter()
-            .filter(|(_, stamp)| stamp.kind == PathKind::Folder)
-            .map(|(path, _)| path.as_path())
+    pub fn knows_folder(&self, path: &Path) -> bool {
+        let known = self.entries.get(path);
+        known.is_some_and(|stamp| stamp.kind == PathKind::Folder)
+    }
+
+    pub fn folders(&self) -> impl Iterator<Item = PathBuf> {
+        self.entries.all_folders()
     }
 
     /// Looks at one path. `deep`: a folder brings what is in it, and is watched anew. `wrote`: a file counts as changed
@@ -116,9 +120,11 @@ impl Tree {
         if self.rules.leaves_out(path, metadata.is_dir()) {
             return self.remove(path, false, finder);
         }
-        let (stamp, known) = (Stamp::of(&metadata), self.entries.get(path).copied());
+        let (stamp, known) = (Stamp::of(&metadata), self.entries.get(path));
         let entered = known.is_some_and(|known| known.kind == PathKind::Folder);
-        if stamp.kind == PathKind::Folder && (deep || !entered) {
+        // One with another mode may not have been readable before.
+        let reopened = known != Some(stamp);
+        if stamp.kind == PathKind::Folder && (deep || reopened) {
             self.scan(path, finder);
             if deep && entered {
                 // Another one under the same name: what came and went in it before it was watched, nobody has told.
@@ -175,67 +181,53 @@ impl Tree {
             // It cannot be read now; that says nothing about what is in it.
             Err(_) => return,
         };
-        let gone: Vec<PathBuf> = self
-            .children(folder)
-            .filter(|path| !is_in(&names, path))
-            .cloned()
-            .collect();
+        let gone = self.entries.names(folder);
+        let gone = gone.filter(|name| !names.contains(*name));
+        let gone: Vec<PathBuf> = gone.map(|name| folder.join(name)).collect();
         for path in gone {
             self.remove(&path, true, finder);
         }
         todo.extend(names.into_iter().rev().map(|name| folder.join(name)));
     }
 
-    fn children<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
-        self.beneath(folder)
-            .filter(move |path| path.parent() == Some(folder))
-    }
-
-    fn beneath<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
-        let from = (Bound::Excluded(folder), Bound::Unbounded);
-        self.entries
-            .range::<Path, _>(from)
-            .map(|(path, _)| path)
-            .take_while(move |path| path.starts_with(folder))
-    }
-
     fn note(&mut self, path: &Path, stamp: Stamp, finder: &mut dyn Finder) {
-        let known = self.entries.get(path).copied();
+        let known = self.entries.get(path);
         if known == Some(stamp) {
             return;
         }
         if known.is_some_and(|known| known.kind != stamp.kind) {
             self.remove(path, true, finder);
         }
-        self.entries.insert(path.to_owned(), stamp);
+        self.entries.insert(path, stamp);
         finder.changed(path, stamp.kind, known.is_some());
     }
 
     /// It was told to be gone, or never to have been: should it come again, it is new.
     pub fn forget(&mut self, path: &Path, finder: &mut dyn Finder) {
-        let beneath = self.beneath(path).cloned();
-        let all: Vec<PathBuf> = beneath.chain([path.to_owned()]).collect();
-        for path in all {
-            let known = self.entries.remove(&path);
-            if known.is_some_and(|known| known.kind == PathKind::Folder) {
+        for (path, known) in self.take_out(path) {
+            if known.kind == PathKind::Folder {
                 finder.gone(&path);
             }
         }
     }
 
+    /// A path and what is beneath.
+    fn take_out(&mut self, path: &Path) -> Vec<(PathBuf, Stamp)> {
+        let own = self.entries.remove(path);
+        let mut all: Vec<_> = own
+            .map(|stamp| (path.to_owned(), stamp))
+            .into_iter()
+            .collect();
+        all.extend(self.entries.remove_beneath(path));
+        all
+    }
+
     /// Forgets a path and what is beneath; `tell` unless it is only left out from now on.
     fn remove(&mut self, path: &Path, tell: bool, finder: &mut dyn Finder) {
-        let Some(stamp) = self.entries.remove(path) else {
+        if !self.knows(path) {
             return;
-        };
-        let beneath: Vec<PathBuf> = self.beneath(path).cloned().collect();
-        let removed = beneath
-            .into_iter()
-            .filter_map(|path| self.entries.remove(&path).map(|stamp| (path, stamp)));
-        let removed: Vec<_> = std::iter::once((path.to_owned(), stamp))
-            .chain(removed)
-            .collect();
-        for (path, stamp) in removed {
+        }
+        for (path, stamp) in self.take_out(path) {
             match stamp.kind {
                 PathKind::Folder if tell => finder.gone(&path),
                 PathKind::Folder => finder.left_out(),
@@ -264,8 +256,4 @@ impl Tree {
             std::fs::symlink_metadata(path)
         }
     }
-}
-
-fn is_in(names: &BTreeSet<OsString>, path: &Path) -> bool {
-    path.file_name().is_some_and(|name| names.contains(name))
 }

@@ -1,6 +1,7 @@
 //! What the files of one tree held when they were last read, so that a look costs a stat for each instead of a read.
 
-use std::collections::HashMap;
+mod table;
+
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -9,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
+use table::Table;
 
-const MAGIC: &[u8; 8] = b"devidx1\n";
 /// A file that changed this short a time before it was read may change again without its times telling.
 const SETTLING: Duration = Duration::from_secs(2);
 
@@ -20,8 +21,10 @@ const SETTLING: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Index {
     file: Utf8PathBuf,
-    known: HashMap<Vec<u8>, Known>,
-    seen: HashMap<Vec<u8>, Known>,
+    known: Table,
+    seen: Table,
+    /// Files that look as they are known.
+    same: usize,
     clock: fn() -> SystemTime,
     started: SystemTime,
     read: u64,
@@ -68,12 +71,13 @@ impl Index {
         let file = state.join(format!("{}.index", &name[..16]));
         let known = fs::read(&file)
             .ok()
-            .and_then(|bytes| parse(&bytes))
+            .and_then(Table::parse)
             .unwrap_or_default();
         Self {
             file,
             known,
-            seen: HashMap::new(),
+            seen: Table::default(),
+            same: 0,
             clock: SystemTime::now,
             started: SystemTime::UNIX_EPOCH,
             read: 0,
@@ -103,7 +107,7 @@ impl Index {
         let folder = self.file.parent().unwrap_or(Utf8Path::new("."));
         fs::create_dir_all(folder)?;
         let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-        io::Write::write_all(&mut temporary, &render(&self.known))?;
+        self.known.write(&mut temporary)?;
         temporary.persist(&self.file).map_err(|error| error.error)?;
         self.dirty = false;
         Ok(())
@@ -112,8 +116,8 @@ impl Index {
     /// A look begins.
     pub(in crate::watch) fn begin(&mut self) {
         self.started = (self.clock)();
-        self.seen = HashMap::with_capacity(self.known.len());
-        self.read = 0;
+        self.seen = Table::with_capacity_of(&self.known);
+        (self.read, self.same) = (0, 0);
     }
 
     /// The hash of a file's content, read only if it has to be.
@@ -141,13 +145,14 @@ impl Index {
         if let Some(known) = self.known.get(name)
             && known.looks == looks
         {
-            self.seen.insert(name.to_vec(), *known);
+            self.seen.insert(name, &known);
+            self.same += 1;
             return Ok(known.hash);
         }
         let hash = read()?;
         self.read += 1;
         if looks.settled_before(self.started) {
-            self.seen.insert(name.to_vec(), Known { looks, hash });
+            self.seen.insert(name, &Known { looks, hash });
         }
         Ok(hash)
     }
@@ -155,7 +160,7 @@ impl Index {
     /// A look ended: what it did not see is forgotten.
     pub(in crate::watch) fn end(&mut self) {
         let seen = std::mem::take(&mut self.seen);
-        self.dirty |= seen != self.known;
+        self.dirty |= seen.len() != self.same || self.known.len() != self.same;
         self.known = seen;
     }
 }
@@ -183,64 +188,6 @@ impl Looks {
         let limit = i128::try_from(limit.as_nanos()).unwrap_or(i128::MAX);
         self.modified <= limit && self.changed <= limit
     }
-}
-
-/// `MAGIC`, then for each file: length of its name (u32), name, size, modified, changed, inode, mode, hash; at the end
-/// the hash of all that. Little-endian.
-fn render(known: &HashMap<Vec<u8>, Known>) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
-    for (name, Known { looks, hash }) in known {
-        // A name is never longer than the system's limit of a path.
-        let Ok(length) = u32::try_from(name.len()) else {
-            continue;
-        };
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(name);
-        bytes.extend_from_slice(&looks.size.to_le_bytes());
-        bytes.extend_from_slice(&looks.modified.to_le_bytes());
-        bytes.extend_from_slice(&looks.changed.to_le_bytes());
-        bytes.extend_from_slice(&looks.inode.to_le_bytes());
-        bytes.extend_from_slice(&looks.mode.to_le_bytes());
-        bytes.extend_from_slice(hash);
-    }
-    let sum = *blake3::hash(&bytes).as_bytes();
-    bytes.extend_from_slice(&sum);
-    bytes
-}
-
-fn parse(bytes: &[u8]) -> Option<HashMap<Vec<u8>, Known>> {
-    let (body, sum) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
-    if blake3::hash(body).as_bytes() != sum {
-        return None;
-    }
-    let mut rest = body.strip_prefix(MAGIC.as_slice())?;
-    let mut known = HashMap::new();
-    while !rest.is_empty() {
-        let length = u32::from_le_bytes(take(&mut rest)?) as usize;
-        let (name, after) = rest.split_at_checked(length)?;
-        rest = after;
-        let looks = Looks {
-            size: u64::from_le_bytes(take(&mut rest)?),
-            modified: i128::from_le_bytes(take(&mut rest)?),
-            changed: i128::from_le_bytes(take(&mut rest)?),
-            inode: u64::from_le_bytes(take(&mut rest)?),
-            mode: u32::from_le_bytes(take(&mut rest)?),
-        };
-        known.insert(
-            name.to_vec(),
-            Known {
-                looks,
-                hash: take(&mut rest)?,
-            },
-        );
-    }
-    Some(known)
-}
-
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (head, rest) = bytes.split_first_chunk::<N>()?;
-    *bytes = rest;
-    Some(*head)
 }
 
 #[cfg(test)]

@@ -63,12 +63,8 @@ impl Loop {
         let Some(backend) = &mut self.sink.backend else {
             return;
         };
-        let wanted: HashSet<&Path> = self
-            .trees
-            .iter()
-            .flat_map(|w| w.tree.folders())
-            .chain(self.anchors.iter().map(PathBuf::as_path))
-            .collect();
+        let folders = self.trees.iter().flat_map(|watched| watched.tree.folders());
+        let wanted: HashSet<PathBuf> = folders.chain(self.anchors.iter().cloned()).collect();
         backend.keep(|folder| wanted.contains(folder));
     }
 
@@ -79,7 +75,7 @@ impl Loop {
         // Once the limit is hit, it stays so.
         self.sink.hit = watched.poll.is_some() && self.sink.limit.is_some();
         watched.tree.scan(&root, &mut self.sink);
-        if !watched.tree.folders().any(|folder| folder == root) {
+        if !watched.tree.knows_folder(&root) {
             // A folder tells of its own end; what is a file or missing is told of by the folder above.
             self.anchor(&root);
             watched.tree.scan(&root, &mut self.sink);
