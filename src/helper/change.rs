@@ -1,6 +1,6 @@
 //! Changes of files: written beside, then renamed.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File, FileTimes, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStringExt;
@@ -50,6 +50,24 @@ impl Writing {
     /// What the file system says.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)
+    }
+
+    /// Others are written meanwhile: it gets a name that they do not take. One at a time is aside.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn put_aside(&mut self) -> io::Result<()> {
+        let aside = self.target.with_file_name(beside_name("-aside"));
+        if aside != self.beside {
+            fs::rename(&self.beside, &aside)?;
+            self.beside = aside;
+        }
+        Ok(())
+    }
+
+    /// Where it is written.
+    pub fn beside(&self) -> &Path {
+        &self.beside
     }
 
     /// # Errors
@@ -124,14 +142,16 @@ pub fn is_gone(error: &io::Error) -> bool {
     )
 }
 
-/// Removes what a helper that was killed has left in a folder.
-pub fn sweep(folder: &Path) {
+/// Removes what a helper that was killed has left in a folder, but for `own`.
+pub fn sweep(folder: &Path, own: Option<&Path>) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(BESIDE)) {
+        let is_left = name.to_str().is_some_and(|name| name.starts_with(BESIDE));
+        let is_own = own.is_some_and(|own| own.file_name() == Some(&name));
+        if is_left && !is_own {
             let _gone = fs::remove_file(entry.path());
         }
     }
@@ -149,10 +169,13 @@ fn replace(beside: &Path, target: &Path) -> io::Result<()> {
     }
 }
 
+fn beside_name(end: &str) -> OsString {
+    format!("{BESIDE}{}{end}", std::process::id()).into()
+}
+
 /// One at a time is written, so that one name in a folder is enough.
 fn beside(target: &Path) -> io::Result<PathBuf> {
-    let name = format!("{BESIDE}{}", std::process::id());
-    let beside = target.with_file_name(OsStr::new(&name));
+    let beside = target.with_file_name(beside_name(""));
     if fs::symlink_metadata(&beside).is_ok() {
         // Left by one with the same number.
         fs::remove_file(&beside)?;

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 pub use super::sum::Sum;
 
 /// Both sides are built from the same sources; a helper of another version is not spoken to.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes of a frame without its length; more is nonsense.
 pub const LONGEST: usize = 1024 * 1024;
 /// Bytes of content in one frame.
@@ -31,6 +31,12 @@ pub enum Request {
     },
     Data(Vec<u8>),
     End,
+    /// The file at hand is put aside, unfinished: others come between. There is one aside at a time.
+    Aside,
+    /// The one that was put aside is at hand again.
+    Resume,
+    /// The one that was put aside is not to be finished.
+    Cancel,
     Folder {
         path: Vec<u8>,
         mode: u32,
@@ -169,6 +175,9 @@ impl Request {
                 out.push(10);
                 out.extend(id.to_be_bytes());
             }
+            Self::Aside => out.push(11),
+            Self::Resume => out.push(12),
+            Self::Cancel => out.push(13),
         });
     }
 
@@ -206,6 +215,9 @@ impl Request {
             8 => Self::Commit(from.u64()?),
             9 => Self::Expect(from.text()?, Expected::take(&mut from)?),
             10 => Self::Compare(from.u64()?),
+            11 => Self::Aside,
+            12 => Self::Resume,
+            13 => Self::Cancel,
             _ => return Err(Nonsense),
         };
         from.end(request)

@@ -25,6 +25,7 @@ pub fn serve(input: impl Read, output: impl Write, (uid, gid): (u32, u32)) -> io
         output,
         places: Places::default(),
         writing: None,
+        aside: None,
         modes: Vec::new(),
         problems: Vec::new(),
         expected: 0,
@@ -46,8 +47,10 @@ pub fn serve(input: impl Read, output: impl Write, (uid, gid): (u32, u32)) -> io
 struct Server<W> {
     output: W,
     places: Places,
-    /// The file at hand; `None` while what comes for it is dropped, because it failed.
-    writing: Option<(Vec<u8>, Writing)>,
+    /// The file at hand …
+    writing: Option<Current>,
+    /// … and one that waits for the rest of it.
+    aside: Option<Current>,
     /// Of folders, to be set once what is in them is there.
     modes: Vec<(PathBuf, u32)>,
     problems: Vec<Problem>,
@@ -55,17 +58,35 @@ struct Server<W> {
     differs: Vec<u32>,
 }
 
+/// A file on its way; where it failed, what still comes for it is dropped, and its end tells why.
+struct Current {
+    path: Vec<u8>,
+    writing: Result<Writing, Refusal>,
+}
+
+impl Current {
+    fn go_on(&mut self, step: impl FnOnce(&mut Writing) -> io::Result<()>) {
+        if let Ok(writing) = &mut self.writing
+            && let Err(error) = step(writing)
+        {
+            self.writing = Err(error.into());
+        }
+    }
+}
+
 impl<W: Write> Server<W> {
     fn take(&mut self, request: Request) -> io::Result<()> {
         match request {
             Request::Roots(roots) => {
                 self.places = Places::new(roots);
+                let own = own(self.aside.as_ref());
                 for root in self.places.roots() {
-                    change::sweep(if root.is_dir() {
+                    let folder = if root.is_dir() {
                         root
                     } else {
                         root.parent().unwrap_or(root)
-                    });
+                    };
+                    change::sweep(folder, own);
                 }
             }
             Request::File {
@@ -74,33 +95,29 @@ impl<W: Write> Server<W> {
                 owner,
                 mtime,
             } => {
-                let begun = self
-                    .places
-                    .find(&path, Some(owner))
-                    .and_then(|target| Ok(Writing::begin(target, mode, owner, mtime)?));
-                self.writing = match begun {
-                    Ok(writing) => Some((path, writing)),
-                    Err(refusal) => {
-                        self.problem(path, &refusal);
-                        None
-                    }
-                };
+                let begun = self.places.find(&path, Some(owner));
+                let writing =
+                    begun.and_then(|target| Ok(Writing::begin(target, mode, owner, mtime)?));
+                self.writing = Some(Current { path, writing });
             }
             Request::Data(bytes) => {
-                if let Some((_, writing)) = &mut self.writing
-                    && let Err(error) = writing.write(&bytes)
-                    && let Some((path, _)) = self.writing.take()
-                {
-                    self.problem(path, &error.into());
+                if let Some(current) = &mut self.writing {
+                    current.go_on(|writing| writing.write(&bytes));
                 }
             }
             Request::End => {
-                if let Some((path, writing)) = self.writing.take()
-                    && let Err(error) = writing.end()
-                {
-                    self.problem(path, &error.into());
+                if let Some(Current { path, writing }) = self.writing.take() {
+                    self.note(path, writing.and_then(|writing| Ok(writing.end()?)));
                 }
             }
+            Request::Aside => {
+                self.aside = self.writing.take();
+                if let Some(current) = &mut self.aside {
+                    current.go_on(Writing::put_aside);
+                }
+            }
+            Request::Resume => self.writing = self.aside.take(),
+            Request::Cancel => self.aside = None,
             Request::Folder { path, mode, owner } => {
                 self.places.forget();
                 let made = self.places.find(&path, Some(owner)).and_then(|target| {
@@ -183,7 +200,7 @@ impl<W: Write> Server<W> {
             Expected::Absent => true,
             Expected::Folder { mode } => {
                 if metadata.is_dir() {
-                    change::sweep(&at);
+                    change::sweep(&at, own(self.aside.as_ref()));
                 }
                 !metadata.is_dir() || !mode_is(mode)
             }
@@ -206,6 +223,12 @@ impl<W: Write> Server<W> {
         self.output.write_all(&frame)?;
         self.output.flush()
     }
+}
+
+/// What a sweep must not take.
+fn own(aside: Option<&Current>) -> Option<&Path> {
+    let writing = aside?.writing.as_ref().ok()?;
+    Some(writing.beside())
 }
 
 fn content_sum(path: &Path) -> Option<u64> {

@@ -167,6 +167,63 @@ fn what_breaks_off_leaves_the_old_file_and_nothing_beside_it() {
 }
 
 #[test]
+fn a_file_that_is_put_aside_lets_others_by_and_is_seen_when_it_is_whole() {
+    let place = Place::new();
+    place.change(&place.file("app/large", b"old"));
+    let [file, _, end] = &place.file("app/large", b"")[..] else {
+        panic!("three");
+    };
+    let data = |text: &[u8]| Request::Data(text.to_vec());
+    let mut requests = vec![file.clone(), data(b"one "), Request::Aside];
+    requests.extend(place.file("app/small", b"small"));
+    // Comparing sweeps away what a helper before it has left there, and not what is its own.
+    let folder = Expected::Folder { mode: 0o755 };
+    requests.push(Request::Expect(place.bytes("app"), folder));
+    requests.extend([
+        Request::Compare(1),
+        Request::Resume,
+        data(b"two "),
+        Request::Aside,
+    ]);
+    requests.push(Request::Remove(place.bytes("app/small")));
+    let half = place.ask(&requests);
+    assert!(matches!(half.last(), Some(Reply::Done { problems, .. }) if problems.is_empty()));
+    assert_eq!(fs::read(place.path("app/large")).unwrap(), b"old");
+    assert!(place.leftovers().is_empty(), "it breaks off");
+
+    requests.extend([
+        Request::Resume,
+        data(b"three"),
+        end.clone(),
+        Request::Commit(2),
+    ]);
+    place.ask(&requests);
+    assert_eq!(fs::read(place.path("app/large")).unwrap(), b"one two three");
+    assert!(place.leftovers().is_empty());
+}
+
+#[test]
+fn what_is_cancelled_leaves_what_was_there_and_what_fails_aside_is_told_at_its_end() {
+    let place = Place::new();
+    place.change(&place.file("app/large", b"old"));
+    let [file, data, end] = &place.file("app/large", b"new")[..] else {
+        panic!("three");
+    };
+    let half = [file, data, &Request::Aside].map(Request::clone);
+    let mut requests = half.to_vec();
+    requests.extend([Request::Cancel, Request::Resume, data.clone(), end.clone()]);
+    assert_eq!(place.change(&requests), []);
+    assert_eq!(fs::read(place.path("app/large")).unwrap(), b"old");
+
+    symlink(place.path("outside"), place.path("app/link")).unwrap();
+    let mut escapes = place.file("app/link/x", b"evil");
+    escapes.insert(2, Request::Resume);
+    escapes.insert(2, Request::Aside);
+    let told = [("app/link/x".to_owned(), ProblemKind::Escapes)];
+    assert_eq!(place.change(&escapes), told);
+}
+
+#[test]
 fn what_a_killed_helper_left_goes_at_the_next_start() {
     let place = Place::new();
     fs::create_dir(place.path("app/deep")).unwrap();

@@ -1,6 +1,7 @@
 //! Syncing at the edges: what is too large, closed, or not to be written.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -36,6 +37,66 @@ fn a_large_file_arrives_without_being_held_in_memory() {
     assert!(more < 32, "{more} MiB more");
 }
 
+/// Saves so many MiB, neither sparse nor the same everywhere, and waits until some of it has reached the container.
+fn sends_a_large_file(stack: &Stack, size: usize) {
+    let block: Vec<u8> = (0..MIB as usize)
+        .map(|n| (((n * 31) >> 3) + size) as u8)
+        .collect();
+    let beside = stack.outside("large");
+    let mut large = fs::File::create(&beside).expect("a file");
+    for _ in 0..size {
+        large.write_all(&block).expect("room");
+    }
+    drop(large);
+    fs::rename(&beside, stack.path("www/large")).expect("a rename");
+    let container = stack.container("site").id;
+    eventually(SOON, "it is on its way", || {
+        let there = docker(["exec", &container, "ls", "-A", "/www"]);
+        if there.contains(".dev-sync-") {
+            Ok(())
+        } else {
+            Err(there)
+        }
+    });
+}
+
+#[test]
+fn a_small_save_does_not_wait_for_a_large_file() {
+    let stack = with_files("passes", "");
+    let _up = stack.up();
+    let container = stream_is_open(&stack);
+    sends_a_large_file(&stack, 300);
+    stack.write("www/a.txt", "saved meanwhile");
+    let script = "until grep -q meanwhile /www/a.txt; do usleep 2000; done; ls -A /www";
+    let seen = docker(["exec", &container, "sh", "-c", script]);
+    let is_there = seen.lines().any(|name| name == "large");
+    assert!(!is_there, "the large one was faster: {seen}");
+    assert!(
+        seen.contains(".dev-sync-"),
+        "it is still on its way: {seen}"
+    );
+    eventually(2 * SOON, "it arrives, too", || {
+        let size = "stat -c %s /www/large || true";
+        match docker(["exec", &container, "sh", "-c", size]) {
+            size if size == (300 * MIB).to_string() => Ok(()),
+            size => Err(size),
+        }
+    });
+}
+
+#[test]
+fn a_container_that_is_restarted_or_replaced_under_a_large_file_has_it_in_the_end() {
+    let stack = with_files("cut-off", "");
+    let _up = stack.up();
+    let container = stream_is_open(&stack);
+    sends_a_large_file(&stack, 50);
+    docker(["restart", "--time", "0", &container]);
+    gets_the_same(&stack, "site");
+    sends_a_large_file(&stack, 51);
+    docker(["rm", "--force", &container]);
+    gets_the_same(&stack, "site");
+}
+
 #[test]
 fn every_container_of_a_service_gets_the_files() {
     let stack = with_files("each", "replicas = 3");
@@ -64,6 +125,12 @@ struct Somebody<'a> {
 
 impl<'a> Somebody<'a> {
     fn new(stack: &'a Stack) -> Self {
+        let mut somebody = Self::begin(stack);
+        somebody.says("all 1 ready");
+        somebody
+    }
+
+    fn begin(stack: &'a Stack) -> Self {
         let dev = stack.outside("dev");
         fs::copy(env!("CARGO_BIN_EXE_dev"), &dev).expect("a copy that somebody else may run");
         let mut somebody = Self { stack, up: None };
@@ -79,7 +146,6 @@ impl<'a> Somebody<'a> {
             .gid(socket.expect("the engine's socket").gid())
             .env("HOME", stack.outside(""));
         somebody.up = Some(Background::start(command));
-        somebody.says("all 1 ready");
         somebody
     }
 
@@ -133,6 +199,27 @@ fn a_file_that_may_not_be_read_is_named_and_holds_up_no_other() {
     stack.write("www/a.txt", "another");
     has(&stack, "a.txt", "another");
     fs::set_permissions(stack.path("www/closed"), fs::Permissions::from_mode(0o644)).unwrap();
+    gets_the_same(&stack, "site");
+}
+
+#[test]
+fn what_may_not_be_read_at_the_first_start_is_named_and_holds_up_no_other() {
+    let stack = with_files("closed-first", "");
+    stack.write("www/folder/inside", "inside");
+    stack.write("www/file", "file");
+    for closed in ["www/folder", "www/file"] {
+        fs::set_permissions(stack.path(closed), fs::Permissions::from_mode(0o000)).unwrap();
+    }
+    let mut somebody = Somebody::begin(&stack);
+    somebody.says("www/file: Permission denied");
+    somebody.says("let the user that runs `dev` read it, or leave it out with `ignore`");
+    has(&stack, "sub/deep/c.txt", "c");
+    stack.write("www/a.txt", "another");
+    has(&stack, "a.txt", "another");
+    fs::set_permissions(stack.path("www/file"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(stack.path("www/folder"), fs::Permissions::from_mode(0o755)).unwrap();
+    gets_the_same(&stack, "site");
+    stack.write("www/folder/inside", "watched from now on");
     gets_the_same(&stack, "site");
 }
 

@@ -51,13 +51,14 @@ impl Line {
         }
     }
 
-    /// Below which folders everything has to lie.
+    /// Below which folders everything has to lie. What is put aside is not finished.
     ///
     /// # Errors
     /// The stream is broken.
     pub async fn set_roots(&mut self, roots: &[String]) -> io::Result<()> {
         let roots = roots.iter().map(|root| root.as_bytes().to_vec());
         let mut frame = Vec::new();
+        Request::Cancel.encode(&mut frame);
         Request::Roots(roots.collect()).encode(&mut frame);
         self.write(&frame).await
     }
@@ -82,8 +83,24 @@ impl Line {
             self.write(&chunk).await?;
         }
         let sent = reading.await.map_err(io::Error::other)??;
-        let problems = self.ask(Request::Commit, sent.bytes).await?.1;
+        let problems = self.commit(sent.bytes).await?;
         Ok((sent, problems))
+    }
+
+    /// Whole requests; no answer is waited for.
+    ///
+    /// # Errors
+    /// The stream is broken.
+    pub async fn put(&mut self, requests: &[u8]) -> io::Result<()> {
+        self.write(requests).await
+    }
+
+    /// Waits until what was sent before, of so many bytes, is done, and says what could not be done there.
+    ///
+    /// # Errors
+    /// The stream is broken.
+    pub async fn commit(&mut self, bytes: u64) -> io::Result<Vec<Problem>> {
+        Ok(self.ask(Request::Commit, bytes).await?.1)
     }
 
     /// Which of these are otherwise, by their place.

@@ -2,7 +2,9 @@
 
 mod compare;
 mod copy;
+mod done;
 mod job;
+mod large;
 mod line;
 mod open;
 mod seed;

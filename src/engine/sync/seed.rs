@@ -5,18 +5,18 @@ use std::io;
 use std::sync::Arc;
 
 use super::copy;
+use super::done::LET_READ;
 use crate::engine::core::Engine;
 use crate::engine::event::FailureClass;
 use crate::engine::execute::Ticket;
 use crate::engine::files::is_built;
 use crate::engine::input::Input;
-use crate::helper::protocol::Expected;
 use crate::plan::react::SyncRules;
 use crate::plan::{Action, Operation};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Output, World};
 use crate::stack::{Service, Stack};
-use crate::watch::sync::{Bounds, Piece, Record, manifest};
+use crate::watch::sync::{Bounds, Manifest, Piece, Record, manifest};
 
 impl Engine {
     /// Services whose containers need the files before they start: their image has none, or older ones.
@@ -85,9 +85,13 @@ async fn seed(
     let owner = copy::owner(world, container, spec).await;
     let (read, name) = (Arc::clone(stack), service.to_owned());
     let read = tokio::task::spawn_blocking(move || covered(&read, &name)).await;
-    let entries = read
-        .unwrap_or_else(|error| Err(io::Error::other(error)))
-        .map_err(|error| copy::failed(&error))?;
+    let Manifest { entries, problems } =
+        read.map_err(|error| copy::failed(&io::Error::other(error)))?;
+    let is_job = spec.is_some_and(Service::is_job);
+    if is_job && let Some(unread) = problems.first() {
+        return Err(copy::failed(&io::Error::other(unread.as_str())).help(LET_READ));
+    }
+    let entries: Vec<_> = entries.into_values().collect();
     let items = entries.iter().filter_map(|(piece, _)| piece.item());
     let items = items.collect();
     // What of it is deleted before the container is compared has to go. Without this no more is lost than that.
@@ -101,23 +105,19 @@ async fn seed(
     }
     let stays = record.gone(|target| now.has(target));
     let _unsaved = record.set(now, &BTreeSet::new());
-    if (rest.is_empty() && stays.is_empty()) || spec.is_some_and(Service::is_job) {
+    if (rest.is_empty() && stays.is_empty() && problems.is_empty()) || is_job {
         return Ok(());
     }
-    let rest = io::Error::other("names that are no text, and deletions, wait until it runs");
+    let rest = io::Error::other("what no archive can bring waits until it runs");
     Err(copy::failed(&rest))
 }
 
 /// What the rules cover now.
-fn covered(stack: &Stack, service: &str) -> io::Result<Vec<(Piece, Expected)>> {
-    let Some(service) = stack.services.get(service) else {
-        return Ok(Vec::new());
-    };
-    let mut manifest = manifest(&SyncRules::new(stack, service));
-    match manifest.problems.pop() {
-        Some(problem) => Err(io::Error::other(problem)),
-        None => Ok(manifest.entries.into_values().collect()),
-    }
+fn covered(stack: &Stack, service: &str) -> Manifest {
+    let service = stack.services.get(service);
+    service.map_or_else(Manifest::default, |service| {
+        manifest(&SyncRules::new(stack, service))
+    })
 }
 
 /// Whether an archive brings it as it is to be.

@@ -1,5 +1,6 @@
 //! A worker at work in a world that is a folder.
 
+mod large;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

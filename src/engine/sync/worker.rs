@@ -1,7 +1,6 @@
 //! Who brings files to one life of a container.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +12,9 @@ use tokio::time::Instant;
 use super::Synced;
 use super::compare::compare;
 use super::copy::{copy, owner};
+use super::done::{Broken, Done, looks};
 use super::job::{Job, Taken, Work};
+use super::large::{Larges, cancel};
 use super::line::Line;
 use super::open::{Opened, open};
 use super::then::follow;
@@ -24,36 +25,35 @@ use crate::plan::observed::{Generation, ObservedContainer};
 use crate::plan::react::{SyncItem, SyncRules};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::World;
-use crate::stack::{AfterSync, Stack};
+use crate::stack::Stack;
 use crate::watch::sync::{self, Bounds, Piece, Record};
 
 /// The first pause after something failed; doubled up to the longest.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Problems that one message names.
-const NAMED: usize = 5;
 
 /// What reaches a worker and what it tells: jobs, whether some were lost, and where to.
 pub(super) type Ways = (mpsc::Receiver<Job>, Arc<AtomicBool>, mpsc::Sender<Input>);
 
 pub(super) struct Worker {
-    world: Arc<dyn World>,
+    pub(super) world: Arc<dyn World>,
     stack: Arc<Stack>,
     service: String,
     index: u32,
-    life: Generation,
+    pub(super) life: Generation,
     ways: Ways,
-    record: Record,
+    pub(super) record: Record,
     bounds: Bounds,
-    way: Way,
+    pub(super) way: Way,
+    pub(super) larges: Larges,
     /// Root may not write there: the container's user does.
-    as_user: bool,
+    pub(super) as_user: bool,
     /// What the container has is not what it should have, as far as is known.
-    doubt: bool,
+    pub(super) doubt: bool,
     failures: u32,
 }
 
-enum Way {
+pub(super) enum Way {
     Unknown,
     Helper {
         line: Box<Line>,
@@ -62,24 +62,6 @@ enum Way {
     },
     /// There is no helper for this image, whatever is tried.
     Archive(sync::Owner),
-}
-
-/// What one pass has done.
-#[derive(Default)]
-struct Done {
-    sent: Vec<(Piece, Expected)>,
-    then: Vec<AfterSync>,
-    problems: Vec<String>,
-    class: Option<FailureClass>,
-    read_only: bool,
-}
-
-/// Why a pass has to be done again.
-enum Broken {
-    Stream(io::Error),
-    /// Root is refused.
-    Denied,
-    Other(RuntimeError),
 }
 
 impl Worker {
@@ -101,6 +83,7 @@ impl Worker {
             record,
             bounds,
             way: Way::Unknown,
+            larges: Larges::default(),
             as_user: false,
             doubt: true,
             failures: 0,
@@ -110,21 +93,28 @@ impl Worker {
     /// Compares, then brings what comes, until nobody sends any more.
     pub async fn run(mut self) {
         let mut taken = Taken::default();
+        let mut due = true;
         loop {
             while let Ok(job) = self.ways.0.try_recv() {
                 self.take(job, &mut taken);
+                due = true;
             }
-            self.doubt |= self.ways.1.swap(false, Ordering::Relaxed);
-            let Taken { pieces, asked } = std::mem::take(&mut taken);
-            let result = self.pass(pieces).await;
-            for asked in asked {
-                // When nobody waits any more, there is nothing to tell.
-                let _gone = asked.send(result.clone());
+            if std::mem::take(&mut due) {
+                self.doubt |= self.ways.1.swap(false, Ordering::Relaxed);
+                let Taken { pieces, asked } = std::mem::take(&mut taken);
+                let result = self.pass(pieces).await;
+                self.larges.answer(asked, &result);
             }
+            if !self.larges.is_empty() {
+                // What is saved meanwhile comes between.
+                due = self.carry().await;
+                continue;
+            }
+            let failures = self.failures.max(self.larges.failures());
             let pause =
-                (PAUSE * 2u32.saturating_pow(self.failures.saturating_sub(1))).min(LONGEST_PAUSE);
+                (PAUSE * 2u32.saturating_pow(failures.saturating_sub(1))).min(LONGEST_PAUSE);
             let again = async {
-                if self.failures == 0 {
+                if failures == 0 {
                     std::future::pending::<()>().await;
                 }
                 tokio::time::sleep(pause).await;
@@ -136,6 +126,7 @@ impl Worker {
                 },
                 () = again => {}
             }
+            due = true;
         }
     }
 
@@ -156,25 +147,23 @@ impl Worker {
         }
     }
 
-    /// Brings these, or what differs, and tells of it. Says whether all of it is there.
+    /// Brings these, or what differs, and tells of it. Says whether all of it is there that can be read here.
     async fn pass(&mut self, pieces: Vec<Piece>) -> Result<(), RuntimeError> {
         let begun = Instant::now();
         let mut tried = self.attempt(pieces).await;
         if !matches!(tried, Ok(_) | Err(Broken::Other(_))) {
             // A stream that broke is opened anew, once at once; what it had brought, comparing tells.
             self.as_user |= matches!(tried, Err(Broken::Denied));
-            self.way = Way::Unknown;
-            self.doubt = true;
+            self.stream_broke();
             tried = self.attempt(Vec::new()).await;
         }
-        let done = match tried {
+        let mut done = match tried {
             Ok(done) => {
                 self.failures = 0;
                 done
             }
             Err(broken) => {
-                self.way = Way::Unknown;
-                self.doubt = true;
+                self.stream_broke();
                 self.failures += 1;
                 let error = RuntimeError::from(broken);
                 if self.failures == 1 {
@@ -184,18 +173,24 @@ impl Worker {
                 return Err(error);
             }
         };
+        self.larges.hold_back(&mut done, begun);
         let (restart, followed) = follow(&self.world, &self.life.id, &done.then).await;
-        let there = done.result();
-        let result = there.clone().and(followed);
+        let result = done.result().and(followed);
         if restart || result.is_err() || !done.sent.is_empty() {
             self.tell(begun, &done, restart, result).await;
         }
-        there
+        done.there()
+    }
+
+    pub(super) fn stream_broke(&mut self) {
+        self.way = Way::Unknown;
+        self.doubt = true;
+        self.larges.forget();
     }
 
     async fn attempt(&mut self, pieces: Vec<Piece>) -> Result<Done, Broken> {
         self.open().await?;
-        let (pieces, whole, problems) = if self.doubt {
+        let (pieces, whole, unread) = if self.doubt {
             let line = match &mut self.way {
                 Way::Helper { line, .. } => Some(&mut **line),
                 _ => None,
@@ -212,7 +207,7 @@ impl Worker {
         let _unsaved = self.record.announce(&pieces);
         let mut done = Done {
             then: pieces.iter().map(|piece| piece.then.clone()).collect(),
-            problems,
+            unread,
             ..Done::default()
         };
         match &mut self.way {
@@ -223,9 +218,13 @@ impl Worker {
                 if line.uid == 0 && !self.as_user && problems.iter().any(denied) {
                     return Err(Broken::Denied);
                 }
-                done.problems.extend(sent.problems);
+                done.unread.extend(sent.problems);
                 done.sent = sent.pieces;
                 done.take_in(&problems);
+                done.large = !sent.large.is_empty();
+                if self.larges.take_over(&done.sent, sent.large) {
+                    line.put(&cancel()).await.map_err(Broken::Stream)?;
+                }
             }
             Way::Archive(owner) => {
                 let items: Vec<SyncItem> = pieces.iter().filter_map(Piece::item).collect();
@@ -238,7 +237,7 @@ impl Worker {
             }
             Way::Unknown => {}
         }
-        self.doubt = !done.problems.is_empty();
+        self.doubt = done.result().is_err();
         let _unsaved = match whole {
             Some((wanted, mut gone)) if !self.doubt => {
                 // One that has come back meanwhile was sent as it is.
@@ -253,6 +252,7 @@ impl Worker {
             }
             _ => self.record.add(&done.sent),
         };
+        let _unsaved = self.record.doubt(self.larges.waiting());
         Ok(done)
     }
 
@@ -286,6 +286,8 @@ impl Worker {
             if *set != targets {
                 line.set_roots(&targets).await.map_err(Broken::Stream)?;
                 *set = targets;
+                self.doubt |= !self.larges.is_empty();
+                self.larges.forget();
             }
             return Ok(());
         }
@@ -315,7 +317,7 @@ impl Worker {
         Ok(())
     }
 
-    async fn tell(
+    pub(super) async fn tell(
         &mut self,
         begun: Instant,
         done: &Done,
@@ -339,60 +341,5 @@ impl Worker {
         };
         // When nobody listens any more, there is nothing to tell.
         let _ended = self.ways.2.send(Input::Synced(synced)).await;
-    }
-}
-
-fn looks(pieces: Vec<Piece>) -> Vec<(Piece, Expected)> {
-    let looks = pieces.into_iter().filter_map(|piece| {
-        let expected = piece.looks().ok()??;
-        Some((piece, expected))
-    });
-    looks.collect()
-}
-
-impl Done {
-    fn take_in(&mut self, problems: &[Problem]) {
-        for problem in problems {
-            let path = String::from_utf8_lossy(&problem.path);
-            self.problems.push(format!("{path}: {}", problem.text));
-            if problem.kind == ProblemKind::Full {
-                self.class = Some(FailureClass::DiskFull);
-            }
-            self.read_only |= problem.kind == ProblemKind::ReadOnly;
-            self.sent.retain(|(piece, _)| piece.target != problem.path);
-        }
-    }
-
-    fn result(&self) -> Result<(), RuntimeError> {
-        if self.problems.is_empty() {
-            return Ok(());
-        }
-        let count = self.problems.len();
-        let class = self.class.unwrap_or(FailureClass::Other);
-        let message = match count {
-            1 => "a file could not be synced".to_owned(),
-            _ => format!("{count} files could not be synced"),
-        };
-        let named = self.problems.iter().take(NAMED).cloned().collect();
-        let error = RuntimeError::new(class, message).detail(named);
-        Err(if self.read_only {
-            error.help("mount a volume that can be written there, or sync to another path")
-        } else {
-            error
-        })
-    }
-}
-
-impl From<Broken> for RuntimeError {
-    fn from(broken: Broken) -> Self {
-        match broken {
-            Broken::Other(error) => error,
-            Broken::Denied => Self::new(FailureClass::Other, "the container refuses the files"),
-            Broken::Stream(error) => Self::new(
-                FailureClass::Other,
-                format!("files do not reach the container: {error}"),
-            )
-            .help("what it lacks is sent as soon as it takes something in again"),
-        }
     }
 }

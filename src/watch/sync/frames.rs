@@ -8,8 +8,8 @@ use crate::helper::protocol::{Expected, Owner, PIECE, Request, Sum};
 
 /// Bytes that are handed over at once.
 const CHUNK: usize = PIECE;
-/// Smaller files are read whole, and read again when they change meanwhile.
-const WHOLE: u64 = 1024 * 1024;
+/// Smaller files are read whole, and read again when they change meanwhile; others go by themselves, in portions.
+pub(super) const WHOLE: u64 = 1024 * 1024;
 const READS: usize = 3;
 
 /// What became of the pieces.
@@ -19,6 +19,8 @@ pub struct Sent {
     pub pieces: Vec<(Piece, Expected)>,
     /// What cannot be read although it is there, in words.
     pub problems: Vec<String>,
+    /// Large files, which would hold up the others: they are yet to be sent.
+    pub large: Vec<Piece>,
     pub bytes: u64,
 }
 
@@ -100,62 +102,24 @@ impl Sender<'_> {
             Err(error) => return self.unread(piece, &error),
         };
         if metadata.len() > WHOLE {
-            return self.large(piece, &metadata, file);
+            self.sent.large.push(piece);
+            return Ok(());
         }
         match whole(&piece, file, metadata) {
             Ok((metadata, content)) => {
-                self.head(&piece, &metadata)?;
+                self.say(&head(&piece, &metadata, self.owner))?;
                 let mut sum = Sum::default();
                 for part in content.chunks(PIECE) {
                     sum.add(part);
                     self.say(&Request::Data(part.to_vec()))?;
                 }
-                self.end(piece, &metadata, sum)
+                let expected = expected(&metadata, sum);
+                self.sent.bytes += content.len() as u64;
+                self.sent.pieces.push((piece, expected));
+                self.say(&Request::End)
             }
             Err(error) => self.unread(piece, &error),
         }
-    }
-
-    fn large(&mut self, piece: Piece, metadata: &Metadata, file: File) -> io::Result<()> {
-        self.head(&piece, metadata)?;
-        let mut sum = Sum::default();
-        // What is appended meanwhile comes with the next event; it might never end.
-        let mut file = file.take(metadata.len());
-        loop {
-            let mut part = Vec::with_capacity(PIECE);
-            // What cannot be read any more is told of again, or compared.
-            let read = file.by_ref().take(PIECE as u64).read_to_end(&mut part);
-            let is_last = read.as_ref().map_or(true, |read| *read < PIECE);
-            sum.add(&part);
-            self.say(&Request::Data(part))?;
-            if let Err(error) = read {
-                self.problem(&piece, &error);
-            }
-            if is_last {
-                return self.end(piece, metadata, sum);
-            }
-        }
-    }
-
-    fn head(&mut self, piece: &Piece, metadata: &Metadata) -> io::Result<()> {
-        self.say(&Request::File {
-            path: piece.target.clone(),
-            mode: metadata.mode() & 0o7777,
-            owner: self.owner,
-            mtime: (
-                metadata.mtime(),
-                u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
-            ),
-        })
-    }
-
-    fn end(&mut self, piece: Piece, metadata: &Metadata, sum: Sum) -> io::Result<()> {
-        let (size, sum) = sum.end();
-        self.sent.bytes += size;
-        let mode = metadata.mode() & 0o7777;
-        let expected = Expected::File { mode, size, sum };
-        self.sent.pieces.push((piece, expected));
-        self.say(&Request::End)
     }
 
     /// It went between the event and now, or is closed to us.
@@ -192,6 +156,26 @@ impl Sender<'_> {
         }
         (self.sink)(std::mem::take(&mut self.out))
     }
+}
+
+/// How a file begins.
+pub(super) fn head(piece: &Piece, metadata: &Metadata, owner: Owner) -> Request {
+    Request::File {
+        path: piece.target.clone(),
+        mode: metadata.mode() & 0o7777,
+        owner,
+        mtime: (
+            metadata.mtime(),
+            u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
+        ),
+    }
+}
+
+/// How a file looks that had this content.
+pub(super) fn expected(metadata: &Metadata, content: Sum) -> Expected {
+    let (size, sum) = content.end();
+    let mode = metadata.mode() & 0o7777;
+    Expected::File { mode, size, sum }
 }
 
 /// All of a file, as it was at one time if its writer leaves one.

@@ -3,6 +3,7 @@
 
 mod cover;
 mod frames;
+mod large;
 mod manifest;
 mod pack;
 mod record;
@@ -10,6 +11,7 @@ mod spool;
 
 pub use cover::Cover;
 pub use frames::{Sent, send};
+pub use large::{Large, Portion};
 pub use manifest::{Manifest, Piece, manifest, walk};
 pub use pack::{Owner, Packed, pack};
 pub use record::{Record, Renewal};

@@ -177,6 +177,20 @@ impl Record {
         self.append(&lines)
     }
 
+    /// These are yet to be sent, whatever was taken note of.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn doubt<'a>(&mut self, pieces: impl IntoIterator<Item = &'a Piece>) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for piece in pieces {
+            write(&mut lines, &piece.target, &piece.source, UNKNOWN);
+            let unknown = look(&piece.source, UNKNOWN);
+            self.known.insert(Sum::of(&piece.target), unknown);
+        }
+        self.append(&lines)
+    }
+
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         if lines.is_empty() {
             return Ok(());

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
+use crate::helper::protocol::{Expected, Sum};
 use crate::plan::observed::Has;
 use crate::plan::react::fixture::{image, rule, service, stack, sync};
 use crate::plan::react::{PathKind, SyncItem, SyncRules};
@@ -229,24 +230,56 @@ fn a_large_archive_goes_to_a_file_of_its_owner_that_vanishes() {
 }
 
 #[test]
-fn a_large_file_that_grows_while_it_is_read_has_an_end() {
+fn a_large_file_goes_by_itself_and_has_an_end_although_it_grows() {
     let place = Place::new();
     let size = 3 * 1024 * 1024;
     place.write("app/log", vec![b'x'; size]);
     let rules = SyncRules::new(&place.stack, &place.stack.services["api"]);
     let (item, then) = rules.item(&place.path("app/log"), PathKind::File).unwrap();
     let piece = Piece::new(item, then.clone(), &rules);
+    let outcome = send(vec![piece.clone()], None, &mut |_| {
+        panic!("nothing is sent")
+    });
+    assert_eq!(outcome.unwrap().large, std::slice::from_ref(&piece));
     let mut log = fs::File::options()
         .append(true)
         .open(place.path("app/log"))
         .unwrap();
-    let mut sent = 0;
-    let outcome = send(vec![piece], None, &mut |chunk| {
-        sent += chunk.len();
+    let (mut large, mut sent) = (Large::new(piece, None), 0);
+    let (expected, bytes) = loop {
         assert!(sent < 4 * size, "it never ends");
-        std::io::Write::write_all(&mut log, &chunk)
-    });
-    assert_eq!(outcome.unwrap().bytes, size as u64);
+        let requests = match large.portion().unwrap() {
+            Portion::More(requests) => requests,
+            Portion::Last(_, expected, bytes) => break (expected, bytes),
+            Portion::Overtaken => panic!("it is there"),
+        };
+        sent += requests.len();
+        std::io::Write::write_all(&mut log, &requests).unwrap();
+    };
+    assert_eq!(bytes, size as u64);
+    let whole = Sum::of(&vec![b'x'; size]);
+    assert!(matches!(expected, Expected::File { sum, .. } if sum == whole));
+}
+
+#[test]
+fn a_large_file_that_goes_or_is_replaced_meanwhile_is_given_up() {
+    for replaced in [false, true] {
+        let place = Place::new();
+        place.write("app/large", vec![b'x'; 5 * 1024 * 1024]);
+        let rules = SyncRules::new(&place.stack, &place.stack.services["api"]);
+        let (item, then) = rules
+            .item(&place.path("app/large"), PathKind::File)
+            .unwrap();
+        let mut large = Large::new(Piece::new(item, then.clone(), &rules), None);
+        assert!(matches!(large.portion().unwrap(), Portion::More(_)));
+        if replaced {
+            place.write("beside", "small");
+            fs::rename(place.path("beside"), place.path("app/large")).unwrap();
+        } else {
+            fs::remove_file(place.path("app/large")).unwrap();
+        }
+        assert!(matches!(large.portion().unwrap(), Portion::Overtaken));
+    }
 }
 
 #[test]
