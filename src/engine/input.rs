@@ -53,6 +53,11 @@ pub enum Input {
         service: String,
         line: String,
     },
+    /// Something about a service that a person should know of.
+    Remark {
+        service: String,
+        text: String,
+    },
     Command(Command),
     /// Nothing but the time.
     Tick,

@@ -151,6 +151,7 @@ impl Engine {
         if let Some(probe) = probe.clone() {
             self.begin_probe(container, probe, reader, cancel.clone());
         }
+        let listened = cancel.clone();
         let attended = Attended {
             generation: generation.clone(),
             probe: probe.clone(),
@@ -162,6 +163,7 @@ impl Engine {
         };
         self.instances.attended.insert(key.clone(), attended);
         if probe.is_none() {
+            self.watch_listener(container, listened);
             match self.proof(&key.0) {
                 Some(proof) => self.await_proof(container, proof),
                 None => self.became_ready(&key.0, key.1, &generation),

@@ -14,6 +14,10 @@ use crate::probe::{Objection, ProbeReport, Subject, Target};
 use crate::runtime::world::ExecSpec;
 use crate::stack::Probe;
 
+/// Where a process begins to listen later than this after it has started, nobody is told that it does so on loopback only.
+const LISTENS: Duration = Duration::from_secs(60);
+const LISTENS_FIRST: Duration = Duration::from_millis(100);
+
 impl Engine {
     pub(super) fn begin_probe(
         &self,
@@ -106,11 +110,43 @@ impl Engine {
                     return Some(format!("{other} answers at {at}, and not this process"));
                 }
                 let asker = asker.filter(|_| found.loopback_only)?;
-                Some(format!(
-                    "it listens on loopback only, where the container {asker} does not reach it: let it listen on 0.0.0.0"
-                ))
+                Some(out_of_reach(&asker))
             })
         }))
+    }
+
+    /// A process that nobody probes is ready as soon as it runs. Where a container is to reach it, it is told at least that it
+    /// does not.
+    pub(super) fn watch_listener(&self, container: &ObservedContainer, cancel: CancellationToken) {
+        let Some(asker) = self.asker(container) else {
+            return;
+        };
+        let at: Vec<SocketAddr> = self.target(container).listening.into_values().collect();
+        let (world, id, inputs) = (
+            self.world.clone(),
+            container.id.clone(),
+            self.inputs.clone(),
+        );
+        let service = container.service.clone();
+        let watch = async move {
+            let mut pause = LISTENS_FIRST;
+            let until = tokio::time::Instant::now() + LISTENS;
+            while tokio::time::Instant::now() < until {
+                for at in &at {
+                    if world.listening(&id, *at).await.loopback_only {
+                        let text = out_of_reach(&asker);
+                        // The loop has ended when nobody receives; then there is nothing to tell.
+                        let _ended = inputs.send(Input::Remark { service, text }).await;
+                        return;
+                    }
+                }
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+        };
+        self.tasks.spawn(async move {
+            cancel.run_until_cancelled(watch).await;
+        });
     }
 
     fn target(&self, container: &ObservedContainer) -> Target {
@@ -151,4 +187,10 @@ impl Engine {
             ..Target::default()
         }
     }
+}
+
+fn out_of_reach(asker: &str) -> String {
+    format!(
+        "it listens on loopback only, where the container {asker} does not reach it: let it listen on 0.0.0.0"
+    )
 }

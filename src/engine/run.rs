@@ -111,6 +111,9 @@ impl Engine {
             Input::Synced(synced) => self.synced(synced),
             Input::Reloaded(result) => self.reloaded(result),
             Input::LastLine { service, line } => self.emit(Event::LastLine { service, line }),
+            Input::Remark { service, text } => {
+                self.notice(Level::Warning, format!("{service}: {text}"));
+            }
             Input::Command(command) => self.command(command),
             Input::Tick => {}
         }
