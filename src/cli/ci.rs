@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
 use super::args::{CiArgs, GlobalArgs};
@@ -28,6 +28,7 @@ use crate::engine::store::{Lock, Remembered};
 use crate::plan::allocate::{Allocations, PortKey};
 use crate::plan::observed::Status;
 use crate::plan::reconcile::Removal;
+use crate::runtime::process::guarded;
 use crate::runtime::world::{Look, World};
 use crate::stack::Stack;
 
@@ -35,6 +36,8 @@ use crate::stack::Stack;
 const LAST_WORDS: usize = 30;
 /// How long an interrupted command may take to end.
 const GRACE: Duration = Duration::from_secs(10);
+/// What was killed is gone within this time.
+const KILLED: Duration = Duration::from_secs(3);
 /// Everything that it made goes again.
 const EVERYTHING: Removal = Removal {
     volumes: true,
@@ -169,12 +172,12 @@ async fn bring_up_and_run(
     }
     let wanted = session.stack.closure(services.iter().map(String::as_str));
     let variables = settings(session, |service| wanted.contains(&service.name)).await?;
-    let mut command = tokio::process::Command::new(&arguments.command[0]);
+    // On a terminal the command has to stay in the group that reads from it; Ctrl-C reaches all of that.
+    let own_group = !std::io::stdin().is_terminal();
+    let mut command = guarded(&arguments.command, own_group);
     command
-        .args(&arguments.command[1..])
         .envs(variables)
-        .env("DEV_STACK", &session.stack.name)
-        .kill_on_drop(true);
+        .env("DEV_STACK", &session.stack.name);
     let status = run_command(command, interrupts).await?;
     let Some(status) = status else {
         return Ok(ExitCode::Interrupted);
@@ -253,11 +256,6 @@ async fn run_command(
     mut command: tokio::process::Command,
     interrupts: &mut Interrupts,
 ) -> Result<Option<ExitStatus>, CliError> {
-    // On a terminal the command has to stay in the group that reads from it; Ctrl-C reaches all of that.
-    let own_group = !std::io::stdin().is_terminal();
-    if own_group {
-        command.process_group(0);
-    }
     let mut child = command.spawn().map_err(|error| CliError::Own {
         message: format!("the command cannot be started: {error}"),
         help: None,
@@ -266,27 +264,21 @@ async fn run_command(
         status = child.wait() => return status.map(Some).map_err(CliError::state),
         () = interrupts.next() => {}
     }
+    // Its guard passes it on; a second one kills all of it.
     let id = child.id().and_then(|id| i32::try_from(id).ok());
-    let send = |signal| {
-        let Some(pid) = id.and_then(Pid::from_raw) else {
-            return;
-        };
-        // What has ended hears no more.
-        let _ended = if own_group {
-            kill_process_group(pid, signal)
-        } else {
-            kill_process(pid, signal)
-        };
+    let end = || {
+        if let Some(pid) = id.and_then(Pid::from_raw) {
+            // What has ended hears no more.
+            let _ended = kill_process(pid, Signal::TERM);
+        }
     };
-    send(Signal::TERM);
+    end();
     tokio::select! {
         _ended = tokio::time::timeout(GRACE, child.wait()) => {}
         () = interrupts.next() => {}
     }
-    if own_group {
-        // The rest of the group, too.
-        send(Signal::KILL);
-    }
+    end();
+    let _late = tokio::time::timeout(KILLED, child.wait()).await;
     // One that has ended cannot be killed.
     let _ended = child.kill().await;
     Ok(None)

@@ -7,7 +7,7 @@ use super::args::{Cli, Command};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::output;
-use crate::runtime::process::{SUPERVISE, supervise};
+use crate::runtime::process::{GUARD, SUPERVISE, guard, supervise};
 
 /// Runs the command that `arguments` name, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -20,6 +20,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         } else {
             ExitCode::ServiceFailed
         };
+    }
+    if arguments.get(1).is_some_and(|first| first == GUARD) {
+        return ExitCode::Command(guard(&arguments[2..]));
     }
     let cli = match Cli::read(arguments) {
         Ok(cli) => cli,

@@ -216,11 +216,23 @@ fn what_is_not_ready_in_time_is_told_and_removed() {
 fn processes_of_a_killed_one_end_with_the_next() {
     let services = "[services.app]\nrun = \"echo $$ >pid; exec sleep 1000000\"\n";
     let stack = Stack::without_engine("ci-hosted", services);
-    let mut ci = stack.start(["ci", "--", "sh", "-c", "echo begun; exec sleep 1000000"]);
+    let script =
+        "trap '' HUP; echo $$ >command; setsid sh -c 'echo $$ >aside; exec sleep 1000000' &
+                  until test -s aside; do sleep 0.1; done; echo begun; wait";
+    let mut ci = stack.start(["ci", "--", "sh", "-c", script]);
     ci.says("begun");
-    let pid = fs::read_to_string(stack.path("pid")).unwrap();
-    let runs = || fs::exists(format!("/proc/{}", pid.trim())).unwrap();
+    let pid = |file: &str| fs::read_to_string(stack.path(file)).unwrap();
+    let lives = |pid: &str| fs::exists(format!("/proc/{}", pid.trim())).unwrap();
+    let (app, command, aside) = (pid("pid"), pid("command"), pid("aside"));
+    let runs = || lives(&app);
     ci.kill_after(Duration::ZERO);
+    eventually(SOON, "its command ends with it", || {
+        if lives(&command) || lives(&aside) {
+            Err(format!("{:?}", stack.processes()))
+        } else {
+            Ok(())
+        }
+    });
     assert!(runs());
     assert_eq!(kept(&stack).len(), 1);
     stack.write(
@@ -233,13 +245,7 @@ fn processes_of_a_killed_one_end_with_the_next() {
     stack.dev(["ci", "--", "true"]).succeeds();
     assert!(!runs());
     assert_eq!(kept(&stack), Vec::<String>::new());
-    // The command was the killed one's own.
-    eventually(SOON, "only the command is left", || {
-        match stack.processes() {
-            left if left.iter().all(|line| line.starts_with("sleep ")) && left.len() < 2 => Ok(()),
-            left => Err(format!("{left:?}")),
-        }
-    });
+    assert_eq!(stack.processes(), Vec::<String>::new());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod changes;
 mod end;
 mod exec;
+mod guard;
 mod installed;
 mod launch;
 mod listening;
@@ -26,6 +27,7 @@ use crate::plan::desired::PROCESS_ID;
 use crate::runtime::RuntimeError;
 
 pub use exec::Inside;
+pub use guard::{GUARD, guard, guarded};
 pub use installed::Installed;
 pub use supervisor::{SUPERVISE, supervise};
 
