@@ -173,32 +173,6 @@ fn a_process_that_a_container_asks_has_to_listen_where_that_reaches_it() {
 }
 
 #[test]
-fn one_that_nobody_probes_is_told_of_where_a_container_does_not_reach_it() {
-    let port = free_port();
-    let stack = Stack::new(
-        "unprobed",
-        format!(
-            r#"
-            [services.web]
-            run = "exec python3 -m http.server {port} --bind 127.0.0.1"
-            ports = {{ http = {port} }}
-
-            [services.caller]
-            image = "{BUSYBOX}"
-            command = ["sleep", "1000000"]
-            env = {{ WEB = "${{web.http.url}}" }}
-            stop = {{ signal = "KILL" }}
-            "#
-        ),
-    );
-    let mut up = stack.start(["up"]);
-    up.says("web: it listens on loopback only, where the container caller does not reach it");
-    stack.until_with(&mut up, "it runs all the same", |status| status.ready);
-    up.signal(Signal::INT);
-    up.ends();
-}
-
-#[test]
 fn a_killed_dev_leaves_it_running_and_the_next_one_takes_it_over() {
     let stack = Stack::without_engine("adopt", web(free_port(), ""));
     let up = stack.up();

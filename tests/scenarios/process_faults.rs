@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::process::{ends, kill, pid, runs, web};
-use super::support::{SOON, Stack, eventually, free_port, processes_of};
+use super::support::{BUSYBOX, SOON, Stack, eventually, free_port, processes_of};
 
 #[test]
 fn what_another_stack_answers_at_its_port_does_not_make_it_ready() {
@@ -41,6 +41,18 @@ fn what_another_stack_answers_at_its_port_does_not_make_it_ready() {
     first.dev(["down"]).succeeds();
 }
 
+/// Brings a stack up and down again; the number of what its process had put aside.
+fn up_and_down(stack: &Stack) -> i32 {
+    stack.dev(["up", "--wait"]).succeeds();
+    let aside = pid(stack, "aside");
+    assert!(runs(aside));
+    stack
+        .dev(["down"])
+        .succeeds()
+        .within(Duration::from_secs(8));
+    aside
+}
+
 #[test]
 fn one_that_ignores_its_signal_and_what_it_put_aside_are_killed() {
     let stack = Stack::without_engine(
@@ -51,14 +63,8 @@ fn one_that_ignores_its_signal_and_what_it_put_aside_are_killed() {
         stop = { grace = "300ms" }
         "#,
     );
-    stack.dev(["up", "--wait"]).succeeds();
-    let (main, aside) = (pid(&stack, "pid"), pid(&stack, "aside"));
-    assert!(runs(main) && runs(aside));
-    stack
-        .dev(["down"])
-        .succeeds()
-        .within(Duration::from_secs(8));
-    assert!(!runs(main));
+    let aside = up_and_down(&stack);
+    assert!(!runs(pid(&stack, "pid")));
     ends(aside);
 }
 
@@ -72,12 +78,7 @@ fn what_moved_out_of_its_group_hears_the_signal_too() {
         stop = { grace = "20s" }
         "#,
     );
-    stack.dev(["up", "--wait"]).succeeds();
-    let aside = pid(&stack, "aside");
-    stack
-        .dev(["down"])
-        .succeeds()
-        .within(Duration::from_secs(8));
+    let aside = up_and_down(&stack);
     assert!(!runs(aside));
     assert_eq!(fs::read_to_string(stack.path("heard")).unwrap(), "heard\n");
 }
@@ -92,12 +93,7 @@ fn what_forks_twice_and_forgets_its_environment_ends_with_its_service() {
         stop = { grace = "300ms" }
         "#,
     );
-    stack.dev(["up", "--wait"]).succeeds();
-    let aside = pid(&stack, "aside");
-    stack
-        .dev(["down"])
-        .succeeds()
-        .within(Duration::from_secs(8));
+    let aside = up_and_down(&stack);
     let below = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let left = below.filter(|entry| {
         fs::read_link(entry.path().join("cwd"))
@@ -228,4 +224,30 @@ fn a_crash_is_followed_by_another_try_and_a_command_that_is_not_there_by_a_reaso
     up.signal(Signal::INT);
     up.ends();
     stack.dev(["down"]).succeeds();
+}
+
+#[test]
+fn one_that_nobody_probes_is_told_of_where_a_container_does_not_reach_it() {
+    let port = free_port();
+    let stack = Stack::new(
+        "unprobed",
+        format!(
+            r#"
+            [services.web]
+            run = "exec python3 -m http.server {port} --bind 127.0.0.1"
+            ports = {{ http = {port} }}
+
+            [services.caller]
+            image = "{BUSYBOX}"
+            command = ["sleep", "1000000"]
+            env = {{ WEB = "${{web.http.url}}" }}
+            stop = {{ signal = "KILL" }}
+            "#
+        ),
+    );
+    let mut up = stack.start(["up"]);
+    up.says("web: it listens on loopback only, where the container caller does not reach it");
+    stack.until_with(&mut up, "it runs all the same", |status| status.ready);
+    up.signal(Signal::INT);
+    up.ends();
 }
