@@ -14,7 +14,7 @@ use super::output::{Output, to_stderr};
 use super::session::Session;
 use super::show::{Ended, Follow, Interrupts};
 use super::up::conclude;
-use crate::engine::feed::{Feed, inquire};
+use crate::engine::feed::{Feed, inquire, request};
 use crate::engine::state::State;
 use crate::engine::wire::Request;
 
@@ -45,7 +45,13 @@ pub async fn join(
     let ask = Request::Up {
         services: arguments.services.clone(),
         origin: session.origin(),
+        wishes: arguments.changes.wishes(),
     };
+    if let Some(timeout) = arguments.timeout {
+        let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        // One that does not listen any more takes nothing else up either.
+        let _ended = request(&socket, &Request::Grace { millis }).await;
+    }
     let Ok(number) = inquire(&socket, &ask).await else {
         return Ok(None);
     };

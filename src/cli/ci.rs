@@ -27,7 +27,7 @@ use crate::engine::input::{Command, Input};
 use crate::engine::store::{Lock, Remembered};
 use crate::plan::allocate::{Allocations, PortKey};
 use crate::plan::observed::Status;
-use crate::plan::reconcile::Removal;
+use crate::plan::reconcile::{Images, Removal};
 use crate::runtime::process::guarded;
 use crate::runtime::world::{Look, World};
 use crate::stack::Stack;
@@ -41,7 +41,7 @@ const KILLED: Duration = Duration::from_secs(3);
 /// Everything that it made goes again.
 const EVERYTHING: Removal = Removal {
     volumes: true,
-    images: true,
+    images: Images::Own,
 };
 
 /// # Errors
@@ -232,7 +232,7 @@ async fn bring_up(
             failures.iter().map(|(name, _)| name.clone()).collect()
         }
         Outcome::OtherCheckout { dir } => return Err(session.other_checkout(dir)),
-        Outcome::Done => Vec::new(),
+        Outcome::Done | Outcome::Ended { .. } => Vec::new(),
         Outcome::Left => {
             let open = state.services.iter();
             let open = open.filter(|s| s.info.wanted && !s.is_ready() && s.has_started());
@@ -338,7 +338,7 @@ async fn remove(session: &Session, interrupts: &mut Interrupts) -> Result<(), Cl
             Some((_, failure)) => Err(CliError::Runtime(failure)),
             None => Ok(()),
         },
-        Outcome::OtherCheckout { .. } | Outcome::Left => Ok(()),
+        Outcome::OtherCheckout { .. } | Outcome::Left | Outcome::Ended { .. } => Ok(()),
     }
 }
 

@@ -99,6 +99,8 @@ fn spawn(session: &Session, global: &GlobalArgs, arguments: &UpArgs) -> Result<C
     command
         .arg("up")
         .arg("--background")
+        .args(arguments.changes.words())
+        .arg("--")
         .args(&arguments.services);
     command.stdin(Stdio::null()).stdout(log).stderr(errors);
     command.spawn().map_err(CliError::state)

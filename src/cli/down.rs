@@ -7,7 +7,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use tokio::time::Instant;
 
-use super::args::{DownArgs, GlobalArgs, StartArgs, StopArgs, UpArgs};
+use super::args::{DownArgs, GlobalArgs, RmiWhich, StartArgs, StopArgs, UpArgs};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::meet::{Met, meet};
@@ -22,7 +22,7 @@ use crate::engine::state::State;
 use crate::engine::store::Lock;
 use crate::engine::wire::Request;
 use crate::plan::observed::Generation;
-use crate::plan::reconcile::Removal;
+use crate::plan::reconcile::{Images, Removal};
 use crate::runtime::world::{Look, World};
 
 /// A restart that is not through after this long is reported as late.
@@ -44,13 +44,17 @@ pub async fn down(global: &GlobalArgs, arguments: &DownArgs) -> Result<ExitCode,
     if arguments.volumes && !arguments.yes {
         agree(&session).await?;
     }
-    let volumes = arguments.volumes;
+    let removal = Removal {
+        volumes: arguments.volumes,
+        images: match arguments.rmi {
+            None => Images::None,
+            Some(RmiWhich::Local) => Images::Own,
+            Some(RmiWhich::All) => Images::All,
+        },
+    };
     let end = End {
-        goal: Goal::Down(Removal {
-            volumes,
-            images: false,
-        }),
-        ask: Request::Down { volumes },
+        goal: Goal::Down(removal),
+        ask: Request::Down { removal },
         timeout: arguments.timeout,
     };
     let code = end.reach(&session, global).await?;
@@ -104,12 +108,14 @@ pub async fn stop(global: &GlobalArgs, arguments: &StopArgs) -> Result<ExitCode,
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
 pub async fn start(global: &GlobalArgs, arguments: &StartArgs) -> Result<ExitCode, CliError> {
+    let session = Session::open(global)?;
     let up = UpArgs {
         services: arguments.services.clone(),
         wait: true,
+        changes: session.as_scaled(),
         ..UpArgs::default()
     };
-    super::up::run(global, &up).await
+    super::up::run_with(session, global, &up).await
 }
 
 /// Asks the running engine, and shows what follows until `enough`.

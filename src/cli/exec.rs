@@ -1,5 +1,6 @@
 //! `dev exec`.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 
 use super::args::{ExecArgs, GlobalArgs};
@@ -22,7 +23,8 @@ pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, 
         found.service == instance.service && instance.is(found.index) && found.is_running()
     });
     if let Some(process) = process {
-        return on_host(processes.inside(&process.id)?, arguments).await;
+        let inside = processes.inside(&process.id)?;
+        return on_host(&session, inside, arguments).await;
     }
     if session.is_process(&instance.service) {
         return Err(not_running(
@@ -59,11 +61,26 @@ pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, 
     }
     let tty = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let spec = ExecSpec {
-        tty,
+        tty: tty && !arguments.no_tty,
+        env: variables(arguments, &session.environment.variables),
+        user: arguments.user.clone(),
+        workdir: arguments.workdir.clone(),
         ..ExecSpec::new(command)
     };
     let code = docker.exec_interactive(&container.id, &spec).await?;
     Ok(ExitCode::Command(u8::try_from(code).unwrap_or(1)))
+}
+
+/// One without a value has that of this process; where that has none, it is left out.
+fn variables(arguments: &ExecArgs, own: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let given = arguments.variables.iter().filter_map(|variable| {
+        let value = variable
+            .value
+            .as_ref()
+            .or_else(|| own.get(&variable.name))?;
+        Some((variable.name.clone(), value.clone()))
+    });
+    given.collect()
 }
 
 fn not_running(message: &str, instance: &Instance) -> CliError {
@@ -74,7 +91,20 @@ fn not_running(message: &str, instance: &Instance) -> CliError {
 }
 
 /// Beside a process on the host: in its folder, with its environment.
-async fn on_host(inside: Inside, arguments: &ExecArgs) -> Result<ExitCode, CliError> {
+async fn on_host(
+    session: &Session,
+    inside: Inside,
+    arguments: &ExecArgs,
+) -> Result<ExitCode, CliError> {
+    if arguments.user.is_some() {
+        return Err(CliError::usage(
+            "a process on the host runs as whoever calls `dev`, and a command beside it, too",
+        ));
+    }
+    let folder = match &arguments.workdir {
+        Some(dir) => inside.folder.join(dir),
+        None => inside.folder,
+    };
     let [program, rest @ ..] = arguments.command.as_slice() else {
         return Err(CliError::usage("there is no command to run"));
     };
@@ -82,7 +112,8 @@ async fn on_host(inside: Inside, arguments: &ExecArgs) -> Result<ExitCode, CliEr
         .args(rest)
         .env_clear()
         .envs(inside.env)
-        .current_dir(inside.folder)
+        .envs(variables(arguments, &session.environment.variables))
+        .current_dir(folder)
         .status()
         .await;
     let status = status.map_err(|error| {

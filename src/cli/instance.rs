@@ -57,19 +57,30 @@ impl Session {
             .collect()
     }
 
+    /// Also a replica that is there because the last `up` asked for so many.
+    fn named<'a>(&self, name: &'a str) -> Option<(&'a str, Option<u32>)> {
+        let scaled = || {
+            let (service, number) = name.rsplit_once('-')?;
+            let index = number.parse().ok().filter(|index| *index > 0)?;
+            let is_there = self.stack.services.contains_key(service);
+            (is_there && index <= self.replicas(service)).then_some((service, Some(index)))
+        };
+        self.stack.instance(name).or_else(scaled)
+    }
+
     /// The same for one.
     ///
     /// # Errors
     /// See [`Session::instances`].
     pub fn instance(&self, name: &str, index: Option<u32>) -> Result<Instance, CliError> {
-        let Some((service, named)) = self.stack.instance(name) else {
+        let Some((service, named)) = self.named(name) else {
             self.check_names(&[name.to_owned()])?;
             return Ok(Instance::every(name));
         };
         let index = named.or(index);
-        let replicas = self.stack.services.get(service).map_or(1, |s| s.replicas);
+        let replicas = self.replicas(service);
         if let Some(index) = index
-            && !(1..=replicas.max(1)).contains(&index)
+            && !(1..=replicas).contains(&index)
         {
             let count = match replicas {
                 0 | 1 => "one replica".to_owned(),

@@ -21,10 +21,10 @@ use crate::engine::goal::Goal;
 use crate::plan::observed::ObservedContainer;
 use crate::runtime::Both;
 use crate::runtime::ring;
-use crate::runtime::world::{Change, LogLine, Look, World};
+use crate::runtime::world::{self, Change, LogLine, World};
 use crate::secret::Redactor;
-use crate::view::Gutter;
 use crate::view::json::{LogRecord, LogTag};
+use crate::view::{Gutter, Look, bare};
 
 const NANOS: i128 = 1_000_000;
 
@@ -44,14 +44,20 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
         .as_ref()
         .is_some_and(|broken| broken.secretive);
     let facts = (!secretive && facts.absent.is_empty()).then_some(facts);
+    let mut look = look();
+    look.color &= !arguments.no_color;
     let mut printer = Printer {
         redactor: Redactor::new(facts.iter().flat_map(|facts| facts.secrets.values())),
-        gutter: Gutter::new(names.iter().map(String::as_str), look()),
+        gutter: Gutter::new(names.iter().map(String::as_str), look),
         instances,
         since: arguments
             .since
             .map_or(0, |since| i128::from(since.from(now())) * NANOS),
+        until: until(arguments),
         grep: arguments.grep.clone(),
+        timestamps: arguments.timestamps,
+        bare: arguments.no_log_prefix,
+        look,
         json: global.json,
         aside: false,
         unread: false,
@@ -71,9 +77,9 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
         }
     };
     let project = session.stack.name.clone();
-    let ask = Look {
+    let ask = world::Look {
         project: project.clone(),
-        ..Look::default()
+        ..world::Look::default()
     };
     // Subscribed before the look, so that no container begins between them.
     let changes = world.changes(&project);
@@ -167,7 +173,11 @@ async fn say_last_words(
         gutter: Gutter::new(services.iter().map(String::as_str), look()),
         instances: Vec::new(),
         since,
+        until: i128::MAX,
         grep: None,
+        timestamps: false,
+        bare: false,
+        look: look(),
         json: false,
         aside,
         unread: false,
@@ -175,9 +185,9 @@ async fn say_last_words(
     let required = session.needs_containers(&Goal::Observe);
     let entries = match session.world(required).await {
         Ok(world) => {
-            let ask = Look {
+            let ask = world::Look {
                 project: session.stack.name.clone(),
-                ..Look::default()
+                ..world::Look::default()
             };
             let mut containers = world
                 .look(&ask)
@@ -239,17 +249,13 @@ impl Entry {
 }
 
 fn kept(session: &Session, service: &str) -> Vec<Entry> {
-    let replicas = session
-        .stack
-        .services
-        .get(service)
-        .map_or(1, |service| service.replicas);
+    let replicas = session.replicas(service);
     let folder = session.store.logs();
     let of = |index: u32| {
         let lines = ring::read(&folder, &format!("{service}-{index}")).into_iter();
         lines.map(move |kept| (kept.index, kept.at, kept.error, kept.line))
     };
-    (1..=replicas.max(1))
+    (1..=replicas)
         .flat_map(of)
         .map(|(index, at, error, line)| Entry {
             service: service.to_owned(),
@@ -259,6 +265,18 @@ fn kept(session: &Session, service: &str) -> Vec<Entry> {
             line,
         })
         .collect()
+}
+
+fn until(arguments: &LogsArgs) -> i128 {
+    let until = arguments.until;
+    until.map_or(i128::MAX, |until| i128::from(until.from(now())) * NANOS)
+}
+
+/// As the container engine writes it: RFC 3339, nanoseconds, UTC.
+fn time(nanos: i128) -> String {
+    let nanos = i64::try_from(nanos).unwrap_or(0);
+    let at = chrono::DateTime::from_timestamp_nanos(nanos);
+    at.to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
 }
 
 fn newest(entries: &[Entry], container: &ObservedContainer) -> i128 {
@@ -276,7 +294,7 @@ async fn follow(
     names: &[String],
     last: Vec<(ObservedContainer, i128)>,
     printer: &mut Printer,
-    ask: &Look,
+    ask: &world::Look,
 ) {
     let mut followed = BTreeSet::new();
     let mut lines: Lines = SelectAll::new();
@@ -332,7 +350,14 @@ struct Printer {
     instances: Vec<Instance>,
     /// Nanoseconds since 1970.
     since: i128,
+    /// Nanoseconds since 1970.
+    until: i128,
     grep: Option<Regex>,
+    /// Each line with its time.
+    timestamps: bool,
+    /// Without the services' names.
+    bare: bool,
+    look: Look,
     json: bool,
     /// On standard error.
     aside: bool,
@@ -373,7 +398,7 @@ impl Printer {
     fn wants(&self, entry: &Entry) -> bool {
         let is_meant =
             |instance: &Instance| instance.service == entry.service && instance.is(entry.index);
-        entry.at >= self.since
+        (self.since..=self.until).contains(&entry.at)
             && (self.instances.is_empty() || self.instances.iter().any(is_meant))
             && self
                 .grep
@@ -398,7 +423,14 @@ impl Printer {
                 self.unread |= !write_line(&text);
             }
         } else {
-            let line = self.gutter.log(&entry.service, &line);
+            let line = match self.timestamps {
+                true => format!("{} {line}", time(entry.at)),
+                false => line,
+            };
+            let line = match self.bare {
+                true => bare(&line, self.look),
+                false => self.gutter.log(&entry.service, &line),
+            };
             if self.aside {
                 to_stderr(&line);
             } else {

@@ -11,6 +11,7 @@ mod compose;
 mod config;
 mod detach;
 mod down;
+mod ends;
 mod env;
 mod error;
 mod exec;

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::args::StyleArgs;
 use super::asked::Asked;
 use super::show::now;
 use crate::engine::bus::LogEntry;
 use crate::engine::event::{Event, ServiceInfo, Stamped, VERSION};
 use crate::engine::state::State;
-use crate::view::{Line, Look, Mode, Pace, Timings, View, on_stderr, on_stdout, summary};
+use crate::view::{Line, Look, Mode, Pace, Timings, View, bare, on_stderr, on_stdout, summary};
 
 /// Between two looks whether standard output is still read.
 const LOOK_FOR_READER: Duration = Duration::from_millis(200);
@@ -28,6 +29,8 @@ pub struct Output {
     /// Whether log lines of services are shown as they come.
     logs: bool,
     aside: bool,
+    /// What services print as it is.
+    bare: bool,
     /// Until they are told.
     timings: Option<Timings>,
     /// The services that the view began with.
@@ -45,6 +48,7 @@ impl Output {
             look,
             logs,
             aside: false,
+            bare: false,
             timings: None,
             begun: Vec::new(),
         }
@@ -61,6 +65,7 @@ impl Output {
             look,
             logs: false,
             aside: true,
+            bare: false,
             timings: None,
             begun: Vec::new(),
         }
@@ -70,6 +75,18 @@ impl Output {
     #[must_use]
     pub fn with_timings(mut self, wanted: bool) -> Self {
         self.timings = (wanted && self.mode != Mode::Json).then(Timings::default);
+        self
+    }
+
+    /// Plainer than the terminal allows.
+    #[must_use]
+    pub fn styled(mut self, style: StyleArgs) -> Self {
+        self.bare = style.no_log_prefix && self.mode != Mode::Json;
+        if style.no_color && self.mode != Mode::Json {
+            self.mode = Mode::Plain;
+            self.look.color = false;
+            self.view = on_stdout(self.mode, self.look, "");
+        }
         self
     }
 
@@ -118,6 +135,12 @@ impl Output {
 
     pub fn log(&mut self, entry: &LogEntry) {
         if !self.logs {
+            return;
+        }
+        if self.bare {
+            let cleared = self.view.clear();
+            self.note(cleared);
+            write_line(&bare(&entry.line, self.look));
             return;
         }
         let result = self.view.log(&entry.service, &entry.line);
@@ -171,6 +194,13 @@ impl Output {
 
     pub fn is_json(&self) -> bool {
         self.mode == Mode::Json
+    }
+
+    /// A line of what came of it.
+    pub fn tell(&mut self, text: &str) {
+        if self.mode != Mode::Json {
+            to_stdout(text);
+        }
     }
 
     /// What came of it, in one line.

@@ -21,6 +21,7 @@ const VERSION: u32 = 1;
 pub async fn run(global: &GlobalArgs, arguments: &PlanArgs) -> Result<ExitCode, CliError> {
     let mut session = Session::open(global)?;
     session.check_names(&arguments.services)?;
+    session.adjust(&arguments.changes, &arguments.services)?;
     let services: BTreeSet<String> = if arguments.services.is_empty() {
         default_services(&session.stack)
     } else {
@@ -31,7 +32,8 @@ pub async fn run(global: &GlobalArgs, arguments: &PlanArgs) -> Result<ExitCode, 
         stopped: BTreeSet::new(),
     };
     session.choose_runtime(&goal, global.json).await?;
-    let engine = Engine::new(session.setup(goal, Until::Ready, false).await?);
+    let engine = Engine::new(session.setup(goal, Until::Ready, false).await?)
+        .wishing(&arguments.services, arguments.changes.wishes());
     let preview = engine.preview().await?;
     if let Some(dir) = &preview.other_checkout {
         return Err(session.other_checkout(dir));

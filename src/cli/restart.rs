@@ -38,10 +38,12 @@ pub async fn run(global: &GlobalArgs, arguments: &RestartArgs) -> Result<ExitCod
             return through_engine(&session, global, *feed, &ask, arguments.timeout, renewed).await;
         }
     };
-    let session = session.whole()?;
+    let mut session = session.whole()?;
+    session.adjust(&session.as_scaled(), &[])?;
     let up = UpArgs {
         services: instances.iter().map(|i| i.service.clone()).collect(),
         wait: true,
+        changes: session.as_scaled(),
         ..UpArgs::default()
     };
     let (reply, _nobody) = tokio::sync::oneshot::channel();

@@ -90,6 +90,7 @@ impl Session {
             docker: tokio::sync::OnceCell::new(),
             outside: Vec::new(),
             document: crate::stack::file::Document::default(),
+            adjust: crate::stack::Adjustments::default(),
             broken: Some(Broken {
                 errors,
                 secretive: secrets.is_none(),

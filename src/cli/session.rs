@@ -7,7 +7,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use tokio::sync::OnceCell;
 
-use super::args::GlobalArgs;
+use super::args::{ChangeArgs, GlobalArgs, Scale};
 use super::error::CliError;
 use super::output::to_stderr;
 use super::runtime::{list, moved};
@@ -23,7 +23,7 @@ use crate::runtime::{Both, Environment};
 use crate::secret;
 use crate::stack::file::{Document, LoadRequest, Outside, check_outside, load, variables_of};
 use crate::stack::resolve::{Absent, Facts};
-use crate::stack::{Runtime, Source, Stack};
+use crate::stack::{Adjustments, Runtime, Source, Stack};
 
 /// How long a stack without containers waits for an engine that may hold some from before.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -42,6 +42,8 @@ pub struct Session {
     pub(super) outside: Vec<Outside>,
     /// The layers merged.
     pub document: Document,
+    /// What the command line changes of the stack.
+    pub(super) adjust: Adjustments,
 }
 
 impl Session {
@@ -86,6 +88,7 @@ impl Session {
             docker: OnceCell::new(),
             outside: loaded.outside,
             document: loaded.document,
+            adjust: Adjustments::default(),
         };
         session.keep_runtime()?;
         Ok(session)
@@ -112,6 +115,7 @@ impl Session {
             docker: self.docker.clone(),
             outside: loaded.outside,
             document: loaded.document,
+            adjust: Adjustments::default(),
         };
         session.keep_runtime()?;
         Ok(session)
@@ -231,6 +235,7 @@ impl Session {
         Origin {
             envs: self.request.envs.clone(),
             variables: variables.map(value).collect(),
+            adjust: self.adjust.clone(),
         }
     }
 
@@ -243,6 +248,7 @@ impl Session {
             let variables = origin.over(&variables);
             let (mut request, store) = (request.clone(), store.clone());
             request.envs = origin.envs;
+            let adjust = origin.adjust;
             Box::pin(async move {
                 let stack = tokio::task::spawn_blocking(move || load(&request)).await;
                 let stack = stack.map_err(|error| error.to_string())?;
@@ -252,6 +258,9 @@ impl Session {
                 if hosted {
                     stack = moved(&stack, &store, &variables).map_err(|refused| list(&refused))?;
                 }
+                adjust
+                    .apply(&mut stack)
+                    .map_err(|error| error.to_string())?;
                 let facts = read_facts(&stack, &store, &variables).await;
                 // What is not up by default is told when somebody asks for it.
                 let scope = default_services(&stack);
@@ -265,6 +274,44 @@ impl Session {
                 })
             })
         })
+    }
+
+    /// Takes in what the command line changes of the stack; `named`: its services.
+    ///
+    /// # Errors
+    /// It names a service that the stack does not have, or asks too many replicas of one.
+    pub fn adjust(&mut self, changes: &ChangeArgs, named: &[String]) -> Result<(), CliError> {
+        let adjust = changes.adjustments(named);
+        self.check_names(&adjust.scale.keys().cloned().collect::<Vec<_>>())?;
+        adjust
+            .apply(&mut self.stack)
+            .map_err(|error| CliError::usage(error.to_string()))?;
+        self.adjust = adjust;
+        Ok(())
+    }
+
+    /// As many of each service as the last `up` asked for.
+    pub fn as_scaled(&self) -> ChangeArgs {
+        let scale = self.store.remembered().unwrap_or_default().scale;
+        let there = scale
+            .into_iter()
+            .filter(|(name, _)| self.stack.services.contains_key(name));
+        ChangeArgs {
+            scale: there
+                .map(|(name, replicas)| Scale(name, replicas))
+                .collect(),
+            ..ChangeArgs::default()
+        }
+    }
+
+    /// How many of a service there may be: as the file says, or as the last `up` asked.
+    pub fn replicas(&self, service: &str) -> u32 {
+        let written = self.stack.services.get(service).map_or(1, |s| s.replicas);
+        let asked = self
+            .store
+            .remembered()
+            .and_then(|last| last.scale.get(service).copied());
+        written.max(asked.unwrap_or(1)).max(1)
     }
 
     /// What another checkout made under this stack's name is not this stack's: nobody looks at it or touches it from here.

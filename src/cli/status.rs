@@ -1,10 +1,14 @@
 //! `dev status`.
 
-use super::args::{GlobalArgs, StatusArgs};
+use super::args::{GlobalArgs, StatusArgs, StatusFormat};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::output::{columns, look, to_stdout};
 use super::show::now;
+use crate::engine::event::Found;
+use crate::engine::state::State;
+use crate::plan::desired::PROCESS_ID;
+use crate::plan::observed::Status;
 use crate::view::status;
 
 /// # Errors
@@ -12,7 +16,11 @@ use crate::view::status;
 pub async fn run(global: &GlobalArgs, arguments: &StatusArgs) -> Result<ExitCode, CliError> {
     let state = super::observe::state_of(global, &arguments.services).await?;
     let state = status::only(state, &arguments.services);
-    if global.json {
+    if arguments.quiet || arguments.names {
+        tell_names(&state, arguments);
+        return Ok(ExitCode::Done);
+    }
+    if global.json || arguments.format == Some(StatusFormat::Json) {
         let text = serde_json::to_string(&status::report(&state, now()));
         to_stdout(&text.map_err(|error| CliError::state(error.into()))?);
         return Ok(ExitCode::Done);
@@ -22,4 +30,29 @@ pub async fn run(global: &GlobalArgs, arguments: &StatusArgs) -> Result<ExitCode
         to_stdout(&line.render(look));
     }
     Ok(ExitCode::Done)
+}
+
+/// One name a line: of services, or the ids of containers.
+fn tell_names(state: &State, arguments: &StatusArgs) {
+    for service in &state.services {
+        let there = service
+            .instances
+            .values()
+            .filter_map(|instance| instance.found.as_ref());
+        let runs = |found: &&Found| {
+            arguments.all || matches!(found.status, Status::Running | Status::Paused)
+        };
+        let ids: Vec<&str> = there
+            .filter(runs)
+            .map(|found| found.generation.id.as_str())
+            .collect();
+        if arguments.names && (arguments.all || !ids.is_empty()) {
+            to_stdout(&service.info.name);
+        }
+        if arguments.quiet {
+            for id in ids.iter().filter(|id| !id.starts_with(PROCESS_ID)) {
+                to_stdout(id);
+            }
+        }
+    }
 }

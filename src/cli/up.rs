@@ -11,6 +11,7 @@ use super::args::{GlobalArgs, UpArgs};
 use super::asked::Asked;
 use super::attached::{self, Attach};
 use super::detach::{background, detach};
+use super::ends::{check_beside, check_ends, told_end};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::logs::last_words;
@@ -36,11 +37,23 @@ const JOINING: Duration = Duration::from_secs(60);
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
 pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, CliError> {
+    run_with(Session::open(global)?, global, arguments).await
+}
+
+/// # Errors
+/// See [`run`].
+pub(super) async fn run_with(
+    mut session: Session,
+    global: &GlobalArgs,
+    arguments: &UpArgs,
+) -> Result<ExitCode, CliError> {
     let begun = std::time::Instant::now();
-    let mut session = Session::open(global)?;
     session.check_names(&arguments.services)?;
-    let front = !arguments.wait && !arguments.detach;
+    session.adjust(&arguments.changes, &arguments.services)?;
+    check_ends(&session, arguments)?;
+    let front = !arguments.wait && !arguments.detach && !arguments.changes.no_start;
     let mut screen = Output::open(global.json, if front { "Ctrl-C stops" } else { "" }, front)
+        .styled(arguments.style)
         .with_timings(arguments.timings);
     let deadline = arguments
         .wait_timeout
@@ -69,7 +82,7 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
                 if arguments.background {
                     return background(&session, arguments, lock).await;
                 }
-                if arguments.detach {
+                if arguments.detach && !arguments.changes.no_start {
                     drop(lock);
                     return detach(&session, global, arguments, &mut screen, &mut attach).await;
                 }
@@ -80,12 +93,12 @@ pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, Cl
                     first: None,
                 };
                 let code = own.run(&session, arguments, lock, screen).await?;
-                if code == ExitCode::Done && arguments.wait && !global.json {
+                if code == ExitCode::Done && !global.json {
                     tell_left(&session, arguments);
                 }
                 return Ok(code);
             }
-            Met::Running(_) => {}
+            Met::Running(_) => check_beside(arguments)?,
         }
         if let Some(feed) = attached::join(&session, arguments, &mut attach).await? {
             screen.remark(if front {
@@ -115,7 +128,7 @@ fn goal(session: &Session, arguments: &UpArgs) -> Goal {
     }
 }
 
-fn wanted(session: &Session, arguments: &UpArgs) -> BTreeSet<String> {
+pub(super) fn wanted(session: &Session, arguments: &UpArgs) -> BTreeSet<String> {
     if arguments.services.is_empty() {
         default_services(&session.stack)
     } else {
@@ -128,6 +141,7 @@ fn remember(session: &Session, arguments: &UpArgs) -> Result<(), CliError> {
         envs: session.request.envs.clone(),
         scope: arguments.services.clone(),
         runtime: session.stack.runtime,
+        scale: session.adjust.scale.clone(),
     };
     session
         .store
@@ -157,7 +171,10 @@ pub(super) async fn begin(
     let setup = session.setup(goal(session, arguments), until, true).await?;
     remember(session, arguments)?;
     let grace = first.as_ref().and_then(|first| first.grace);
-    let engine = Engine::new(setup).within(grace);
+    let engine = Engine::new(setup)
+        .within(grace.or(arguments.timeout))
+        .wishing(&arguments.services, arguments.changes.wishes())
+        .aborting(arguments.ends.abort());
     let inputs = engine.inputs();
     if let Some(First { command, .. }) = first {
         // Its queue is empty, and it has not ended.
@@ -223,7 +240,7 @@ impl Own {
         mut screen: Output,
     ) -> Result<ExitCode, CliError> {
         let mut interrupts = Interrupts::listen()?;
-        let until = if arguments.wait {
+        let until = if arguments.wait || arguments.changes.no_start {
             Until::Ready
         } else {
             Until::Told
@@ -238,14 +255,14 @@ impl Own {
         .until(|_| None)
         .await;
         match ended {
-            Ended::Interrupted if arguments.wait => {
+            Ended::Interrupted if until == Until::Ready => {
                 let state = running.feed.state.clone();
                 running.tell(Command::Leave).await;
                 running.end().await;
                 screen.close(&state);
                 Ok(ExitCode::Interrupted)
             }
-            Ended::Interrupted => Ok(stop(running, screen, interrupts).await),
+            Ended::Interrupted => Ok(stop(running, arguments.timeout, screen, interrupts).await),
             Ended::Deadline => {
                 let state = running.feed.state.clone();
                 running.tell(Command::Leave).await;
@@ -256,7 +273,17 @@ impl Own {
             Ended::Bye(_) | Ended::Verdict(_) => {
                 let state = running.feed.state.clone();
                 let (outcome, asked, begun) = (running.end().await, &self.asked, self.begun);
-                let wait = arguments.wait;
+                if let Outcome::Ended { service, code } = &outcome {
+                    screen.close(&state);
+                    return Ok(told_end(arguments, service, *code));
+                }
+                if arguments.changes.no_start && outcome == Outcome::Done {
+                    screen.close(&state);
+                    screen
+                        .tell("everything is made, and nothing was started: `dev start` does that");
+                    return Ok(ExitCode::Done);
+                }
+                let wait = until == Until::Ready;
                 conclude(session, &outcome, &mut screen, &state, asked, begun, wait).await
             }
         }
@@ -265,6 +292,9 @@ impl Own {
 
 /// That processes of the host outlive this one is nothing that people expect.
 fn tell_left(session: &Session, arguments: &UpArgs) {
+    if !arguments.wait || arguments.changes.no_start {
+        return;
+    }
     let wanted = wanted(session, arguments);
     let scope = session.stack.closure(wanted.iter().map(String::as_str));
     let stays = |name: &&String| {
@@ -281,7 +311,15 @@ fn tell_left(session: &Session, arguments: &UpArgs) {
 }
 
 /// Stops what was asked for; a second interrupt kills it. Where not even killing comes to an end, a third one leaves.
-async fn stop(mut running: Running, mut screen: Output, mut interrupts: Interrupts) -> ExitCode {
+async fn stop(
+    mut running: Running,
+    grace: Option<Duration>,
+    mut screen: Output,
+    mut interrupts: Interrupts,
+) -> ExitCode {
+    if let Some(grace) = grace {
+        running.tell(Command::Grace(grace)).await;
+    }
     let commands = [
         (
             Command::StopAndLeave,
@@ -318,7 +356,7 @@ pub(super) fn outcome_error(session: &Session, outcome: &Outcome) -> Option<CliE
             let whole = failures.iter().find(|(service, _)| service.is_empty());
             whole.map(|(_, failure)| CliError::Runtime(failure.clone()))
         }
-        Outcome::Done | Outcome::Left => None,
+        Outcome::Done | Outcome::Left | Outcome::Ended { .. } => None,
     }
 }
 
@@ -362,7 +400,7 @@ pub(super) async fn conclude(
             }
             Ok(ExitCode::Done)
         }
-        Outcome::Left | Outcome::OtherCheckout { .. } => Ok(ExitCode::Done),
+        Outcome::Left | Outcome::OtherCheckout { .. } | Outcome::Ended { .. } => Ok(ExitCode::Done),
     }
 }
 

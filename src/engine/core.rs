@@ -27,7 +27,9 @@ use super::state::{ServiceState, State};
 use super::store::Store;
 use super::supervise::Supervisor;
 use super::sync::Syncing;
+use super::wishes::Abort;
 use crate::plan::allocate::{Allocations, PortKey};
+use crate::plan::demands::{Demands, Wishes};
 use crate::plan::desired::{Desired, SourceHashes};
 use crate::plan::hold::Gate;
 use crate::plan::observed::{Generation, Home, Observed};
@@ -106,7 +108,14 @@ pub struct Engine {
     /// Restarts that were asked for before anything was seen.
     pub(super) bounce_first: Vec<super::commands::Bounce>,
     pub(super) rerun: BTreeSet<String>,
-    pub(super) discard: BTreeSet<String>,
+    pub(super) demands: Demands,
+    /// Asked for, and for which services, before a look has seen what there is.
+    pub(super) wishes: Vec<(Vec<String>, Wishes)>,
+    pub(super) abort: Option<Abort>,
+    /// What came of it, while what runs is stopped because of that.
+    pub(super) ends_with: Option<Outcome>,
+    /// The log of the container whose end that was is still being read.
+    pub(super) reads_last_words: bool,
     pub(super) jobs: Jobs,
     /// What failed and nobody supervises.
     pub(super) refused: Refused,
@@ -216,7 +225,11 @@ impl Engine {
             bounce: BTreeMap::new(),
             bounce_first: Vec::new(),
             rerun: BTreeSet::new(),
-            discard: BTreeSet::new(),
+            demands: Demands::default(),
+            wishes: Vec::new(),
+            abort: None,
+            ends_with: None,
+            reads_last_words: false,
             jobs,
             refused: Refused::default(),
             kept_failures,

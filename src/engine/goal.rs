@@ -42,6 +42,8 @@ pub enum Outcome {
     Failed(Vec<(String, Failure)>),
     /// The project's name is in use by another checkout.
     OtherCheckout { dir: String },
+    /// A container ended, which was to be the end of all; everything is stopped.
+    Ended { service: String, code: i64 },
     /// Told to leave while things go on running.
     Left,
 }

@@ -6,6 +6,7 @@ use super::core::Loaded;
 use super::cover::Hashed;
 use super::execute::Ticket;
 use super::inquire::{Numbered, Origin};
+use crate::plan::demands::Wishes;
 use crate::plan::observed::{Generation, Observed};
 use crate::plan::reconcile::Removal;
 use crate::probe::ProbeReport;
@@ -59,6 +60,8 @@ pub enum Input {
         text: String,
     },
     Command(Command),
+    /// The log of what ended everything is read.
+    LastWords,
     /// Nothing but the time.
     Tick,
 }
@@ -70,6 +73,7 @@ pub enum Command {
     Up {
         services: Vec<String>,
         origin: Origin,
+        wishes: Wishes,
         reply: Numbered,
     },
     /// Look at everything: the stack file, files, the world.

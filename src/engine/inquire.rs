@@ -10,6 +10,8 @@ use tokio::sync::oneshot;
 use super::core::{Engine, Loaded};
 use super::event::{Event, Level};
 use super::input::Input;
+use crate::plan::demands::Wishes;
+use crate::stack::Adjustments;
 
 /// How long reading the stack may take, secrets and all.
 const READING: Duration = Duration::from_secs(60);
@@ -21,6 +23,8 @@ pub struct Origin {
     pub envs: Vec<String>,
     /// Variables that the stack refers to as they are there; `None`: not set. For others the engine's own count.
     pub variables: BTreeMap<String, Option<String>>,
+    /// What is changed of it once it is read.
+    pub adjust: Adjustments,
 }
 
 impl Origin {
@@ -63,8 +67,11 @@ pub(super) struct Inquiries {
 struct Inquiry {
     number: u64,
     /// Services to bring up.
-    up: Option<(Vec<String>, Origin)>,
+    up: Option<Up>,
 }
+
+/// Services to bring up, as they are meant there, and what is asked for beside that.
+type Up = (Vec<String>, Origin, Wishes);
 
 impl Inquiries {
     /// Somebody waits for what a look will find.
@@ -80,7 +87,7 @@ impl Inquiries {
 
 impl Engine {
     /// Looks at everything, for somebody who asks; first for `up`, if that is what they want.
-    pub(super) fn inquire(&mut self, up: Option<(Vec<String>, Origin)>, reply: Numbered) {
+    pub(super) fn inquire(&mut self, up: Option<Up>, reply: Numbered) {
         if self.is_ending() {
             // The asker may be gone.
             drop(reply.send(Err("the engine is ending".to_owned())));
@@ -110,14 +117,16 @@ impl Engine {
 
     /// That of whoever asked last.
     fn next_origin(&self) -> Origin {
-        let asked = self.inquiries.read.iter().rev();
-        let mut origins = asked.filter_map(|inquiry| Some(&inquiry.up.as_ref()?.1));
-        let Some(next) = origins.next() else {
-            return self.origin.clone();
-        };
         let mut origin = self.origin.clone();
-        origin.envs.clone_from(&next.envs);
-        origin.variables.extend(next.variables.clone());
+        let asked = self.inquiries.read.iter();
+        let ups: Vec<&Up> = asked.filter_map(|inquiry| inquiry.up.as_ref()).collect();
+        for (names, next, _) in &ups {
+            origin.adjust.replace(names, &next.adjust);
+        }
+        if let Some((_, next, _)) = ups.last() {
+            origin.envs.clone_from(&next.envs);
+            origin.variables.extend(next.variables.clone());
+        }
         origin
     }
 
@@ -127,8 +136,9 @@ impl Engine {
         match self.take_in(result) {
             Ok(()) => {
                 self.set_origin(origin);
-                for (services, _) in asked.iter().filter_map(|inquiry| inquiry.up.clone()) {
-                    self.up(services);
+                for (services, _, wishes) in asked.iter().filter_map(|inquiry| inquiry.up.clone()) {
+                    self.up(services.clone());
+                    self.wish(services, wishes);
                 }
             }
             Err(error) => {
@@ -148,13 +158,14 @@ impl Engine {
 
     /// The next `dev` without `--env` means the same.
     fn set_origin(&mut self, origin: Origin) {
-        let is_new = self.origin.envs != origin.envs;
+        let is_new = self.origin.envs != origin.envs || self.origin.adjust != origin.adjust;
         self.origin = origin;
         if !is_new || !self.acts {
             return;
         }
         let mut remembered = self.store.remembered().unwrap_or_default();
         remembered.envs.clone_from(&self.origin.envs);
+        remembered.scale.clone_from(&self.origin.adjust.scale);
         if let Err(error) = self.store.remember(Some(&remembered)) {
             let text = format!("cannot remember the layers: {error}");
             self.notice(Level::Warning, text);

@@ -19,6 +19,9 @@ use crate::stack::{Probe, ProbeKind};
 /// Log lines that may wait for a probe; more are dropped, which a pattern that comes once may not survive: so many.
 const PROBE_LINES: usize = 4096;
 
+/// How long the log of what has ended is read at most.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
 /// The companions of all instances.
 #[derive(Debug)]
 pub struct Instances {
@@ -114,6 +117,21 @@ impl Engine {
             let follower = self.follow_log(container, None);
             self.instances.followers.insert(key, (generation, follower));
         }
+    }
+
+    /// The same, and tells when that is done.
+    pub(super) fn read_last_words_of(&mut self, container: &ObservedContainer) {
+        self.read_whole_log(container);
+        let key = (container.service.clone(), container.index);
+        let Some((_, follower)) = self.instances.followers.remove(&key) else {
+            return;
+        };
+        self.reads_last_words = true;
+        self.spawn(async move {
+            // What it says by then is enough.
+            let _read = tokio::time::timeout(LAST_WORDS, follower).await;
+            Input::LastWords
+        });
     }
 
     pub(super) fn attend_one(&mut self, container: &ObservedContainer) {

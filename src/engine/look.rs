@@ -10,7 +10,7 @@ use super::input::Input;
 use super::supervise::{Supervisor, Verdict};
 use crate::plan::desired::ImageSource;
 use crate::plan::observed::{Home, Observed, ObservedContainer, Status};
-use crate::plan::reconcile::own_images;
+use crate::plan::reconcile::Images;
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Change, Look};
 use crate::stack::{Probe, Restart};
@@ -52,7 +52,7 @@ impl Engine {
     pub(super) fn ask(&self) -> Look {
         let scope = self.scope();
         let images = match &self.goal {
-            Goal::Down(removal) if removal.images => own_images(&self.stack),
+            Goal::Down(removal) if removal.images != Images::None => removal.images.of(&self.stack),
             _ => crate::plan::desired::image_references(&self.stack, &scope),
         };
         let networks = self
@@ -114,6 +114,7 @@ impl Engine {
             self.bounce(bounce);
         }
         self.look.unseen.clear();
+        self.grant_wishes();
         self.supervise_scope();
         // Before its end is told, so that it is done from one moment to the next.
         self.settle_jobs();
@@ -306,7 +307,7 @@ impl Engine {
             return;
         }
         let is_job = self.is_job(&service);
-        if is_job && code == 0 {
+        if self.aborts(container, code) || (is_job && code == 0) {
             return;
         }
         let failure = exit_failure(&service, code, out_of_memory, is_job);

@@ -35,6 +35,7 @@ pub mod store;
 pub mod supervise;
 pub mod sync;
 pub mod wire;
+pub mod wishes;
 
 pub use instances::instance_name;
 pub use round::default_services;

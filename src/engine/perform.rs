@@ -222,6 +222,13 @@ impl Engine {
         if let Action::BuildImage(spec) = &operation.action {
             // The image has what was synced since the one before.
             self.seed.retain(|service| !spec.services.contains(service));
+            let built = |service: &String| spec.services.contains(service);
+            self.demands.build.retain(|service| !built(service));
+        }
+        if let Action::PullImage { .. } = &operation.action {
+            for service in self.image_users(&operation.subject) {
+                self.demands.pull.remove(&service);
+            }
         }
         let Subject::Instance { service, index, .. } = &operation.subject else {
             return;
@@ -248,7 +255,7 @@ impl Engine {
                 }
             }
             (Action::RemoveContainer { id, .. }, _) => {
-                self.discard.remove(id);
+                self.demands.forget(id);
                 self.observed
                     .containers
                     .retain(|container| container.id != *id);
@@ -404,7 +411,7 @@ impl Engine {
         if let Action::StartContainer { container } = &operation.action
             && let Some(id) = self.walk.input_of(operation, container)
         {
-            self.discard.insert(id);
+            self.demands.renew.insert(id, Cause::PortTaken);
         }
         true
     }

@@ -81,6 +81,15 @@ impl Engine {
         if let Some(supervisor) = self.supervisors.get_mut(service) {
             supervisor.on_rejected(why.clone());
         }
+        // What was asked for once was tried.
+        let of_it = self
+            .observed
+            .containers
+            .iter()
+            .filter(|c| c.service == service);
+        for container in of_it {
+            self.demands.renew.remove(&container.id);
+        }
         self.look.wanted = true;
         self.emit(Event::GaveUp {
             service: service.to_owned(),

@@ -88,6 +88,7 @@ impl Engine {
         self.observed.inputs.clone_from(&self.sources.inputs);
         self.observed.jobs.clone_from(&self.jobs.records);
         let other_checkout = self.other_checkout(&self.observed);
+        self.grant_wishes();
         self.supervise_scope();
         self.acts = false;
         let plan = self.make_plan();
@@ -104,6 +105,7 @@ impl Engine {
 
     fn plan_up(&mut self) -> Plan {
         self.desire();
+        self.refuse_missing_images();
         self.settle_jobs();
         let seed = self.needs_seed();
         let checkout = self.store.checkout();
@@ -122,7 +124,7 @@ impl Engine {
             bounce: &self.bounce,
             rerun: &self.rerun,
             seed: &seed,
-            discard: &self.discard,
+            demands: &self.demands,
             restarts: self.restarts(),
             home: Home {
                 dir: self.stack.dir.as_str(),

@@ -65,6 +65,7 @@ impl Engine {
 
     /// Begins whatever can be begun now.
     fn step(&mut self) {
+        self.end_if_aborted();
         self.time_passes();
         self.release_rebuilds();
         self.launch();
@@ -115,6 +116,7 @@ impl Engine {
                 self.notice(Level::Warning, format!("{service}: {text}"));
             }
             Input::Command(command) => self.command(command),
+            Input::LastWords => self.reads_last_words = false,
             Input::Tick => {}
         }
     }
@@ -229,12 +231,16 @@ impl Engine {
             return;
         }
         match &self.goal {
+            Goal::Up { .. } if self.demands.create_only => self.conclude_creation(),
             Goal::Up { .. } if self.is_replacing() => self.take_back(),
             Goal::Up { .. } => {
                 let Some(verdict) = self.state.verdict() else {
                     self.take_back();
                     return;
                 };
+                if let Outcome::Failed(_) = verdict {
+                    self.abort_with(verdict.clone());
+                }
                 // What still waits in the plan waits for what will not come.
                 if !self.state.settled {
                     self.grace = None;
@@ -257,11 +263,11 @@ impl Engine {
                 }
             }
             Goal::Stop(_) | Goal::Down(_) => {
-                if self.walk.open_operations() > 0 {
+                if self.walk.open_operations() > 0 || self.reads_last_words {
                     return;
                 }
                 if self.refused.is_empty() {
-                    self.outcome = Some(Outcome::Done);
+                    self.outcome = Some(self.ends_with.take().unwrap_or(Outcome::Done));
                 } else if self.refused.is_spent() {
                     self.outcome = Some(Outcome::Failed(self.refused.failures()));
                 }
@@ -270,7 +276,7 @@ impl Engine {
     }
 
     /// Before `dev` leaves, the engine takes over what restarts.
-    fn hand_over(&mut self) {
+    pub(super) fn hand_over(&mut self) {
         if !self.handed_over {
             self.handed_over = true;
             self.plan();
@@ -303,8 +309,9 @@ impl Engine {
             Command::Up {
                 services,
                 origin,
+                wishes,
                 reply,
-            } => self.inquire(Some((services, origin)), reply),
+            } => self.inquire(Some((services, origin, wishes)), reply),
             Command::Compare { reply } => self.inquire(None, reply),
             Command::Restart { services, reply } => self.restart(&services, reply),
             Command::Stop { services } => self.stop_services(services),

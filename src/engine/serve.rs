@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::bus::{Message, subscribe};
 use super::input::{Command, Input};
 use super::wire::{Request, Tell};
-use crate::plan::reconcile::Removal;
 
 /// Clients at once; more wait for their turn.
 const CLIENTS: usize = 64;
@@ -95,9 +94,14 @@ async fn pass_on(request: Request, inputs: &mpsc::Sender<Input>) -> Tell {
     let (reply, answer) = oneshot::channel();
     let (numbered, number) = oneshot::channel();
     let command = match request {
-        Request::Up { services, origin } => Command::Up {
+        Request::Up {
             services,
             origin,
+            wishes,
+        } => Command::Up {
+            services,
+            origin,
+            wishes,
             reply: numbered,
         },
         Request::Compare => Command::Compare { reply: numbered },
@@ -105,12 +109,7 @@ async fn pass_on(request: Request, inputs: &mpsc::Sender<Input>) -> Tell {
         Request::Stop { services } => Command::Stop { services },
         Request::Grace { millis } => Command::Grace(Duration::from_millis(millis)),
         Request::StopAndLeave => Command::StopAndLeave,
-        Request::Down { volumes } => Command::Down {
-            removal: Removal {
-                volumes,
-                images: false,
-            },
-        },
+        Request::Down { removal } => Command::Down { removal },
         Request::Attach => {
             return Tell::Refused {
                 why: "already attached".to_owned(),

@@ -39,6 +39,9 @@ pub struct Remembered {
     /// On what it runs; `Auto` while that was not to be decided.
     #[serde(default)]
     pub runtime: Runtime,
+    /// Replicas instead of those of the file, by service.
+    #[serde(default)]
+    pub scale: BTreeMap<String, u32>,
 }
 
 /// A run of a job: noted before it begins, so that whoever sees its end knows what it was made from.

@@ -6,7 +6,9 @@ use super::bus::LogEntry;
 use super::event::Stamped;
 use super::inquire::Origin;
 use super::state::State;
+use crate::plan::demands::Wishes;
 use crate::plan::observed::Generation;
+use crate::plan::reconcile::Removal;
 
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,7 @@ pub enum Request {
     Up {
         services: Vec<String>,
         origin: Origin,
+        wishes: Wishes,
     },
     /// Look at everything again.
     Compare,
@@ -33,7 +36,7 @@ pub enum Request {
     /// Stop everything that was asked for, then end.
     StopAndLeave,
     Down {
-        volumes: bool,
+        removal: Removal,
     },
 }
 

@@ -1,6 +1,7 @@
 //! Pure decisions: what should be, compared with what is. No I/O, no clock.
 
 pub mod allocate;
+pub mod demands;
 pub mod desired;
 mod display;
 pub mod hold;

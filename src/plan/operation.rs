@@ -164,6 +164,12 @@ pub enum Cause {
     InputsChanged,
     /// Somebody asked: `restart`.
     Asked,
+    /// Somebody asked to build it, though nothing changed.
+    AskedToBuild,
+    /// Somebody asked to pull it, though it is there.
+    AskedToPull,
+    /// Somebody asked to make it anew, though nothing changed.
+    AskedToRecreate,
     /// What it needs has a new generation, and it asked to be restarted then.
     Needs(String),
     /// Nothing in the stack file wants it any more.
@@ -225,6 +231,39 @@ impl Plan {
         }
     }
 
+    /// Without the operations that start or stop something, and without those that come after one.
+    #[must_use]
+    pub fn without_starts(self) -> Self {
+        let mut kept: Vec<Option<OpId>> = Vec::with_capacity(self.operations.len());
+        let mut operations = Vec::new();
+        for mut operation in self.operations {
+            let after = operation
+                .after
+                .iter()
+                .map(|id| kept.get(*id).copied().flatten());
+            let after: Option<Vec<OpId>> = after.collect();
+            let goes_on = after.filter(|_| !operation.action.is_about_a_life());
+            let Some(after) = goes_on else {
+                kept.push(None);
+                continue;
+            };
+            let id = operations.len();
+            kept.push(Some(id));
+            operation.id = id;
+            operation.after = after;
+            // What an input or a condition refers to is among what it comes after.
+            let moved = |id: &mut OpId| *id = kept.get(*id).copied().flatten().unwrap_or(*id);
+            if let Some(only_if) = &mut operation.only_if {
+                moved(&mut only_if.image_of);
+            }
+            if let Some(Input::From(id)) = operation.action.input_mut() {
+                moved(id);
+            }
+            operations.push(operation);
+        }
+        Self { operations }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }
@@ -240,17 +279,39 @@ impl Input<String> {
 
 impl Action {
     fn shift(&mut self, by: OpId) {
+        if let Some(input) = self.input_mut() {
+            input.shift(by);
+        }
+    }
+
+    fn input_mut(&mut self) -> Option<&mut Input<String>> {
         match self {
             Self::CreateContainer { image: input, .. }
             | Self::Seed {
                 container: input, ..
             }
+            | Self::Sync {
+                container: input, ..
+            }
             | Self::StartContainer { container: input }
             | Self::RenameContainer {
                 container: input, ..
-            } => input.shift(by),
-            _ => {}
+            } => Some(input),
+            _ => None,
         }
+    }
+
+    /// It begins or ends a life, or is only about one.
+    fn is_about_a_life(&self) -> bool {
+        matches!(
+            self,
+            Self::Seed { .. }
+                | Self::Sync { .. }
+                | Self::StartContainer { .. }
+                | Self::StartProcess { .. }
+                | Self::StopContainer { .. }
+                | Self::UnpauseContainer { .. }
+        )
     }
 }
 

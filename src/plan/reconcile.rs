@@ -12,12 +12,13 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::demands::Demands;
 use super::desired::{ContainerSpec, Desired, ImageSource};
-use super::observed::{Generation, Home, Observed};
+use super::observed::{Generation, Home, Observed, ObservedImage};
 use super::operation::{Action, Cause, Input, OpId, Operation, Plan, Subject};
 use crate::stack::Stack;
 
-pub use down::{Removal, own_images, remove, stop};
+pub use down::{Images, Removal, remove, stop};
 pub use jobs::{job_hash, job_is_current};
 
 /// What planning an `up` compares.
@@ -36,8 +37,8 @@ pub struct Wanted<'a> {
     /// Services whose image has not what their sync rules cover, or an older one, beside those whose image says so itself: a
     /// new container gets the files before it starts.
     pub seed: &'a BTreeSet<String>,
-    /// Containers that could not be started because of a host port: made anew with another one.
-    pub discard: &'a BTreeSet<String>,
+    /// What somebody asked for beside that things are as they should be, and containers whose host port was taken.
+    pub demands: &'a Demands,
     /// Which restart policy the containers should have on the engine.
     pub restarts: RestartOwner,
     /// Only what this checkout made is an orphan of ours.
@@ -95,6 +96,9 @@ pub fn reconcile(wanted: &Wanted<'_>) -> Plan {
         }
     }
     builder.surplus();
+    if wanted.demands.create_only {
+        return builder.plan.without_starts();
+    }
     builder.plan
 }
 
@@ -281,6 +285,7 @@ impl Builder<'_> {
     /// The image of a service: there, or made by an operation that this adds once.
     fn image(&mut self, service: &str) -> Option<Image> {
         let wanted = self.wanted;
+        let demands = wanted.demands;
         let source = wanted.desired.images.get(service)?;
         let (ImageSource::Pull(reference) | ImageSource::Build(reference)) = source;
         if let Some(operation) = self.images.get(reference) {
@@ -291,42 +296,41 @@ impl Builder<'_> {
         let present = wanted.observed.images.get(reference);
         let subject = Subject::Image(reference.clone());
         let operation = match source {
-            ImageSource::Pull(_) => match present {
-                Some(image) => return Some(Image::Present(image.id.clone())),
-                None => {
-                    let action = Action::PullImage {
-                        reference: reference.clone(),
-                    };
-                    self.push(subject, action, Cause::For(service.to_owned()), Vec::new())
-                }
-            },
+            ImageSource::Pull(_) => {
+                let cause = match present {
+                    Some(_) if demands.pull.contains(service) => Cause::AskedToPull,
+                    Some(image) => return Some(Image::Present(image.id.clone())),
+                    None if demands.no_pull.contains(service) => return None,
+                    None => Cause::For(service.to_owned()),
+                };
+                let action = Action::PullImage {
+                    reference: reference.clone(),
+                };
+                self.push(subject, action, cause, Vec::new())
+            }
             ImageSource::Build(tag) => {
                 let spec = wanted
                     .desired
                     .builds
                     .iter()
                     .find(|build| build.tag == *tag)?;
-                match present {
-                    Some(image)
-                        if !image.is_behind(spec)
-                            || (self.is_synced(service) && image.is_made_as(spec)) =>
-                    {
+                let is_current = |image: &ObservedImage| {
+                    !image.is_behind(spec) || (self.is_synced(service) && image.is_made_as(spec))
+                };
+                let cause = match present {
+                    Some(image) if demands.no_build.contains(service) => {
                         return Some(Image::Present(image.id.clone()));
                     }
-                    _ => {
-                        let cause = if present.is_some() {
-                            Cause::SourcesChanged
-                        } else {
-                            Cause::Missing
-                        };
-                        self.push(
-                            subject,
-                            Action::BuildImage(Box::new(spec.clone())),
-                            cause,
-                            Vec::new(),
-                        )
+                    None if demands.no_build.contains(service) => return None,
+                    Some(image) if is_current(image) && !demands.build.contains(service) => {
+                        return Some(Image::Present(image.id.clone()));
                     }
-                }
+                    Some(image) if is_current(image) => Cause::AskedToBuild,
+                    Some(_) => Cause::SourcesChanged,
+                    None => Cause::Missing,
+                };
+                let action = Action::BuildImage(Box::new(spec.clone()));
+                self.push(subject, action, cause, Vec::new())
             }
         };
         self.images.insert(reference.clone(), operation);

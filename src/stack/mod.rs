@@ -1,5 +1,6 @@
 //! The stack as its author means it. Pure: no tokio, no engine, no clock.
 
+mod adjust;
 pub mod compose;
 pub mod file;
 pub mod graph;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
+pub use adjust::{Adjustments, ScaleError};
 pub use build::{Build, BuildSecret};
 pub use kubernetes::{Expose, Kubernetes, Resources, Scale, StackKubernetes};
 pub use mount::Mount;

@@ -47,12 +47,7 @@ impl Gutter {
             "|"
         };
         let prefix = self.name(service, service_paint(service), bar, Paint::Dim);
-        let keep = if self.look.color {
-            Keep::Colors
-        } else {
-            Keep::Nothing
-        };
-        let text = sanitise::line(text, keep);
+        let text = bare(text, self.look);
         let line = format!("{} {text}", prefix.render(self.look));
         if self.look.color {
             line
@@ -69,6 +64,16 @@ impl Gutter {
         line.push(mark_paint, mark);
         line
     }
+}
+
+/// The line alone, with nothing in it that a terminal would act on but colours, where there are colours.
+pub fn bare(text: &str, look: Look) -> String {
+    let keep = if look.color {
+        Keep::Colors
+    } else {
+        Keep::Nothing
+    };
+    sanitise::line(text, keep)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use std::io;
 
 pub use json::Json;
 pub use line::{Line, Paint, service_paint};
-pub use logs::Gutter;
+pub use logs::{Gutter, bare};
 pub use look::{Look, Mode};
 pub use plain::Plain;
 pub use terminal::{Screen, Terminal};

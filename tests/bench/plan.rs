@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use camino::Utf8PathBuf;
 use dev::plan::Plan;
 use dev::plan::allocate::{Allocations, Taken, allocate};
+use dev::plan::demands::Demands;
 use dev::plan::desired::{Desired, LABEL_DIR, SourceHashes, desire, image_references};
 use dev::plan::observed::{
     Home, Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status,
@@ -137,6 +138,7 @@ fn planned(
     });
     let desired = desired.map_err(|errors| format!("{errors:?}"))?;
     let (standing, names, lives) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+    let demands = Demands::default();
     let (plan, reconciling) = timed(|| {
         reconcile(&Wanted {
             stack,
@@ -146,7 +148,7 @@ fn planned(
             bounce: &lives,
             rerun: &names,
             seed: &names,
-            discard: &names,
+            demands: &demands,
             restarts: RestartOwner::Dev,
             home: Home {
                 dir: stack.dir.as_str(),

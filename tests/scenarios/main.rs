@@ -31,6 +31,8 @@ mod logs;
 #[cfg(test)]
 mod on_host;
 #[cfg(test)]
+mod options;
+#[cfg(test)]
 mod ports;
 #[cfg(test)]
 mod presets;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// Stop and remove the containers and networks; volumes stay
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -18,6 +18,20 @@ pub struct DownArgs {
     pub yes: bool,
 
     /// How long a service may take to stop before it is killed (10s), instead of its own `stop.grace`
-    #[arg(long, value_name = "TIME", value_parser = super::value::duration)]
+    #[arg(short, long, value_name = "TIME", value_parser = super::value::duration)]
     pub timeout: Option<Duration>,
+
+    /// Remove images, too: those that were built for it, or all that its services are made from
+    #[arg(long, value_name = "WHICH")]
+    pub rmi: Option<RmiWhich>,
+
+    /// Remove containers whose service is gone from the stack file, as always
+    #[arg(long)]
+    pub remove_orphans: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RmiWhich {
+    Local,
+    All,
 }

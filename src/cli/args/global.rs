@@ -14,7 +14,7 @@ pub struct GlobalArgs {
     pub file: Option<Utf8PathBuf>,
 
     /// Lay dev.NAME.toml over the stack file; repeat for more
-    #[arg(long = "env", global = true, id = "environments", value_name = "NAME", action = clap::ArgAction::Append)]
+    #[arg(long = "env", global = true, id = "environments", value_name = "NAME", action = clap::ArgAction::Append, value_parser = super::value::layer)]
     pub environments: Vec<String>,
 
     /// Name of the stack, instead of the stack file's

@@ -22,11 +22,27 @@ pub struct LogsArgs {
     #[arg(long, value_name = "TIME", value_parser = super::value::since)]
     pub since: Option<Since>,
 
+    /// Only lines until then: 10m ago, or 2026-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = super::value::since, conflicts_with = "follow")]
+    pub until: Option<Since>,
+
     /// Only lines that match this regular expression
     #[arg(long, value_name = "REGEX", value_parser = super::value::regex)]
     pub grep: Option<Regex>,
 
     /// Only the last N lines of each service, or all
-    #[arg(long, value_name = "N", default_value = "all", value_parser = super::value::tail)]
+    #[arg(short = 'n', long, value_name = "N", default_value = "all", value_parser = super::value::tail)]
     pub tail: Tail,
+
+    /// Each line with its time
+    #[arg(short, long)]
+    pub timestamps: bool,
+
+    /// Lines as they are, without the services' names
+    #[arg(long)]
+    pub no_log_prefix: bool,
+
+    /// Without colours
+    #[arg(long)]
+    pub no_color: bool,
 }

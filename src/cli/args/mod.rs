@@ -1,7 +1,9 @@
 //! The shapes of the command line. Only shapes: nothing here opens a file or calls anything.
 
+mod changes;
 mod ci;
 mod completions;
+mod compose;
 mod config;
 mod down;
 mod env;
@@ -28,10 +30,11 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use changes::{ChangeArgs, PullWhen};
 pub use ci::CiArgs;
 pub use completions::CompletionsArgs;
 pub use config::{ConfigArgs, ConfigFormat};
-pub use down::DownArgs;
+pub use down::{DownArgs, RmiWhich};
 pub use env::{EnvArgs, EnvFormat};
 pub use exec::ExecArgs;
 pub use global::GlobalArgs;
@@ -41,10 +44,10 @@ pub use plan::PlanArgs;
 pub use restart::RestartArgs;
 pub use schema::{SchemaArgs, SchemaKind};
 pub use start::StartArgs;
-pub use status::StatusArgs;
+pub use status::{StatusArgs, StatusFormat};
 pub use stop::StopArgs;
-pub use up::UpArgs;
-pub use value::{Since, Tail};
+pub use up::{EndArgs, StyleArgs, UpArgs};
+pub use value::{Scale, Since, Tail, Variable};
 pub use wait::WaitArgs;
 pub use why::WhyArgs;
 
@@ -102,7 +105,9 @@ impl Cli {
     pub fn read(
         arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let mut matches = command().try_get_matches_from(arguments)?;
+        let mut matches = command()
+            .try_get_matches_from(arguments)
+            .map_err(compose::with_near_command)?;
         let mut cli = Self::from_arg_matches_mut(&mut matches)?;
         if let Some(file) = cli.short_file.take() {
             if cli.global.file.is_some() {

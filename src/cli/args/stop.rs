@@ -10,6 +10,6 @@ pub struct StopArgs {
     pub services: Vec<String>,
 
     /// How long a service may take to stop before it is killed (10s), instead of its own `stop.grace`
-    #[arg(long, value_name = "TIME", value_parser = super::value::duration)]
+    #[arg(short, long, value_name = "TIME", value_parser = super::value::duration)]
     pub timeout: Option<Duration>,
 }

@@ -163,6 +163,53 @@ fn options_as_the_contract_names_them() {
     );
 }
 
+/// What `-d` leaves behind is asked for the same.
+#[test]
+fn what_is_passed_on_is_what_was_typed() {
+    let typed: [&[&str]; 6] = [
+        &[],
+        &["--build", "--pull", "always", "--force-recreate", "-V"],
+        &["--no-build", "--pull=never", "--no-recreate"],
+        &[
+            "--no-deps",
+            "--remove-orphans",
+            "--scale",
+            "api=3",
+            "--scale=db=0",
+        ],
+        &["--no-start", "--pull", "missing"],
+        &["--build", "--scale", "api=2", "--no-deps"],
+    ];
+    let up = |words: Vec<String>| {
+        let mut line = vec!["dev".to_owned(), "up".to_owned()];
+        line.extend(words);
+        match Cli::read(line).unwrap().command {
+            Command::Up(up) => up.changes,
+            other => panic!("{other:?}"),
+        }
+    };
+    for words in typed {
+        let first = up(words.iter().map(|&word| word.to_owned()).collect());
+        assert_eq!(up(first.words()), first);
+        assert_eq!(first.words().is_empty(), words.is_empty());
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    for line in [
+        ["up", "--build", "--no-build"],
+        ["up", "--force-recreate", "--no-recreate"],
+        ["up", "-d", "--abort-on-container-exit"],
+        ["up", "--wait", "--exit-code-from=api"],
+        ["logs", "--follow", "--until=1m"],
+        ["ps", "-q", "--services"],
+    ] {
+        let line: Vec<&str> = ["dev"].into_iter().chain(line).collect();
+        assert_eq!(refused(&line).exit_code(), 2, "{line:?}");
+    }
+}
+
 #[test]
 fn help_at_80_columns() {
     let command = command().term_width(80).color(clap::ColorChoice::Never);

@@ -13,6 +13,17 @@ pub enum Since {
     At(DateTime<Utc>),
 }
 
+/// So many replicas of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scale(pub String, pub u32);
+
+/// A variable for one command; without a value, that of this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    pub name: String,
+    pub value: Option<String>,
+}
+
 /// How many of the last lines are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tail {
@@ -96,6 +107,39 @@ pub(super) fn tail(text: &str) -> Result<Tail, String> {
     }
 }
 
+/// `api=3`
+pub(super) fn scale(text: &str) -> Result<Scale, String> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    parts
+        .and_then(|(name, number)| Some(Scale(name.to_owned(), number.parse().ok()?)))
+        .ok_or_else(|| format!("`{text}` is not like `api=3`: a service and how many of it"))
+}
+
+/// `NAME=value`, or `NAME` alone.
+pub(super) fn variable(text: &str) -> Result<Variable, String> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (text, None),
+    };
+    match name {
+        "" => Err(format!("`{text}` has no name; write it like NAME=value")),
+        _ => Ok(Variable {
+            name: name.to_owned(),
+            value,
+        }),
+    }
+}
+
+/// The name of a layer. `--env A=1` means a variable elsewhere.
+pub(super) fn layer(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        None => Ok(text.to_owned()),
+        Some(_) => Err(format!(
+            "`--env` lays a file dev.NAME.toml over the stack file; a variable for `dev exec` is `-e {text}`"
+        )),
+    }
+}
+
 pub(super) fn regex(text: &str) -> Result<Regex, String> {
     Regex::new(text).map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "the regular expression is too large".to_owned(),
@@ -128,6 +172,23 @@ mod tests {
             Ok(1_000)
         );
         assert!(since("yesterday").is_err());
+    }
+
+    #[test]
+    fn a_scale_is_a_service_and_a_number() {
+        assert_eq!(scale("api=3"), Ok(Scale("api".to_owned(), 3)));
+        for wrong in ["api", "=3", "api=", "api=-1", "api=many"] {
+            assert!(scale(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_variable_has_a_value_or_that_of_this_process() {
+        let value = |text| variable(text).map(|variable| variable.value);
+        assert_eq!(value("A=b=c"), Ok(Some("b=c".to_owned())));
+        assert_eq!(value("A="), Ok(Some(String::new())));
+        assert_eq!(value("A"), Ok(None));
+        assert!(variable("=a").is_err());
     }
 
     #[test]

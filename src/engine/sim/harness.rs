@@ -20,6 +20,7 @@ use crate::engine::input::{Command, Input};
 use crate::engine::inquire::Origin;
 use crate::engine::state::{Phase, State};
 use crate::engine::store::Store;
+use crate::plan::demands::Wishes;
 use crate::plan::observed::Generation;
 use crate::stack::resolve::Facts;
 use crate::stack::resolve::fixture::stack;
@@ -111,6 +112,11 @@ impl Bench {
     }
 
     pub fn run(&self, goal: Goal, until: Until) -> Run {
+        self.run_with(goal, until, |engine| engine)
+    }
+
+    /// One that is asked for more.
+    pub fn run_with(&self, goal: Goal, until: Until, asked: impl FnOnce(Engine) -> Engine) -> Run {
         self.engines.set(self.engines.get() + 1);
         let reloads = Arc::clone(&self.reloads);
         let same = self.loaded();
@@ -130,7 +136,7 @@ impl Bench {
             until,
             watch: true,
         };
-        Run::begin(setup)
+        Run::begin(asked(Engine::new(setup)))
     }
 
     /// Nothing happened that never may.
@@ -154,8 +160,7 @@ pub struct Run {
 const PATIENCE: Duration = Duration::from_secs(600);
 
 impl Run {
-    fn begin(setup: Setup) -> Self {
-        let engine = Engine::new(setup);
+    fn begin(engine: Engine) -> Self {
         let inputs = engine.inputs();
         let stop = engine.stop.clone();
         let mut feed = Feed::inside(engine.subscribe(), inputs.clone());
@@ -272,10 +277,15 @@ impl Run {
 
     /// As `dev up` beside it; gives the number that it counts under.
     pub async fn ask_up(&self, services: &[&str]) -> u64 {
+        self.ask_up_with(services, Wishes::default()).await
+    }
+
+    pub async fn ask_up_with(&self, services: &[&str], wishes: Wishes) -> u64 {
         let (reply, answer) = tokio::sync::oneshot::channel();
         self.tell(Command::Up {
             services: services.iter().map(|&name| name.to_owned()).collect(),
             origin: Origin::default(),
+            wishes,
             reply,
         })
         .await;

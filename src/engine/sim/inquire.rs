@@ -137,10 +137,12 @@ async fn layers_of_an_up_are_those_of_the_stack_from_then_on() {
         let origin = Origin {
             envs: envs.iter().map(|&env| env.to_owned()).collect(),
             variables: [("X".to_owned(), Some("1".to_owned()))].into(),
+            ..Origin::default()
         };
         run.tell(Command::Up {
             services: Vec::new(),
             origin,
+            wishes: crate::plan::demands::Wishes::default(),
             reply,
         })
         .await;

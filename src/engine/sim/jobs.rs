@@ -50,7 +50,7 @@ async fn after_down_with_volumes_it_runs_again() {
         .run(
             Goal::Down(Removal {
                 volumes: false,
-                images: false,
+                ..Removal::default()
             }),
             Until::Told,
         )
@@ -62,7 +62,7 @@ async fn after_down_with_volumes_it_runs_again() {
         .run(
             Goal::Down(Removal {
                 volumes: true,
-                images: false,
+                ..Removal::default()
             }),
             Until::Told,
         )

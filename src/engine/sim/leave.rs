@@ -217,7 +217,7 @@ async fn down_leaves_nothing_but_volumes_unless_asked() {
             .run(
                 Goal::Down(Removal {
                     volumes,
-                    images: false,
+                    ..Removal::default()
                 }),
                 Until::Told,
             )
@@ -240,7 +240,7 @@ async fn down_in_the_middle_of_coming_up_leaves_nothing() {
         run.tell(Command::Down {
             removal: Removal {
                 volumes: true,
-                images: false,
+                ..Removal::default()
             },
         })
         .await;
@@ -446,6 +446,7 @@ async fn what_stops_is_shown_until_the_end_and_nothing_new_is_taken_up() {
     run.tell(Command::Up {
         services: Vec::new(),
         origin: crate::engine::inquire::Origin::default(),
+        wishes: crate::plan::demands::Wishes::default(),
         reply,
     })
     .await;

@@ -23,6 +23,7 @@ mod replace;
 mod secrets;
 mod seeds;
 mod stacks;
+mod wishes;
 mod world;
 
 pub use harness::{Bench, Run};

@@ -3,19 +3,44 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::instance::observed_subject;
-use crate::plan::desired::image_tags;
+use crate::plan::desired::{image_references, image_tags};
 use crate::plan::observed::{Observed, ObservedContainer, Status};
 use crate::plan::operation::{Action, Cause, OpId, Operation, Plan, Subject};
 use crate::stack::Stack;
 
 /// What a `down` takes away beside containers and networks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removal {
     /// Named volumes too: only ever because a person named that.
     pub volumes: bool,
-    /// The images that were built for it, but for those that the stack file names itself.
-    pub images: bool,
+    pub images: Images,
+}
+
+/// The images that go with a stack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Images {
+    #[default]
+    None,
+    /// Those that were built for it, but for those that the stack file names itself.
+    Own,
+    /// All that its services are made from.
+    All,
+}
+
+impl Images {
+    /// Their references, whether they are there or not.
+    pub fn of(self, stack: &Stack) -> BTreeSet<String> {
+        let everything = stack.services.keys().cloned().collect();
+        match self {
+            Self::None => BTreeSet::new(),
+            Self::Own => own_images(stack),
+            Self::All => image_references(stack, &everything),
+        }
+    }
 }
 
 /// The grace of a container that was made without one: compose's default.
@@ -77,21 +102,17 @@ pub fn remove(stack: &Stack, observed: &Observed, removal: Removal) -> Plan {
             );
         }
     }
-    if removal.images {
-        let there = own_images(stack)
-            .into_iter()
-            .filter(|tag| observed.images.contains_key(tag));
-        for reference in there {
-            let subject = Subject::Image(reference.clone());
-            let action = Action::RemoveImage { reference };
-            push(&mut plan, subject, action, removed.clone());
-        }
+    let images = removal.images.of(stack).into_iter();
+    for reference in images.filter(|tag| observed.images.contains_key(tag)) {
+        let subject = Subject::Image(reference.clone());
+        let action = Action::RemoveImage { reference };
+        push(&mut plan, subject, action, removed.clone());
     }
     plan
 }
 
 /// The images that are named after the stack, whatever they are built from.
-pub fn own_images(stack: &Stack) -> BTreeSet<String> {
+fn own_images(stack: &Stack) -> BTreeSet<String> {
     let everything = stack.services.keys().cloned().collect();
     let builds = image_tags(stack, &everything).into_iter();
     let own = builds.filter(|(_, build)| build.image.is_none());

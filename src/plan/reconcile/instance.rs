@@ -33,6 +33,9 @@ impl Builder<'_> {
             self.create_and_start(spec, &image, &Cause::Missing, Vec::new(), None);
             return;
         };
+        if wanted.demands.create_only && place.current().is_running() {
+            return;
+        }
         match place.successor {
             Some(next) if !spec.job => self.succession(spec, &image, place.holder, next),
             _ => self.existing(spec, &image, place.holder, asked),
@@ -46,10 +49,14 @@ impl Builder<'_> {
         image: &Image,
         container: &ObservedContainer,
     ) -> Option<Cause> {
+        let demands = self.wanted.demands;
+        if demands.keep.contains(&container.id) && container.status != Status::Dead {
+            return demands.renew.get(&container.id).cloned();
+        }
         if container.config.as_deref() != Some(spec.hash.as_str()) {
             Some(Cause::ConfigChanged)
-        } else if self.wanted.discard.contains(&container.id) {
-            Some(Cause::PortTaken)
+        } else if let Some(cause) = demands.renew.get(&container.id) {
+            Some(cause.clone())
         } else if container.status == Status::Dead {
             Some(Cause::NotRunning { exit: None })
         } else if matches!(image, Image::Present(id) if *id != container.image_id) {
@@ -82,6 +89,7 @@ impl Builder<'_> {
                 Cause::InputsChanged
             })
         });
+        let wanted = self.wanted;
         let comes_back = !spec.job && container.is_running() && !container.is_process();
         if let Some(cause) = cause {
             if comes_back {
@@ -93,7 +101,10 @@ impl Builder<'_> {
             self.create_and_start(spec, image, &cause, vec![gone], None);
             return;
         }
-        if let Image::Coming { operation } = image {
+        let stays = wanted.demands.keep.contains(&container.id);
+        if let Image::Coming { operation } = image
+            && !stays
+        {
             let only_if = OnlyIf {
                 image_of: *operation,
                 differs_from: container.image_id.clone(),
@@ -416,7 +427,8 @@ impl Builder<'_> {
         }
         let action = Action::RemoveContainer {
             id: container.id.clone(),
-            anonymous_volumes: matches!(cause, Cause::Orphan | Cause::Surplus),
+            anonymous_volumes: matches!(cause, Cause::Orphan | Cause::Surplus)
+                || self.wanted.demands.drop_volumes.contains(&container.id),
         };
         self.push(observed_subject(container), action, cause.clone(), after)
     }

@@ -28,7 +28,8 @@ impl Builder<'_> {
     }
 
     fn existing_process(&mut self, spec: &ProcessSpec, process: &ObservedContainer, asked: bool) {
-        let changed = process.config.as_deref() != Some(spec.hash.as_str());
+        let stays = self.wanted.demands.keep.contains(&process.id);
+        let changed = !stays && process.config.as_deref() != Some(spec.hash.as_str());
         match process.status {
             Status::Created => self.start_process(spec, Cause::Missing, Vec::new()),
             Status::Exited { code, .. } => {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{RestartOwner, Standing, Wanted, job_hash, reconcile};
 use crate::plan::allocate::{Allocations, Taken, allocate};
+use crate::plan::demands::Demands;
 use crate::plan::desired::{Desired, ProcessSpec, SourceHashes, desire, image_tags};
 use crate::plan::observed::{
     Generation, Has, JobRecord, Observed, ObservedContainer, ObservedImage, ObservedNetwork,
@@ -26,7 +27,7 @@ pub struct Scene {
     pub bounce: BTreeMap<Generation, Cause>,
     pub rerun: BTreeSet<String>,
     pub seed: BTreeSet<String>,
-    pub discard: BTreeSet<String>,
+    pub demands: Demands,
     pub restarts: RestartOwner,
     /// Seconds since 1970; every start is later than the one before.
     pub clock: i64,
@@ -75,7 +76,7 @@ impl Scene {
             bounce: BTreeMap::new(),
             rerun: BTreeSet::new(),
             seed: BTreeSet::new(),
-            discard: BTreeSet::new(),
+            demands: Demands::default(),
             restarts: RestartOwner::Dev,
             clock: 1_700_000_000,
             created: 0,
@@ -154,7 +155,7 @@ impl Scene {
             bounce: &self.bounce,
             rerun: &self.rerun,
             seed: &self.seed,
-            discard: &self.discard,
+            demands: &self.demands,
             restarts: self.restarts,
             home: crate::plan::observed::Home {
                 dir: self.stack.dir.as_str(),
@@ -219,6 +220,7 @@ impl Scene {
         let world = &mut self.observed;
         match &operation.action {
             Action::PullImage { reference } => {
+                self.demands.pull.clear();
                 let id = format!("sha256:{reference}");
                 world.images.insert(
                     reference.clone(),
@@ -230,6 +232,8 @@ impl Scene {
                 return Some(id);
             }
             Action::BuildImage(spec) => {
+                let built = |service: &String| spec.services.contains(service);
+                self.demands.build.retain(|service| !built(service));
                 // Equal content comes out as an equal image.
                 let content = spec.files.as_ref().unwrap_or(&spec.hash);
                 let id = format!("sha256:{content}");
@@ -352,6 +356,7 @@ impl Scene {
                 self.observed
                     .containers
                     .retain(|container| container.id != *id);
+                self.demands.forget(id);
             }
             Action::UnpauseContainer { id } => {
                 let container = self.by_id(id);

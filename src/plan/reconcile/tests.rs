@@ -1,4 +1,5 @@
 mod changes;
+mod demands;
 mod down;
 mod jobs;
 mod processes;

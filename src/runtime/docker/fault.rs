@@ -21,6 +21,11 @@ impl Fault {
         matches!(self, Self::Answer { status: 404, .. })
     }
 
+    /// Something else uses it.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::Answer { status: 409, .. })
+    }
+
     /// More than one network has the name.
     pub fn is_ambiguous(&self) -> bool {
         matches!(self, Self::Answer { words, .. } if words.contains("is ambiguous"))

@@ -94,7 +94,8 @@ impl Docker {
             None,
         );
         match within(CHANGE, removed).await {
-            Err(fault) if !fault.is_gone() => {
+            // What others use stays with them.
+            Err(fault) if !fault.is_gone() && !fault.is_in_use() => {
                 Err(failure(&format!("remove image {reference}"), &fault))
             }
             _ => Ok(()),

@@ -185,7 +185,8 @@ fn a_port_that_was_refused_leads_to_a_new_container() {
         |scene| {
             scene.set("gold-api-1", crate::plan::observed::Status::Created);
             let id = scene.container("gold-api-1").id.clone();
-            scene.discard.insert(id);
+            let taken = crate::plan::Cause::PortTaken;
+            scene.demands.renew.insert(id, taken);
         }
     ));
 }

@@ -40,7 +40,7 @@ fn down_keeps_volumes() {
         &scene.observed,
         Removal {
             volumes: false,
-            images: false,
+            ..Removal::default()
         },
     );
     check_order(&plan);
@@ -55,7 +55,7 @@ fn down_removes_volumes_when_asked() {
         &scene.observed,
         Removal {
             volumes: true,
-            images: false,
+            ..Removal::default()
         },
     );
     assert_snapshot!(plan.to_string());
@@ -69,7 +69,7 @@ fn down_removes_volumes_when_asked() {
             &scene.observed,
             Removal {
                 volumes: true,
-                images: false
+                ..Removal::default()
             }
         )
         .is_empty()
@@ -98,7 +98,7 @@ fn what_others_made_stays() {
         &scene.observed,
         Removal {
             volumes: true,
-            images: false,
+            ..Removal::default()
         },
     );
     scene.execute(&plan);

@@ -105,6 +105,10 @@ enum Blow {
     Edited(prop::sample::Index),
     Lacks(prop::sample::Index, bool),
     Unknown(prop::sample::Index),
+    /// `--build`, `--pull always`
+    ImagesAgain(prop::sample::Index),
+    /// `--force-recreate`
+    Renew(prop::sample::Index),
 }
 
 fn blow() -> impl Strategy<Value = Blow> {
@@ -129,6 +133,8 @@ fn blow() -> impl Strategy<Value = Blow> {
         index().prop_map(Blow::Edited),
         (index(), any::<bool>()).prop_map(|(at, restarts)| Blow::Lacks(at, restarts)),
         index().prop_map(Blow::Unknown),
+        index().prop_map(Blow::ImagesAgain),
+        index().prop_map(Blow::Renew),
     ]
 }
 
@@ -245,6 +251,15 @@ fn strike(scene: &mut Scene, blow: &Blow) {
                 scene.observed.synced.insert(container.id.clone(), lacks);
             }
         }
+        Blow::ImagesAgain(at) => {
+            scene.demands.build.insert(picked(at));
+            scene.demands.pull.insert(picked(at));
+        }
+        Blow::Renew(at) if count > 0 => {
+            let id = scene.observed.containers[at.index(count)].id.clone();
+            let cause = crate::plan::Cause::AskedToRecreate;
+            scene.demands.renew.insert(id, cause);
+        }
         Blow::Lacks(at, restarts) if count > 0 => {
             let id = scene.observed.containers[at.index(count)].id.clone();
             let restarts = *restarts;
@@ -335,7 +350,7 @@ proptest! {
     fn down_leaves_nothing_of_ours_and_volumes_unless_asked(scene in scene(), volumes in any::<bool>()) {
         let mut scene = scene;
         let before = scene.observed.volumes.clone();
-        let plan = remove(&scene.stack, &scene.observed, Removal { volumes, images: false });
+        let plan = remove(&scene.stack, &scene.observed, Removal { volumes, ..Removal::default() });
         super::super::scene::check_order(&plan);
         scene.execute(&plan);
         prop_assert!(scene.observed.containers.is_empty());
@@ -345,7 +360,7 @@ proptest! {
         } else {
             prop_assert_eq!(&scene.observed.volumes, &before);
         }
-        let again = remove(&scene.stack, &scene.observed, Removal { volumes, images: false });
+        let again = remove(&scene.stack, &scene.observed, Removal { volumes, ..Removal::default() });
         prop_assert!(again.is_empty());
     }
 

@@ -48,7 +48,7 @@ fn a_thousand_services() {
         &scene.observed,
         Removal {
             volumes: true,
-            images: false,
+            ..Removal::default()
         },
     );
     println!(
