@@ -40,7 +40,7 @@ pub struct Location {
 }
 
 impl Diagnostic {
-    pub(in crate::stack) fn error(code: Code, message: impl Into<String>) -> Self {
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
             severity: Severity::Error,
