@@ -124,7 +124,7 @@ mod tests {
             "{}",
         ] {
             let document = yaml(&json!({ "k": text }));
-            let read = parse(&document, 0).unwrap();
+            let read = parse(&document, 0, &mut Default::default()).unwrap();
             assert_eq!(read[0].text_at("k"), Some(text), "{document}");
         }
     }

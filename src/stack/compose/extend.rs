@@ -97,6 +97,7 @@ impl Loader<'_> {
             }
         };
         trail.pop();
+        self.size.copy(&base, extends.span)?;
         without_resets(&mut base);
         if base.is_null() {
             return Ok(service);

@@ -4,16 +4,16 @@ use super::node::{Node, Value};
 use super::substitute::{Lookup, Problem, ProblemKind, substitute};
 use crate::stack::file::{Code, Finding, Sink, Span};
 
-/// Bytes of the text of one file that has variables in it, filled in.
+/// Bytes of the text of a project's files that has variables in it, filled in.
 const MAX_TEXT: usize = 8 << 20;
 
-pub(super) fn interpolate(node: &mut Node, lookup: Lookup<'_>, sink: &mut Sink) {
-    let mut filled = 0;
-    fill(node, lookup, &mut filled, sink);
-}
-
-/// `filled`: bytes so far.
-fn fill(node: &mut Node, lookup: Lookup<'_>, filled: &mut usize, sink: &mut Sink) {
+/// `filled`: bytes so far, in all files of the project.
+pub(super) fn interpolate(
+    node: &mut Node,
+    lookup: Lookup<'_>,
+    filled: &mut usize,
+    sink: &mut Sink,
+) {
     match &mut node.value {
         Value::Text(text) if text.contains('$') => {
             if *filled > MAX_TEXT {
@@ -29,7 +29,7 @@ fn fill(node: &mut Node, lookup: Lookup<'_>, filled: &mut usize, sink: &mut Sink
             }
             *filled += text.len();
             if *filled > MAX_TEXT {
-                let message = "the values in this file make it more than 8 MiB";
+                let message = "the values of variables make this more than 8 MiB";
                 sink.push(Finding::new(Code::TooLarge, message).at(node.span, "too much here"));
             }
             for name in unset {
@@ -38,12 +38,12 @@ fn fill(node: &mut Node, lookup: Lookup<'_>, filled: &mut usize, sink: &mut Sink
         }
         Value::List(items) => {
             for item in items {
-                fill(item, lookup, filled, sink);
+                interpolate(item, lookup, filled, sink);
             }
         }
         Value::Map(map) => {
             for entry in map.values_mut() {
-                fill(&mut entry.node, lookup, filled, sink);
+                interpolate(&mut entry.node, lookup, filled, sink);
             }
         }
         _ => {}

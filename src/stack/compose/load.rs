@@ -59,6 +59,10 @@ pub(super) struct Loader<'a> {
     pub layers: Vec<Utf8PathBuf>,
     /// Errors of files that could not be read at all.
     pub unread: Vec<Diagnostic>,
+    /// Of all that was read, and copied from it.
+    pub size: yaml::Size,
+    /// Bytes of values with variables filled in.
+    pub filled: usize,
 }
 
 impl Loader<'_> {
@@ -103,10 +107,10 @@ impl Loader<'_> {
             name: path.to_string(),
             text: text.as_str().into(),
         });
-        let mut documents = yaml::parse(&text, layer)?;
+        let mut documents = yaml::parse(&text, layer, &mut self.size)?;
         let lookup = |name: &str| scope.environment.get(name).cloned();
         for document in &mut documents {
-            interpolate(document, &lookup, &mut self.sink);
+            interpolate(document, &lookup, &mut self.filled, &mut self.sink);
         }
         Ok(documents)
     }

@@ -66,6 +66,8 @@ pub fn load(request: &Request, source: &dyn Files) -> Result<Project, LoadError>
         home: environment.get("HOME").cloned(),
         layers: Vec::new(),
         unread: Vec::new(),
+        size: yaml::Size::default(),
+        filled: 0,
     };
     let scope = Scope {
         dir,
@@ -380,7 +382,7 @@ fn name(
 
 /// What is wrong with the file is told when it is read as a whole.
 fn written_name(text: &str) -> Option<String> {
-    let documents = yaml::parse(text, 0).ok()?;
+    let documents = yaml::parse(text, 0, &mut yaml::Size::default()).ok()?;
     let names = documents
         .iter()
         .filter_map(|document| match &document.get("name")?.value {

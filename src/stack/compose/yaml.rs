@@ -14,15 +14,22 @@ use crate::stack::file::{Code, Finding, Span};
 const MAX_NODES: usize = 100_000;
 /// Bytes of text in one file, that of its anchors written out. A file itself has at most one of these eight MiB.
 const MAX_TEXT: usize = 8 << 20;
+/// The same for all files of a project together.
+const MAX_ALL: Size = Size {
+    nodes: 2 * MAX_NODES,
+    text: 2 * MAX_TEXT,
+};
 /// Levels; a Compose file has a dozen.
 const MAX_DEPTH: usize = 64;
 
-/// The documents of a file, in order. `layer` names it in spans.
+/// The documents of a file, in order. `layer` names it in spans; `all`: what the project's files had before it, to which
+/// it is added.
 ///
 /// # Errors
 /// The first thing that is wrong: what follows it is guesswork.
-pub(super) fn parse(text: &str, layer: usize) -> Result<Vec<Node>, Finding> {
+pub(super) fn parse(text: &str, layer: usize, all: &mut Size) -> Result<Vec<Node>, Finding> {
     let mut builder = Builder {
+        others: *all,
         offsets: Offsets::of(text),
         layer,
         open: Vec::new(),
@@ -37,6 +44,8 @@ pub(super) fn parse(text: &str, layer: usize) -> Result<Vec<Node>, Finding> {
         let span = builder.span(span.start, span.end);
         builder.event(event, span)?;
     }
+    all.nodes += builder.size.nodes;
+    all.text += builder.size.text;
     Ok(builder.documents)
 }
 
@@ -50,13 +59,55 @@ struct Builder {
     unfinished: Vec<usize>,
     documents: Vec<Node>,
     size: Size,
+    /// Of the files before this one.
+    others: Size,
 }
 
 /// How much has been read.
 #[derive(Debug, Clone, Copy, Default)]
-struct Size {
+pub(super) struct Size {
     nodes: usize,
     text: usize,
+}
+
+impl Size {
+    fn of(node: &Node) -> Self {
+        let mut size = Self {
+            nodes: 1,
+            text: node.as_text().map_or(0, str::len),
+        };
+        let map = node.as_map().into_iter().flat_map(Map::iter);
+        let items = match &node.value {
+            Value::List(items) => items.as_slice(),
+            _ => &[],
+        };
+        for child in map.map(|(_, entry)| &entry.node).chain(items) {
+            let below = Self::of(child);
+            size.nodes += below.nodes;
+            size.text += below.text;
+        }
+        size
+    }
+
+    /// A further copy of what was read once.
+    ///
+    /// # Errors
+    /// It makes the project too large; `span` is what asks for it.
+    pub fn copy(&mut self, node: &Node, span: Span) -> Result<(), Finding> {
+        let more = Self::of(node);
+        self.nodes += more.nodes;
+        self.text += more.text;
+        if self.nodes <= MAX_ALL.nodes && self.text <= MAX_ALL.text {
+            return Ok(());
+        }
+        let message = format!(
+            "with what its services extend, the project has more than {} values or 16 MiB of text",
+            MAX_ALL.nodes
+        );
+        Err(Finding::new(Code::TooLarge, message)
+            .at(span, "this is where it became too many")
+            .help("every service that extends another one is a copy of it; is it the right file?"))
+    }
 }
 
 /// A list or a mapping that has begun.
@@ -262,6 +313,14 @@ impl Builder {
                 format!("the file has more than {MAX_NODES} values, its anchors written out")
             }
             (_, true) => "the file has more than 8 MiB of text, its anchors written out".to_owned(),
+            _ if self.others.nodes + self.size.nodes > MAX_ALL.nodes => format!(
+                "the files of this project have more than {} values together, their anchors written out",
+                MAX_ALL.nodes
+            ),
+            _ if self.others.text + self.size.text > MAX_ALL.text => {
+                "the files of this project have more than 16 MiB of text together, their anchors written out"
+                    .to_owned()
+            }
             _ => return Ok(()),
         };
         Err(Finding::new(Code::TooLarge, message)

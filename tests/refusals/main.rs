@@ -1,0 +1,253 @@
+//! Compose files that are wrong, or meant to hurt: `dev` says which file, line and column, soon and in little memory.
+//!
+//! A release build takes well under a second for each (`cargo test --release --test refusals`); here, in a debug build on
+//! a machine that does something else, too, it is given twenty.
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    const TIME: Duration = Duration::from_secs(20);
+    /// Kilobytes of data (`RLIMIT_DATA`): 200 MB.
+    const MEMORY: &str = "204800";
+
+    struct Project(tempfile::TempDir);
+
+    impl Project {
+        fn of<'a>(files: impl IntoIterator<Item = (&'a str, Vec<u8>)>) -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            for (path, bytes) in files {
+                let path = folder.path().join(path);
+                std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+                std::fs::write(path, bytes).expect("a file");
+            }
+            Self(folder)
+        }
+
+        fn path(&self) -> &Path {
+            self.0.path()
+        }
+
+        /// What `dev` says of it, which it refuses within the bounds.
+        fn refused(&self) -> String {
+            let begun = Instant::now();
+            let script = format!("ulimit -d {MEMORY}; exec \"$DEV\" config --format compose");
+            let output = Command::new("sh")
+                .args(["-c", &script])
+                .env("DEV", env!("CARGO_BIN_EXE_dev"))
+                .env("NO_COLOR", "1")
+                .current_dir(self.path())
+                .output()
+                .expect("a shell");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(
+                begun.elapsed() < TIME,
+                "it took {:?}\n{said}",
+                begun.elapsed()
+            );
+            said
+        }
+    }
+
+    /// Refused at this place of this file, with these words.
+    fn refused_at(project: &Project, place: &str, words: &str) {
+        let said = project.refused();
+        assert!(said.contains(place), "no {place} in:\n{said}");
+        assert!(
+            said.to_lowercase().contains(&words.to_lowercase()),
+            "no {words} in:\n{said}"
+        );
+    }
+
+    fn one(text: impl Into<Vec<u8>>) -> Project {
+        Project::of([("compose.yaml", text.into())])
+    }
+
+    fn two(first: &str, second: impl Into<Vec<u8>>) -> Project {
+        Project::of([
+            ("compose.yaml", first.into()),
+            ("other.yaml", second.into()),
+        ])
+    }
+
+    fn service(line: &str) -> Project {
+        one(format!("services:\n  web:\n    image: a\n    {line}\n"))
+    }
+
+    #[test]
+    fn anchors_that_explode() {
+        let mut text = "x-0: &a0 [l, l, l, l, l, l, l, l, l, l]\n".to_owned();
+        for level in 1..40 {
+            let below = [format!("*a{}", level - 1).as_str(); 10].join(", ");
+            text.push_str(&format!("x-{level}: &a{level} [{below}]\n"));
+        }
+        refused_at(&one(text), "compose.yaml:5:", "more than 100000 values");
+    }
+
+    #[test]
+    fn files_that_explode_together() {
+        let list = ["l"; 990].join(", ");
+        let large = format!(
+            "x-0: &a [{list}]\nx-1: [{}]\nservices: {{}}\n",
+            ["*a"; 95].join(", ")
+        );
+        let names: Vec<String> = (0..400).map(|n| format!("part{n}.yaml")).collect();
+        let include = format!(
+            "include: [{}]\nservices: {{web: {{image: a}}}}\n",
+            names.join(", ")
+        );
+        let mut files = vec![("compose.yaml", include.into_bytes())];
+        files.extend(
+            names
+                .iter()
+                .map(|name| (name.as_str(), large.clone().into_bytes())),
+        );
+        refused_at(&Project::of(files), "part2.yaml:2:", "together");
+    }
+
+    #[test]
+    fn copies_that_explode() {
+        let labels: String = (0..5_000).map(|n| format!("      l{n}: x\n")).collect();
+        let heirs: String = (0..5_000)
+            .map(|n| format!("  s{n}: {{extends: base}}\n"))
+            .collect();
+        let text = format!("services:\n  base:\n    image: a\n    labels:\n{labels}{heirs}");
+        refused_at(&one(text), "compose.yaml:", "what its services extend");
+    }
+
+    #[test]
+    fn variables_that_explode() {
+        let long = "y".repeat(100_000);
+        let value = "${L}".repeat(9);
+        let labels: String = (0..50)
+            .map(|n| format!("      l{n}: \"{value}\"\n"))
+            .collect();
+        let project = Project::of([
+            (
+                "compose.yaml",
+                format!("services:\n  web:\n    image: a\n    labels:\n{labels}").into_bytes(),
+            ),
+            (".env", format!("L={long}\n").into_bytes()),
+        ]);
+        refused_at(&project, "compose.yaml:", "8 MiB");
+    }
+
+    #[test]
+    fn ten_megabytes() {
+        let lines: String = (0..400_000)
+            .map(|n| format!("  # a comment, number {n}\n"))
+            .collect();
+        assert!(lines.len() > 10 << 20);
+        let said = one(format!("services:\n  web:\n    image: a\n{lines}")).refused();
+        assert!(
+            said.contains("compose.yaml") && said.contains("MiB"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_thousand_levels() {
+        refused_at(
+            &one(format!("services: {}", "[".repeat(1_000))),
+            "compose.yaml:1:",
+            "limit",
+        );
+        let block: String = (0..1_000)
+            .map(|n| format!("{}a:\n", " ".repeat(n)))
+            .collect();
+        refused_at(&one(block), "compose.yaml:65:", "levels");
+        refused_at(
+            &service(&format!("hostname: {}", "${A:-".repeat(1_000))),
+            "compose.yaml:4:",
+            "",
+        );
+    }
+
+    #[test]
+    fn cycles() {
+        refused_at(
+            &one("services:\n  a: {image: x, extends: b}\n  b: {extends: a}\n"),
+            "compose.yaml:",
+            "extend each other",
+        );
+        refused_at(
+            &two("include: [other.yaml]\n", "include: [compose.yaml]\n"),
+            "other.yaml:1:",
+            "include",
+        );
+        refused_at(
+            &one("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n"),
+            "compose.yaml:",
+            "a → b",
+        );
+        refused_at(
+            &one("services: &a\n  web: *a\n"),
+            "compose.yaml:2:",
+            "anchor",
+        );
+    }
+
+    #[test]
+    fn text_that_is_no_compose_file() {
+        refused_at(
+            &one("services:\n  web:\n    image: a\n    image: b\n"),
+            "compose.yaml:4:5",
+            "image",
+        );
+        refused_at(
+            &one("services:\n\tweb:\n\t\timage: a\n"),
+            "compose.yaml:2:",
+            "tab",
+        );
+        refused_at(&service("hostname: [a]"), "compose.yaml:4:15", "text");
+        refused_at(
+            &service("enviroment: {A: b}"),
+            "compose.yaml:4:5",
+            "environment",
+        );
+        refused_at(&service("hostname: ${A"), "compose.yaml:4:15", "`}`");
+        let said = one(b"services:\n  web:\n    image: \xff\xfe\n".to_vec()).refused();
+        assert!(
+            said.contains("compose.yaml") && said.contains("UTF-8"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn files_that_are_not_there_or_are_none() {
+        for path in [
+            "https://example.test/a.yaml",
+            "oci://example.test/a",
+            "https://example.test/a.git#main:b",
+        ] {
+            let project = one(format!(
+                "include: [\"{path}\"]\nservices: {{web: {{image: a}}}}\n"
+            ));
+            refused_at(&project, "compose.yaml:1:11", "");
+        }
+        refused_at(
+            &service("env_file: not-there.env"),
+            "compose.yaml:4:15",
+            "not-there.env",
+        );
+        refused_at(&service("env_file: ."), "compose.yaml:4:15", "folder");
+        refused_at(
+            &service("env_file: ../../../../../../not-there/x.env"),
+            "compose.yaml:4:15",
+            "not-there",
+        );
+        refused_at(
+            &service("extends: {file: ../../../not-there.yaml, service: a}"),
+            "compose.yaml:4:21",
+            "not-there.yaml",
+        );
+        refused_at(
+            &one("include: [../../../../not-there.yaml]\nservices: {web: {image: a}}\n"),
+            "compose.yaml:1:11",
+            "not-there.yaml",
+        );
+    }
+}
