@@ -25,6 +25,7 @@ use crate::engine::event::{Failure, FailureClass};
 use crate::engine::feed::Feed;
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::{Command, Input};
+use crate::engine::inquire::FIRST;
 use crate::engine::serve;
 use crate::engine::state::State;
 use crate::engine::store::{Lock, Remembered};
@@ -61,8 +62,8 @@ pub(super) async fn run_with(
     let asked = Asked {
         named: arguments.services.clone(),
         with_needs: true,
-        // An engine that this command starts compares everything by itself.
-        since: Some(0),
+        // An engine that this command starts compares everything by itself; until then nothing is known.
+        since: Some(FIRST),
     };
     let mut attach = Attach {
         asked: asked.clone(),

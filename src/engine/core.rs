@@ -203,7 +203,7 @@ impl Engine {
             store: setup.store,
             reload: setup.reload,
             origin: setup.origin,
-            inquiries: Inquiries::default(),
+            inquiries: Inquiries::begun(),
             stack: Arc::new(setup.loaded.stack),
             facts: setup.loaded.facts,
             secrets,

@@ -73,7 +73,19 @@ struct Inquiry {
 /// Services to bring up, as they are meant there, and what is asked for beside that.
 type Up = (Vec<String>, Origin, Wishes);
 
+/// The number under which an engine's own first comparison counts.
+pub const FIRST: u64 = 1;
+
 impl Inquiries {
+    /// Whoever starts an engine asks it, too.
+    pub fn begun() -> Self {
+        Self {
+            given: FIRST,
+            unseen: Some(FIRST),
+            ..Self::default()
+        }
+    }
+
     /// Somebody waits for what a look will find.
     pub fn are_open(&self) -> bool {
         !self.unread.is_empty() || !self.read.is_empty() || self.unseen.is_some()
