@@ -1,25 +1,18 @@
 //! `dev config --format compose`: a Compose file in its canonical form, with all that it includes and extends.
 
-use super::args::{ConfigArgs, GlobalArgs};
+use super::args::GlobalArgs;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::output::{to_stderr, to_stdout};
-use super::session::start_dir;
+use super::session::request;
 use crate::runtime::Environment;
-use crate::stack::compose::{Disk, Request, load, yaml};
+use crate::stack::compose::{Disk, load, yaml};
 
 /// # Errors
 /// The Compose file cannot be read.
-pub fn run(global: &GlobalArgs, arguments: &ConfigArgs) -> Result<ExitCode, CliError> {
-    let request = Request {
-        start_dir: start_dir(global)?,
-        files: global.file.iter().cloned().collect(),
-        name: global.name.clone(),
-        profiles: arguments.profile.clone(),
-        env_files: arguments.env_file.clone(),
-        environment: Environment::of_process().variables,
-    };
-    let project = load(&request, &Disk)?;
+pub fn run(global: &GlobalArgs) -> Result<ExitCode, CliError> {
+    let request = request(global, &Environment::of_process())?;
+    let project = load(&request.compose(), &Disk)?;
     for warning in &project.warnings {
         to_stderr(warning.render(false, super::run::width()).trim_end());
     }

@@ -20,9 +20,12 @@ const HIDDEN: &str = "***";
 pub async fn run(global: &GlobalArgs, arguments: &ConfigArgs) -> Result<ExitCode, CliError> {
     let format = arguments.format(global.json);
     if format == ConfigFormat::Compose {
-        return compose::run(global, arguments);
+        return compose::run(global);
     }
     let session = Session::open(global)?;
+    if session.is_of_compose() {
+        return compose::run(global);
+    }
     let mut document = session.document.clone();
     if session.stack.named {
         document.set(&["name"], &session.stack.name);

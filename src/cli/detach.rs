@@ -87,8 +87,14 @@ fn spawn(session: &Session, global: &GlobalArgs, arguments: &UpArgs) -> Result<C
     if let Some(directory) = &global.directory {
         command.arg("-C").arg(directory);
     }
-    if let Some(file) = &global.file {
+    for file in &global.files {
         command.arg("--file").arg(file);
+    }
+    for profile in &global.profiles {
+        command.arg("--profile").arg(profile);
+    }
+    for file in &global.env_files {
+        command.arg("--env-file").arg(file);
     }
     if let Some(name) = &global.name {
         command.arg("--name").arg(name);

@@ -8,7 +8,7 @@ use super::args::GlobalArgs;
 use super::error::CliError;
 use super::meet;
 use super::output::to_stderr;
-use super::session::{Session, socket_of, start_dir};
+use super::session::{Session, request, socket_of};
 use crate::engine::feed::Feed;
 use crate::engine::state::State;
 use crate::engine::store::Store;
@@ -40,12 +40,7 @@ impl Session {
             Err(error) => return Err(error),
         };
         let environment = Environment::of_process();
-        let request = LoadRequest {
-            start_dir: start_dir(global)?,
-            file: global.file.clone(),
-            envs: global.environments.clone(),
-            name: global.name.clone(),
-        };
+        let request = request(global, &environment)?;
         let Some(found) = find(&request, &environment).await else {
             return Err(CliError::Stack(errors));
         };
@@ -204,7 +199,7 @@ async fn find(request: &LoadRequest, environment: &Environment) -> Option<Found>
 
 /// Where a stack file should be: the next folder, here or above, that has one or was the home of one.
 fn folder(request: &LoadRequest) -> Option<Utf8PathBuf> {
-    let start = match &request.file {
+    let start = match request.files.first() {
         Some(file) => request.start_dir.join(file).parent()?.to_owned(),
         None => request.start_dir.clone(),
     };
@@ -233,7 +228,14 @@ fn of_state(state: &State) -> BTreeMap<String, Service> {
         let need = |gate: &Gate| {
             let condition = gate.condition;
             let restart = false;
-            (gate.service.clone(), Need { condition, restart })
+            (
+                gate.service.clone(),
+                Need {
+                    condition,
+                    restart,
+                    required: true,
+                },
+            )
         };
         service.needs = info.needs.iter().map(need).collect();
         (info.name.clone(), service)

@@ -53,12 +53,7 @@ impl Session {
     /// Everything that is wrong with the stack file, or with the state folder.
     pub fn open(global: &GlobalArgs) -> Result<Self, CliError> {
         let environment = Environment::of_process();
-        let mut request = LoadRequest {
-            start_dir: start_dir(global)?,
-            file: global.file.clone(),
-            envs: global.environments.clone(),
-            name: global.name.clone(),
-        };
+        let mut request = request(global, &environment)?;
         let mut loaded = load(&request)?;
         let mut store = open_store(&loaded.stack)?;
         if request.envs.is_empty()
@@ -184,6 +179,12 @@ impl Session {
         service.is_some_and(|service| matches!(service.source, Source::Run(_)))
     }
 
+    /// Whether Compose files alone say what the stack is.
+    pub fn is_of_compose(&self) -> bool {
+        let mut layers = self.stack.layers.iter();
+        layers.all(|layer| layer.extension() != Some("toml")) && !self.stack.layers.is_empty()
+    }
+
     /// What an engine on this stack starts with.
     ///
     /// # Errors
@@ -249,6 +250,7 @@ impl Session {
             let (mut request, store) = (request.clone(), store.clone());
             request.envs = origin.envs;
             let adjust = origin.adjust;
+            request.environment.clone_from(&variables);
             Box::pin(async move {
                 let stack = tokio::task::spawn_blocking(move || load(&request)).await;
                 let stack = stack.map_err(|error| error.to_string())?;
@@ -397,6 +399,25 @@ async fn read_facts(stack: &Stack, store: &Store, variables: &BTreeMap<String, S
         git,
         ..Facts::default()
     }
+}
+
+/// What the command line asks for.
+///
+/// # Errors
+/// There is no folder to begin in.
+pub(super) fn request(
+    global: &GlobalArgs,
+    environment: &Environment,
+) -> Result<LoadRequest, CliError> {
+    Ok(LoadRequest {
+        start_dir: start_dir(global)?,
+        files: global.files.clone(),
+        envs: global.environments.clone(),
+        name: global.name.clone(),
+        profiles: global.profiles.clone(),
+        env_files: global.env_files.clone(),
+        environment: environment.variables.clone(),
+    })
 }
 
 pub(super) fn start_dir(global: &GlobalArgs) -> Result<Utf8PathBuf, CliError> {

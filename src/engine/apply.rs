@@ -296,6 +296,8 @@ impl ServiceState {
             };
         }
         instance.found = Some(found.clone());
+        // What may end begins anew; of a job the record tells.
+        self.done &= self.info.job || found.status != Status::Running;
     }
 
     /// What went wrong, with it or with what it was to take in.
@@ -305,7 +307,7 @@ impl ServiceState {
 
     /// Ready as gates mean it: for a job, done; for a service, every replica runs and passes.
     pub fn is_ready(&self) -> bool {
-        if self.info.job {
+        if self.info.job || self.done {
             return self.done;
         }
         let count = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
@@ -324,7 +326,7 @@ impl ServiceState {
 
     /// Every replica's process runs; a job has at least begun.
     pub fn has_started(&self) -> bool {
-        if self.info.job {
+        if self.info.job || self.done {
             return self.done || self.instances.values().any(InstanceState::runs);
         }
         let count = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
@@ -423,6 +425,9 @@ impl ServiceState {
     }
 
     fn service_phase(&self) -> Phase {
+        if self.done {
+            return Phase::Done;
+        }
         if self.is_ready() {
             return Phase::Ready;
         }

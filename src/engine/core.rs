@@ -35,8 +35,8 @@ use crate::plan::hold::Gate;
 use crate::plan::observed::{Generation, Home, Observed};
 use crate::runtime::world::World;
 use crate::secret::Redactor;
-use crate::stack::Stack;
 use crate::stack::resolve::Facts;
+use crate::stack::{Role, Stack};
 
 /// Inputs that may wait for the loop; a full queue slows their senders down.
 const QUEUE: usize = 1024;
@@ -254,9 +254,26 @@ impl Engine {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
+        engine.run_again();
         engine.state.runtime_up = true;
         engine.tell_goal();
         engine
+    }
+
+    /// Jobs that run for each `up`.
+    fn run_again(&mut self) {
+        if !matches!(self.goal, Goal::Up { .. }) {
+            return;
+        }
+        let scope = self.scope();
+        let services = scope
+            .iter()
+            .filter_map(|name| self.stack.services.get(name));
+        let again = services.filter(|service| match &service.role {
+            Role::Job(job) => job.again,
+            Role::Service => false,
+        });
+        self.rerun = again.map(|service| service.name.clone()).collect();
     }
 
     /// For a view that is there from the beginning.

@@ -367,7 +367,7 @@ impl Action {
     pub fn input(&self) -> Option<&Input<String>> {
         match self {
             Self::CreateContainer { image, .. } => Some(image),
-            Self::StartContainer { container }
+            Self::StartContainer { container, .. }
             | Self::Seed { container, .. }
             | Self::Sync { container, .. }
             | Self::RenameContainer { container, .. } => Some(container),

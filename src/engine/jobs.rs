@@ -121,6 +121,21 @@ impl Engine {
         self.keep_job_records(service);
     }
 
+    /// One that may end has ended well by itself: who stops it later ends it with 0, too.
+    pub(super) fn note_finished(&mut self, container: &ObservedContainer) {
+        let hash = life(container);
+        let service = &container.service;
+        self.jobs
+            .records
+            .insert(service.clone(), JobRecord { hash });
+        self.keep_job_records(service);
+    }
+
+    pub(super) fn has_finished(&self, container: &ObservedContainer) -> bool {
+        let record = self.jobs.records.get(&container.service);
+        !self.is_job(&container.service) && record.is_some_and(|r| r.hash == life(container))
+    }
+
     fn keep_job_records(&mut self, service: &str) {
         self.observed.jobs.clone_from(&self.jobs.records);
         if !self.acts {
@@ -144,6 +159,11 @@ impl Engine {
             self.notice(Level::Warning, text);
         }
     }
+}
+
+/// Names one life of a container in a record.
+fn life(container: &ObservedContainer) -> String {
+    format!("{} {}", container.id, container.started_at)
 }
 
 /// Whether the container of a job was made from the image that counts now; with inputs, the image does not count.

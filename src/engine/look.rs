@@ -13,7 +13,7 @@ use crate::plan::observed::{Home, Observed, ObservedContainer, Status};
 use crate::plan::reconcile::Images;
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Change, Look};
-use crate::stack::{Probe, Restart};
+use crate::stack::{Healthcheck, Probe, Restart};
 
 /// How long a look at the world may take.
 const LOOK_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
@@ -270,6 +270,15 @@ impl Engine {
             } if ended => {
                 self.ended(container, code, out_of_memory);
             }
+            // Who only looks sees what was noted.
+            Status::Exited { code: 0, .. }
+                if self.goal == Goal::Observe && self.has_finished(container) =>
+            {
+                self.emit(Event::Job {
+                    service,
+                    current: true,
+                });
+            }
             _ => {}
         }
     }
@@ -310,6 +319,17 @@ impl Engine {
         if self.aborts(container, code) || (is_job && code == 0) {
             return;
         }
+        if code == 0 && self.may_end(&service) {
+            if let Some(supervisor) = self.supervisors.get_mut(&service) {
+                supervisor.on_finished(&container.generation());
+            }
+            self.note_finished(container);
+            self.emit(Event::Job {
+                service,
+                current: true,
+            });
+            return;
+        }
         let failure = exit_failure(&service, code, out_of_memory, is_job);
         if self.observed.is_on_trial(container) {
             self.reject(&service, failure);
@@ -330,16 +350,28 @@ impl Engine {
         }
     }
 
+    fn may_end(&self, service: &str) -> bool {
+        let service = self.stack.services.get(service);
+        service.is_some_and(|service| service.may_end)
+    }
+
     /// The probe that says whether a service is ready: the file's, else the image's own.
     pub(super) fn readiness_probe(&self, service: &str) -> Option<Probe> {
         let spec = self.stack.services.get(service)?;
         if spec.ready.is_some() || spec.is_job() {
             return spec.ready.clone();
         }
+        let given = spec.container.health.as_ref();
+        if given == Some(&Healthcheck::Disabled) {
+            return None;
+        }
         let (ImageSource::Pull(reference) | ImageSource::Build(reference)) =
             self.desired.images.get(service)?;
-        let healthcheck = self.observed.images.get(reference)?.healthcheck.as_ref()?;
-        crate::probe::from_healthcheck(healthcheck)
+        let of_image = self.observed.images.get(reference)?.healthcheck.as_ref()?;
+        match given {
+            Some(given) => crate::probe::from_healthcheck(&of_image.with(given)),
+            None => crate::probe::from_healthcheck(of_image),
+        }
     }
 
     /// Whether what says that it is ready may lie in an image that was built or pulled after the last look.
@@ -347,7 +379,8 @@ impl Engine {
         let Some(spec) = self.stack.services.get(&container.service) else {
             return false;
         };
-        if spec.ready.is_some() || spec.is_job() {
+        let is_disabled = spec.container.health == Some(Healthcheck::Disabled);
+        if spec.ready.is_some() || spec.is_job() || is_disabled {
             return false;
         }
         let source = self.desired.images.get(&container.service);

@@ -408,7 +408,7 @@ impl Engine {
             format!("{service}: {}; port {text} is left to it", failure.message),
         );
         self.refused_ports.extend(taken);
-        if let Action::StartContainer { container } = &operation.action
+        if let Action::StartContainer { container, .. } = &operation.action
             && let Some(id) = self.walk.input_of(operation, container)
         {
             self.demands.renew.insert(id, Cause::PortTaken);

@@ -39,6 +39,8 @@ pub struct Supervisor {
     /// Earliest next start.
     not_before: Option<u64>,
     gave_up: Option<Failure>,
+    /// It has done what it was there for.
+    finished: bool,
     /// The newest life, until it ends.
     life: Option<Generation>,
     /// When that began.
@@ -75,6 +77,7 @@ impl Supervisor {
             engine_failures: 0,
             not_before: None,
             gave_up: None,
+            finished: false,
             life: None,
             life_since: 0,
             crashed_after: None,
@@ -95,6 +98,7 @@ impl Supervisor {
         if self.life.as_ref() == Some(generation) {
             return;
         }
+        self.finished = false;
         self.life = Some(generation.clone());
         self.life_since = started;
         self.engine_failures = 0;
@@ -130,6 +134,14 @@ impl Supervisor {
             self.awaited = None;
             self.ready_since = None;
         }
+    }
+
+    /// It ended well by itself, and may: nothing starts it again but a person.
+    pub fn on_finished(&mut self, generation: &Generation) {
+        self.on_stopped(generation);
+        self.counted = Some(generation.clone());
+        self.finished = true;
+        self.restarts = 0;
     }
 
     pub fn on_ready(&mut self, now: u64) {
@@ -274,6 +286,7 @@ impl Supervisor {
         self.engine_failures = 0;
         self.not_before = None;
         self.gave_up = None;
+        self.finished = false;
         if self.life.is_none() {
             self.awaited = None;
         }
@@ -296,6 +309,7 @@ impl Supervisor {
         match &self.gave_up {
             // It runs, and may still get ready: planning keeps it as it is.
             Some(_) => Some(Standing::GaveUp),
+            None if self.finished => Some(Standing::GaveUp),
             None => self
                 .not_before
                 .filter(|at| *at > now)

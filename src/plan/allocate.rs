@@ -59,13 +59,23 @@ pub fn allocate(
     }
     // In rounds over all ports, so that nobody is given what somebody else has had before.
     waiting.retain(|wanted| !allocator.try_own(wanted, bound.get(&wanted.key)));
-    waiting.retain(|wanted| !allocator.try_free(wanted, remembered.get(&wanted.key).copied()));
+    let before = |wanted: &Wanted| {
+        let number = remembered.get(&wanted.key).copied();
+        number.filter(|number| wanted.may_be(*number))
+    };
+    waiting.retain(|wanted| !allocator.try_free(wanted, before(wanted)));
     waiting.retain(|wanted| !allocator.try_free(wanted, preferred(wanted)));
     for wanted in &waiting {
-        let free = candidates
-            .take(PROPOSALS)
-            .chain(IN_ORDER)
-            .find(|number| allocator.is_free(wanted, *number));
+        let free = match wanted.port.host {
+            // Where all of them are taken, the engine says by whom.
+            HostPort::Within(first, last) => (first..=last)
+                .find(|number| allocator.is_free(wanted, *number))
+                .or(Some(first)),
+            HostPort::Auto | HostPort::Fixed(_) => candidates
+                .take(PROPOSALS)
+                .chain(IN_ORDER)
+                .find(|number| allocator.is_free(wanted, *number)),
+        };
         if let Some(number) = free {
             allocator.give(wanted, number);
         }
@@ -86,6 +96,16 @@ struct Wanted<'a> {
     key: PortKey,
     port: &'a Port,
     fixed: Option<u16>,
+}
+
+impl Wanted<'_> {
+    /// Whether the stack file leaves this number to it.
+    fn may_be(&self, number: u16) -> bool {
+        match self.port.host {
+            HostPort::Within(first, last) => (first..=last).contains(&number),
+            HostPort::Auto | HostPort::Fixed(_) => true,
+        }
+    }
 }
 
 /// Those of the scope first, then by service, instance and port.
@@ -145,6 +165,7 @@ fn preferred(wanted: &Wanted) -> Option<u16> {
     let base = match wanted.port.host {
         HostPort::Fixed(number) => number,
         HostPort::Auto => wanted.port.container,
+        HostPort::Within(first, _) => return Some(first),
     };
     let base = if base < 1024 {
         base + ABOVE_PRIVILEGED

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::desired::{BuildSpec, PROCESS_ID};
-use crate::stack::Protocol;
+use crate::stack::{Healthcheck, Protocol};
 
 /// Everything that planning compares with; file hashes and job records included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -138,6 +138,31 @@ pub struct ImageHealthcheck {
     pub timeout: i64,
     pub retries: i64,
     pub start_period: i64,
+}
+
+impl ImageHealthcheck {
+    /// The same with what a stack file says instead.
+    #[must_use]
+    pub fn with(&self, given: &Healthcheck) -> Self {
+        let Healthcheck::Asked {
+            test,
+            interval,
+            timeout,
+            retries,
+            start_period,
+            start_interval: _,
+        } = given
+        else {
+            return Self::default();
+        };
+        Self {
+            test: test.clone().unwrap_or_else(|| self.test.clone()),
+            interval: interval.unwrap_or(self.interval),
+            timeout: timeout.unwrap_or(self.timeout),
+            retries: retries.unwrap_or(self.retries),
+            start_period: start_period.unwrap_or(self.start_period),
+        }
+    }
 }
 
 /// From what a job last succeeded.

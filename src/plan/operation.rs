@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::desired::{BuildSpec, ContainerSpec, ProcessSpec};
 use super::hold::Gate;
-use crate::stack::Restart;
+use crate::stack::{Hook, NetworkOptions, Restart, VolumeOptions};
 
 /// Index into [`Plan::operations`].
 pub type OpId = usize;
@@ -51,12 +51,15 @@ pub enum Subject {
 pub enum Action {
     PullImage {
         reference: String,
+        /// The stack file says so; else that it is not there is an error.
+        allowed: bool,
     },
     BuildImage(Box<BuildSpec>),
     CreateNetwork {
         name: String,
         key: String,
         internal: bool,
+        options: Box<NetworkOptions>,
     },
     RemoveNetwork {
         name: String,
@@ -64,6 +67,7 @@ pub enum Action {
     CreateVolume {
         name: String,
         key: String,
+        options: Box<VolumeOptions>,
     },
     RemoveVolume {
         name: String,
@@ -86,8 +90,10 @@ pub enum Action {
         container: Input<String>,
         service: String,
     },
+    /// `hooks`: commands inside it once it runs.
     StartContainer {
         container: Input<String>,
+        hooks: Vec<Hook>,
     },
     /// Begins a life of a host process; it must not run.
     StartProcess {
@@ -98,6 +104,8 @@ pub enum Action {
         id: String,
         signal: Option<String>,
         grace: Duration,
+        /// Commands inside it before.
+        hooks: Vec<Hook>,
     },
     RemoveContainer {
         id: String,
@@ -213,7 +221,14 @@ impl Plan {
     #[must_use]
     pub fn at_once(mut self) -> Self {
         for operation in &mut self.operations {
-            if let Action::StopContainer { signal, grace, .. } = &mut operation.action {
+            if let Action::StopContainer {
+                signal,
+                grace,
+                hooks,
+                ..
+            } = &mut operation.action
+            {
+                hooks.clear();
                 *signal = Some("KILL".to_owned());
                 *grace = Duration::ZERO;
                 operation.after.clear();
@@ -293,7 +308,9 @@ impl Action {
             | Self::Sync {
                 container: input, ..
             }
-            | Self::StartContainer { container: input }
+            | Self::StartContainer {
+                container: input, ..
+            }
             | Self::RenameContainer {
                 container: input, ..
             } => Some(input),

@@ -16,7 +16,7 @@ use super::demands::Demands;
 use super::desired::{ContainerSpec, Desired, ImageSource};
 use super::observed::{Generation, Home, Observed, ObservedImage};
 use super::operation::{Action, Cause, Input, OpId, Operation, Plan, Subject};
-use crate::stack::Stack;
+use crate::stack::{Pull, Stack};
 
 pub use down::{Images, Removal, remove, stop};
 pub use jobs::{job_hash, job_is_current};
@@ -213,6 +213,7 @@ impl Builder<'_> {
                 name: network.name.clone(),
                 key: network.key.clone(),
                 internal: network.internal,
+                options: Box::new(network.options.clone()),
             };
             missing.then(|| (Subject::Network(network.name.clone()), action))
         });
@@ -239,6 +240,7 @@ impl Builder<'_> {
             let action = Action::CreateVolume {
                 name: name.clone(),
                 key: volume.key.clone(),
+                options: Box::new(volume.options.clone()),
             };
             missing.then(|| (Subject::Volume(name.clone()), action))
         });
@@ -303,8 +305,10 @@ impl Builder<'_> {
                     None if demands.no_pull.contains(service) => return None,
                     None => Cause::For(service.to_owned()),
                 };
+                let asking = wanted.stack.services.get(service);
                 let action = Action::PullImage {
                     reference: reference.clone(),
+                    allowed: !asking.is_some_and(|service| service.pull == Pull::Never),
                 };
                 self.push(subject, action, cause, Vec::new())
             }

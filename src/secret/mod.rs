@@ -78,6 +78,7 @@ pub async fn read(
                 variable: variable.clone(),
             }),
         },
+        SecretSource::Given(value) => Ok(value.reveal().to_owned().into()),
         SecretSource::File(file) => read_file(name, &context.dir.join(file)),
         SecretSource::Sops { file, key } => {
             sops::decrypt("sops", name, &context.dir.join(file), key).await

@@ -89,6 +89,7 @@ mod tests {
         let need = Need {
             condition: Condition::Ready,
             restart: false,
+            required: true,
         };
         let needs = needs.iter().map(|name| ((*name).to_owned(), need));
         Service {

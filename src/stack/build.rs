@@ -20,6 +20,22 @@ pub struct Build {
     pub platforms: Vec<String>,
     pub cache_from: Vec<String>,
     pub cache_to: Vec<String>,
+    pub options: Box<BuildOptions>,
+}
+
+/// What only a Compose file says of a build.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct BuildOptions {
+    pub labels: BTreeMap<String, String>,
+    /// Of `RUN`: `host`, `none`, or a network's name.
+    pub network: Option<String>,
+    /// `NAME:ADDRESS`.
+    pub extra_hosts: Vec<String>,
+    pub no_cache: bool,
+    /// Base images are pulled even if they are there.
+    pub pull: bool,
+    /// Beside the image's own.
+    pub tags: Vec<String>,
 }
 
 /// A secret served to `RUN --mount=type=secret,id=…`; never an argument.

@@ -8,6 +8,8 @@ pub mod path;
 pub mod presets;
 
 mod build;
+mod container;
+mod given;
 mod kubernetes;
 mod mount;
 mod order;
@@ -27,7 +29,13 @@ use camino::Utf8PathBuf;
 use serde::Serialize;
 
 pub use adjust::{Adjustments, ScaleError};
-pub use build::{Build, BuildSecret};
+pub use build::{Build, BuildOptions, BuildSecret};
+pub use container::{
+    Blkio, ContainerFile, ContainerOptions, ContainerResources, Device, DeviceRequest, Endpoint,
+    Healthcheck, Hook, Logging, MountOptions, Namespace, Namespaces, NetworkOptions, Pool, Ulimit,
+    VolumeOptions, VolumesFrom,
+};
+pub use given::Given;
 pub use kubernetes::{Expose, Kubernetes, Resources, Scale, StackKubernetes};
 pub use mount::Mount;
 pub use order::order;
@@ -35,7 +43,7 @@ pub use port::{HostPort, Port, Protocol};
 pub use probe::{Probe, ProbeKind};
 pub use promote::Promote;
 pub use runtime::Runtime;
-pub use service::{Condition, Job, Limits, Need, Restart, Role, Service, Source, Stop};
+pub use service::{Condition, Job, Limits, Need, Pull, Restart, Role, Service, Source, Stop};
 pub use template::{Output, Part, Reference, Template, TemplateError};
 pub use watch_rule::{AfterSync, WatchAction, WatchRule};
 
@@ -66,7 +74,10 @@ pub struct Stack {
 pub struct Network {
     /// Made by someone else under this name: never created, never removed.
     pub external: Option<String>,
+    /// On the engine, where it is not `STACK_KEY`.
+    pub name: Option<String>,
     pub internal: bool,
+    pub options: NetworkOptions,
 }
 
 /// A named volume of the stack, or one made elsewhere.
@@ -74,6 +85,9 @@ pub struct Network {
 pub struct Volume {
     /// Made by someone else under this name: never created, never removed.
     pub external: Option<String>,
+    /// On the engine, where it is not `STACK_KEY`.
+    pub name: Option<String>,
+    pub options: VolumeOptions,
 }
 
 /// Where a secret's value comes from.
@@ -88,6 +102,8 @@ pub enum SecretSource {
     File(Utf8PathBuf),
     /// A key of a file that `sops` decrypts.
     Sops { file: Utf8PathBuf, key: String },
+    /// It came with the stack file's surroundings.
+    Given(Given),
 }
 
 impl Stack {
@@ -116,7 +132,8 @@ impl Stack {
 
     /// The name of an engine object made from a key of this stack: `gold_data`.
     pub fn volume_name(&self, key: &str) -> String {
-        match self.volumes.get(key).and_then(|v| v.external.clone()) {
+        let volume = self.volumes.get(key);
+        match volume.and_then(|v| v.external.clone().or_else(|| v.name.clone())) {
             Some(name) => name,
             None => format!("{}_{key}", self.name),
         }
@@ -124,7 +141,8 @@ impl Stack {
 
     /// The name of a network of this stack on the engine: `gold_default`.
     pub fn network_name(&self, key: &str) -> String {
-        match self.networks.get(key).and_then(|n| n.external.clone()) {
+        let network = self.networks.get(key);
+        match network.and_then(|n| n.external.clone().or_else(|| n.name.clone())) {
             Some(name) => name,
             None => format!("{}_{key}", self.name),
         }

@@ -19,15 +19,18 @@ pub enum Mount {
     },
     /// Memory, gone with the container.
     Tmpfs { target: String },
+    /// A volume without a name.
+    Anonymous { target: String, read_only: bool },
 }
 
 impl Mount {
     /// Where it appears in the container.
     pub fn target(&self) -> &str {
         match self {
-            Self::Volume { target, .. } | Self::Bind { target, .. } | Self::Tmpfs { target } => {
-                target
-            }
+            Self::Volume { target, .. }
+            | Self::Bind { target, .. }
+            | Self::Tmpfs { target }
+            | Self::Anonymous { target, .. } => target,
         }
     }
 }

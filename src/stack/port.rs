@@ -11,6 +11,8 @@ pub struct Port {
     pub host: HostPort,
     /// Address of the host that it binds to; loopback unless the file says otherwise.
     pub bind: IpAddr,
+    /// It binds to every address that the host has, of either kind; `bind` is a wildcard then.
+    pub everywhere: bool,
     /// False: reachable from other services only.
     pub publish: bool,
     /// Scheme of `${service.port.url}`: `http`, `https`, `tcp`, …
@@ -31,4 +33,6 @@ pub enum HostPort {
     /// The container's number if free, else a free one, which is remembered.
     Auto,
     Fixed(u16),
+    /// One of these, the first and the last among them.
+    Within(u16, u16),
 }

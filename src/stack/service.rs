@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    Build, Kubernetes, Mount, Output, Port, Probe, Promote, Template, WatchAction, WatchRule,
+    Build, ContainerOptions, Kubernetes, Mount, Output, Port, Probe, Promote, Template,
+    WatchAction, WatchRule,
 };
 
 /// One service with its preset expanded: from here on nobody asks which preset it was.
@@ -53,6 +54,20 @@ pub struct Service {
     pub metrics: Option<String>,
     pub promote: Promote,
     pub kubernetes: Kubernetes,
+    /// Ending with 0 is no failure, and it is not started again for that.
+    pub may_end: bool,
+    pub pull: Pull,
+    pub container: ContainerOptions,
+}
+
+/// When an image is pulled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pull {
+    /// Where it is not there.
+    #[default]
+    Missing,
+    Never,
 }
 
 /// What a service is made from.
@@ -81,6 +96,8 @@ pub struct Job {
     pub inputs: Option<Vec<String>>,
     /// Cron expression; only on a cluster.
     pub schedule: Option<String>,
+    /// It runs for each `up`, whatever it was last made from.
+    pub again: bool,
 }
 
 /// What a service asks of another before it starts.
@@ -89,6 +106,8 @@ pub struct Need {
     pub condition: Condition,
     /// Restart this service when the other one's generation changes.
     pub restart: bool,
+    /// Nothing waits for it for ever: where it has failed, or is not there, this goes on without.
+    pub required: bool,
 }
 
 #[derive(
@@ -184,6 +203,9 @@ impl Service {
             metrics: None,
             promote: Promote::default(),
             kubernetes: Kubernetes::default(),
+            may_end: false,
+            pull: Pull::default(),
+            container: ContainerOptions::default(),
         }
     }
 }

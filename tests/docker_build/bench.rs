@@ -105,6 +105,7 @@ impl Bench {
             labels: vec![("devtest".to_owned(), self.name.clone())],
             files: None,
             hash: "abc123".to_owned(),
+            options: dev::stack::BuildOptions::default(),
         }
     }
 

@@ -236,12 +236,22 @@ async fn volumes_outlive_containers_and_know_when_they_are_new() {
     let source = folder.path().join("made/for/it");
     sandbox
         .docker
-        .create_volume(&name, "first", &labels[..1])
+        .create_volume(
+            &name,
+            "first",
+            &dev::stack::VolumeOptions::default(),
+            &labels[..1],
+        )
         .await
         .unwrap();
     sandbox
         .docker
-        .create_volume(&name, "second", &labels[..1])
+        .create_volume(
+            &name,
+            "second",
+            &dev::stack::VolumeOptions::default(),
+            &labels[..1],
+        )
         .await
         .unwrap();
     let mut spec = sandbox.spec("api", "echo hello > /data/file && echo hello > /bind/file");
@@ -288,7 +298,12 @@ async fn volumes_outlive_containers_and_know_when_they_are_new() {
         .expect("removed twice is removed");
     sandbox
         .docker
-        .create_volume(&name, "third", &labels[..1])
+        .create_volume(
+            &name,
+            "third",
+            &dev::stack::VolumeOptions::default(),
+            &labels[..1],
+        )
         .await
         .unwrap();
     assert_eq!(sandbox.look().await.volumes[&name].created, "third");

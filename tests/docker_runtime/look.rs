@@ -23,7 +23,12 @@ async fn only_what_was_asked_for_is_seen() {
     let volume = format!("{}_data", other.project);
     other
         .docker
-        .create_volume(&volume, "c", &other.labels("")[..1])
+        .create_volume(
+            &volume,
+            "c",
+            &dev::stack::VolumeOptions::default(),
+            &other.labels("")[..1],
+        )
         .await
         .unwrap();
 
@@ -214,6 +219,8 @@ async fn of_two_networks_with_one_name_the_used_one_counts() {
     spec.networks = vec![NetworkAttachment {
         network: name.clone(),
         aliases: vec!["api".to_owned()],
+        endpoint: dev::stack::Endpoint::default(),
+        links: Vec::new(),
     }];
     sandbox.run(&spec).await;
     if let Err(error) = create().await {
@@ -227,7 +234,12 @@ async fn of_two_networks_with_one_name_the_used_one_counts() {
     assert_eq!((&network.id, network.twins.len()), (&used, 1));
     let error = sandbox
         .docker
-        .create_network(&name, false, &labels[..1])
+        .create_network(
+            &name,
+            false,
+            &dev::stack::NetworkOptions::default(),
+            &labels[..1],
+        )
         .await
         .unwrap_err();
     assert_eq!(error.0.class, FailureClass::NameTaken);

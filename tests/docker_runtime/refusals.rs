@@ -83,7 +83,12 @@ async fn missing_images_and_taken_names_have_their_class() {
     let network = sandbox.network("default", "api").await;
     let again = sandbox
         .docker
-        .create_network(&network.network, false, &[])
+        .create_network(
+            &network.network,
+            false,
+            &dev::stack::NetworkOptions::default(),
+            &[],
+        )
         .await
         .unwrap_err();
     assert_eq!(again.0.class, FailureClass::NameTaken);

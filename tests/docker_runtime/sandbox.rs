@@ -82,6 +82,7 @@ impl Sandbox {
             cpu_millis: None,
             pids: None,
             hash: format!("hash-{service}"),
+            options: dev::plan::desired::OptionsSpec::default(),
         }
     }
 
@@ -101,6 +102,7 @@ impl Sandbox {
             host: Some(host),
             auto: false,
             bind: [127, 0, 0, 1].into(),
+            everywhere: false,
         }
     }
 
@@ -110,12 +112,19 @@ impl Sandbox {
         let labels = self.labels("");
         let labels = &labels[..1];
         self.docker
-            .create_network(&network, false, labels)
+            .create_network(
+                &network,
+                false,
+                &dev::stack::NetworkOptions::default(),
+                labels,
+            )
             .await
             .unwrap();
         NetworkAttachment {
             network,
             aliases: vec![alias.to_owned()],
+            endpoint: dev::stack::Endpoint::default(),
+            links: Vec::new(),
         }
     }
 

@@ -1,4 +1,3 @@
-use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 
 /// Print the stack as it is understood, secrets as ***
@@ -10,12 +9,6 @@ pub struct ConfigArgs {
     /// Values as the services get them, instead of references
     #[arg(long)]
     pub resolved: bool,
-    /// Of a Compose file, take services with this profile, too; repeat for more [default: COMPOSE_PROFILES]
-    #[arg(long, value_name = "PROFILE")]
-    pub profile: Vec<String>,
-    /// For a Compose file, read variables from FILE instead of .env; repeat for more [default: COMPOSE_ENV_FILES]
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Vec<Utf8PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

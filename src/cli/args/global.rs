@@ -9,17 +9,32 @@ pub struct GlobalArgs {
     #[arg(short = 'C', global = true, id = "directory", value_name = "DIR")]
     pub directory: Option<Utf8PathBuf>,
 
-    /// The stack file; before the command also -f
-    #[arg(long, global = true, id = "file", value_name = "FILE")]
-    pub file: Option<Utf8PathBuf>,
+    /// The stack file, or Compose files, each laid over the one before; before the command also -f
+    #[arg(long = "file", global = true, id = "file", value_name = "FILE", action = clap::ArgAction::Append)]
+    pub files: Vec<Utf8PathBuf>,
 
     /// Lay dev.NAME.toml over the stack file; repeat for more
     #[arg(long = "env", global = true, id = "environments", value_name = "NAME", action = clap::ArgAction::Append, value_parser = super::value::layer)]
     pub environments: Vec<String>,
 
     /// Name of the stack, instead of the stack file's
-    #[arg(long, global = true, id = "name", value_name = "STACK")]
+    #[arg(
+        long,
+        short = 'p',
+        alias = "project-name",
+        global = true,
+        id = "name",
+        value_name = "STACK"
+    )]
     pub name: Option<String>,
+
+    /// Of a Compose file, take services with this profile, too; repeat for more [default: COMPOSE_PROFILES]
+    #[arg(long = "profile", global = true, id = "profile", value_name = "PROFILE", action = clap::ArgAction::Append)]
+    pub profiles: Vec<String>,
+
+    /// For a Compose file, read variables from FILE instead of .env; repeat for more [default: COMPOSE_ENV_FILES]
+    #[arg(long = "env-file", global = true, id = "env_file", value_name = "FILE", action = clap::ArgAction::Append)]
+    pub env_files: Vec<Utf8PathBuf>,
 
     /// Print JSON
     #[arg(long, global = true, id = "json")]

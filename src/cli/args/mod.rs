@@ -67,8 +67,8 @@ pub struct Cli {
     pub global: GlobalArgs,
 
     /// `-f` before the command; after `logs` it means `--follow`.
-    #[arg(short = 'f', id = "stack_file", value_name = "FILE", hide = true)]
-    short_file: Option<camino::Utf8PathBuf>,
+    #[arg(short = 'f', id = "stack_file", value_name = "FILE", hide = true, action = clap::ArgAction::Append)]
+    short_files: Vec<camino::Utf8PathBuf>,
 
     #[command(subcommand)]
     pub command: Command,
@@ -109,12 +109,12 @@ impl Cli {
             .try_get_matches_from(arguments)
             .map_err(compose::with_near_command)?;
         let mut cli = Self::from_arg_matches_mut(&mut matches)?;
-        if let Some(file) = cli.short_file.take() {
-            if cli.global.file.is_some() {
+        if !cli.short_files.is_empty() {
+            if !cli.global.files.is_empty() {
                 let message = "`-f` and `--file` name the stack file twice; give one of them";
                 return Err(command().error(clap::error::ErrorKind::ArgumentConflict, message));
             }
-            cli.global.file = Some(file);
+            cli.global.files = std::mem::take(&mut cli.short_files);
         }
         Ok(cli)
     }

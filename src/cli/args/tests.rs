@@ -51,22 +51,15 @@ fn globals_stand_before_or_after_the_command() {
     assert_eq!(after.global.environments, ["offline", "ci"]);
     assert!(after.global.json);
     assert_eq!(
-        read(&["dev", "up", "--file", "a.toml"])
-            .global
-            .file
-            .as_deref()
-            .map(|f| f.as_str()),
-        Some("a.toml")
+        read(&["dev", "up", "--file", "a.toml"]).global.files,
+        ["a.toml"]
     );
 }
 
 #[test]
 fn f_is_the_file_before_the_command_and_follow_after_logs() {
     let cli = read(&["dev", "-f", "a.toml", "logs", "-f", "api"]);
-    assert_eq!(
-        cli.global.file.as_deref().map(|f| f.as_str()),
-        Some("a.toml")
-    );
+    assert_eq!(cli.global.files, ["a.toml"]);
     let Command::Logs(logs) = cli.command else {
         panic!("no logs")
     };

@@ -83,6 +83,7 @@ fn job(inputs: Option<&[&str]>) -> Service {
     job.role = Role::Job(Job {
         inputs,
         schedule: None,
+        again: false,
     });
     job
 }

@@ -42,6 +42,6 @@ pub fn verb(verb: &'static str) -> Box<dyn Fn(&Action) -> bool + Send> {
 pub fn pull_of(reference: &str) -> Box<dyn Fn(&Action) -> bool + Send> {
     let wanted = reference.to_owned();
     Box::new(
-        move |action| matches!(action, Action::PullImage { reference } if *reference == wanted),
+        move |action| matches!(action, Action::PullImage { reference, .. } if *reference == wanted),
     )
 }

@@ -17,6 +17,7 @@ fn with_inputs() -> Bench {
     services[1].role = Role::Job(Job {
         inputs: Some(vec!["alembic/**".to_owned()]),
         schedule: None,
+        again: false,
     });
     let bench = Bench::new(services);
     write(&bench, "one");

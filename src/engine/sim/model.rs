@@ -157,7 +157,7 @@ impl Model {
             found.map_or_else(|| id.to_owned(), |container| container.seen.name.clone())
         };
         match &call.action {
-            Action::PullImage { reference } => reference.clone(),
+            Action::PullImage { reference, .. } => reference.clone(),
             Action::BuildImage(spec) => spec.tag.clone(),
             Action::CreateNetwork { name, .. } | Action::RemoveNetwork { name } => {
                 format!("network {name}")
@@ -259,7 +259,7 @@ impl Model {
                 .map(|(_, value)| value.clone())
         };
         match &call.action {
-            Action::PullImage { reference } => {
+            Action::PullImage { reference, .. } => {
                 let id = format!("sha256:{reference}");
                 self.images.insert(
                     reference.clone(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::hash::Digest;
 use super::{BuildSpec, Desire, ImageSource, LABEL_DIR, LABEL_PROJECT, LABEL_SERVICE};
 use crate::stack::resolve::Value;
-use crate::stack::{Build, Part, Reference, Service, Source, Stack, Template};
+use crate::stack::{Build, BuildOptions, Part, Reference, Service, Source, Stack, Template};
 
 /// Which image each build makes: services with equal builds share one, named after the first of them.
 pub(super) struct Tags<'a> {
@@ -136,6 +136,7 @@ impl Desire<'_> {
             secrets,
             cache_from: build.cache_from.clone(),
             platforms: build.platforms.clone(),
+            options: (*build.options).clone(),
             labels: vec![
                 (LABEL_PROJECT.to_owned(), self.stack.name.clone()),
                 (LABEL_SERVICE.to_owned(), first.name.clone()),
@@ -176,6 +177,9 @@ impl Desire<'_> {
             digest.text(platform)
         });
         digest.optional_text(context.map(String::as_str));
+        if spec.options != BuildOptions::default() {
+            digest.text(&serde_json::to_string(&spec.options).unwrap_or_default());
+        }
         digest.finish()
     }
 }

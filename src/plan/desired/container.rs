@@ -2,18 +2,19 @@
 
 use super::hash::Digest;
 use super::{
-    ContainerSpec, Desire, LABEL_CHECKOUT, LABEL_CONFIG_FILES, LABEL_DIR, LABEL_NUMBER,
-    LABEL_ONEOFF, LABEL_PROJECT, LABEL_SERVICE, LABEL_VERSION, LABEL_WORKING_DIR, MountSpec,
-    NetworkAttachment, PortSpec, checkout_of, network_keys,
+    ContainerSpec, Desire, LABEL_CHECKOUT, LABEL_CONFIG_FILES, LABEL_DEPENDS_ON, LABEL_DIR,
+    LABEL_NUMBER, LABEL_ONEOFF, LABEL_PROJECT, LABEL_SERVICE, LABEL_VERSION, LABEL_WORKING_DIR,
+    MountSpec, NetworkAttachment, PortSpec, checkout_of, network_keys,
 };
 use crate::plan::allocate::PortKey;
 use crate::stack::resolve::Value;
-use crate::stack::{HostPort, Mount, Protocol, Role, Service, Template};
+use crate::stack::{Condition, Endpoint, HostPort, Mount, Protocol, Role, Service, Template};
 
 /// Labels that say something about an instance or its making, and change without a change of the container.
-const OUTSIDE_HASH: [&str; 6] = [
+const OUTSIDE_HASH: [&str; 7] = [
     LABEL_CHECKOUT,
     LABEL_CONFIG_FILES,
+    LABEL_DEPENDS_ON,
     LABEL_DIR,
     LABEL_NUMBER,
     LABEL_VERSION,
@@ -39,7 +40,10 @@ impl Desire<'_> {
     }
 
     pub(super) fn container_name(&self, service: &Service, index: u32) -> String {
-        format!("{}-{}-{index}", self.stack.name, service.name)
+        match &service.container.name {
+            Some(name) => name.clone(),
+            None => format!("{}-{}-{index}", self.stack.name, service.name),
+        }
     }
 
     /// Without what tells instances apart, and without the hash.
@@ -78,6 +82,7 @@ impl Desire<'_> {
             memory: service.limits.memory,
             cpu_millis: service.limits.cpu_millis,
             pids: service.limits.pids,
+            options: self.options(service),
             hash: String::new(),
         }
     }
@@ -95,8 +100,9 @@ impl Desire<'_> {
                 container: port.container,
                 protocol: port.protocol,
                 host: self.allocations.get(&key).copied().filter(|_| is_published),
-                auto: port.host == HostPort::Auto || index > 1,
+                auto: !matches!(port.host, HostPort::Fixed(_)) || index > 1,
                 bind: port.bind,
+                everywhere: port.everywhere,
             }
         };
         service.ports.iter().map(port).collect()
@@ -107,16 +113,29 @@ impl Desire<'_> {
             mount: mount.clone(),
             volume: match mount {
                 Mount::Volume { key, .. } => Some(self.stack.volume_name(key)),
-                Mount::Bind { .. } | Mount::Tmpfs { .. } => None,
+                Mount::Bind { .. } | Mount::Tmpfs { .. } | Mount::Anonymous { .. } => None,
             },
         };
         service.mounts.iter().map(mount).collect()
     }
 
     fn attachments(&self, service: &Service) -> Vec<NetworkAttachment> {
-        let attachment = |key: &str| NetworkAttachment {
-            network: self.stack.network_name(key),
-            aliases: vec![service.name.clone()],
+        let options = &service.container;
+        let links = self.links(service);
+        let first = network_keys(service).into_iter().next();
+        let attachment = |key: &str| {
+            let mut endpoint = options.endpoints.get(key).cloned().unwrap_or_default();
+            if first == Some(key) && endpoint.mac_address.is_none() {
+                endpoint.mac_address.clone_from(&options.mac_address);
+            }
+            let mut aliases = vec![service.name.clone()];
+            aliases.extend(endpoint.aliases.iter().cloned());
+            NetworkAttachment {
+                network: self.stack.network_name(key),
+                aliases,
+                links: links.clone(),
+                endpoint,
+            }
         };
         network_keys(service).into_iter().map(attachment).collect()
     }
@@ -138,11 +157,26 @@ impl Desire<'_> {
             (LABEL_ONEOFF, "False".to_owned()),
             (LABEL_WORKING_DIR, self.stack.dir.to_string()),
             (LABEL_CONFIG_FILES, layers.join(",")),
+            (LABEL_DEPENDS_ON, self.depends_on(service)),
             (LABEL_VERSION, env!("CARGO_PKG_VERSION").to_owned()),
         ];
         let mut labels = service.labels.clone();
         labels.extend(ours.map(|(name, value)| (name.to_owned(), value)));
         labels.into_iter().collect()
+    }
+
+    /// As compose writes it, which takes a stack down in this order.
+    fn depends_on(&self, service: &Service) -> String {
+        let needs = service.needs.iter().map(|(name, need)| {
+            let is_job = self.stack.services.get(name).is_some_and(Service::is_job);
+            let condition = match need.condition {
+                Condition::Started => "service_started",
+                Condition::Ready if is_job => "service_completed_successfully",
+                Condition::Ready => "service_healthy",
+            };
+            format!("{name}:{condition}:{}", need.restart)
+        });
+        needs.collect::<Vec<_>>().join(",")
     }
 
     /// The stack's part of a job's record.
@@ -191,6 +225,7 @@ fn hash(spec: &ContainerSpec, image: &str, key: &[u8; 32]) -> String {
         memory,
         cpu_millis,
         pids,
+        options,
         hash: _,
     } = spec;
     let mut digest = Digest::new("container 1", key);
@@ -220,6 +255,7 @@ fn hash(spec: &ContainerSpec, image: &str, key: &[u8; 32]) -> String {
     for limit in [memory, cpu_millis, pids] {
         digest.option(*limit, Digest::number);
     }
+    options.hash(&mut digest);
     digest.finish()
 }
 
@@ -231,6 +267,7 @@ pub(super) fn hash_port(digest: &mut Digest<'_>, port: &PortSpec) {
         host,
         auto,
         bind,
+        everywhere,
     } = port;
     digest.number(u64::from(*container));
     digest.flag(*protocol == Protocol::Udp);
@@ -240,6 +277,9 @@ pub(super) fn hash_port(digest: &mut Digest<'_>, port: &PortSpec) {
         Some(number) => digest.text(&number.to_string()),
     }
     digest.text(&bind.to_string());
+    if *everywhere {
+        digest.text("everywhere");
+    }
 }
 
 fn hash_network(digest: &mut Digest<'_>, attachment: &NetworkAttachment) {
@@ -247,6 +287,10 @@ fn hash_network(digest: &mut Digest<'_>, attachment: &NetworkAttachment) {
     digest.list(attachment.aliases.iter(), |digest, alias| {
         digest.text(alias)
     });
+    if !attachment.links.is_empty() || attachment.endpoint != Endpoint::default() {
+        digest.list(attachment.links.iter(), |digest, link| digest.text(link));
+        digest.text(&serde_json::to_string(&attachment.endpoint).unwrap_or_default());
+    }
 }
 
 fn hash_mount(digest: &mut Digest<'_>, mount: &MountSpec) {
@@ -275,6 +319,11 @@ fn hash_mount(digest: &mut Digest<'_>, mount: &MountSpec) {
         Mount::Tmpfs { target } => {
             digest.text("tmpfs");
             digest.text(target);
+        }
+        Mount::Anonymous { target, read_only } => {
+            digest.text("anonymous");
+            digest.text(target);
+            digest.flag(*read_only);
         }
     }
 }

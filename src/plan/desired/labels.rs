@@ -21,5 +21,11 @@ pub const LABEL_NETWORK: &str = "com.docker.compose.network";
 pub const LABEL_VOLUME: &str = "com.docker.compose.volume";
 pub const LABEL_WORKING_DIR: &str = "com.docker.compose.project.working_dir";
 pub const LABEL_CONFIG_FILES: &str = "com.docker.compose.project.config_files";
+/// Compose's hash of a container's configuration: without one, compose does not see the container.
+pub const LABEL_CONFIG_HASH: &str = "com.docker.compose.config-hash";
+/// The id of the image that a container was made from.
+pub const LABEL_IMAGE: &str = "com.docker.compose.image";
+/// What a service needs: `db:service_healthy:false`, with commas between.
+pub const LABEL_DEPENDS_ON: &str = "com.docker.compose.depends_on";
 /// The version of what made it.
 pub const LABEL_VERSION: &str = "com.docker.compose.version";

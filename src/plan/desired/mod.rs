@@ -5,6 +5,7 @@ mod container;
 mod error;
 mod hash;
 mod labels;
+mod options;
 mod process;
 mod spec;
 
@@ -15,11 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::allocate::{Allocations, host_ports};
 use crate::stack::resolve::{Asker, Facts, Value, resolve};
-use crate::stack::{Mount, Service, Source, Stack, Template, order};
+use crate::stack::{Mount, NetworkOptions, Service, Source, Stack, Template, VolumeOptions, order};
 
 pub use build::{image_references, image_tag, image_tags};
 pub use error::DesireError;
 pub use labels::*;
+pub use options::{FileSpec, OptionsSpec};
 pub use spec::{
     BuildSpec, ContainerSpec, MountSpec, NetworkAttachment, PROCESS_ID, PortSpec, ProcessSpec,
 };
@@ -75,6 +77,7 @@ pub struct DesiredNetwork {
     pub internal: bool,
     /// Made by someone else: never created, never removed.
     pub external: bool,
+    pub options: NetworkOptions,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +88,7 @@ pub struct DesiredVolume {
     pub key: String,
     /// Made by someone else: never created, never removed.
     pub external: bool,
+    pub options: VolumeOptions,
 }
 
 /// What the watcher knows of the sources, as hashes.
@@ -253,7 +257,8 @@ impl Desire<'_> {
 
 /// Keys of the networks that a service is on.
 fn network_keys(service: &Service) -> Vec<&str> {
-    match (service.host_network, service.networks.as_slice()) {
+    let elsewhere = service.host_network || service.container.namespaces.network.is_some();
+    match (elsewhere, service.networks.as_slice()) {
         (true, _) => Vec::new(),
         (false, []) => vec!["default"],
         (false, keys) => keys.iter().map(String::as_str).collect(),
@@ -272,6 +277,9 @@ fn networks(stack: &Stack, services: &[&Service]) -> Vec<DesiredNetwork> {
             key: key.to_owned(),
             internal: network.is_some_and(|network| network.internal),
             external: network.is_some_and(|network| network.external.is_some()),
+            options: network
+                .map(|network| network.options.clone())
+                .unwrap_or_default(),
         }
     };
     keys.into_iter().map(network).collect()
@@ -292,6 +300,11 @@ fn volumes<'a>(stack: &Stack, services: impl Iterator<Item = &'a Service>) -> Ve
             .volumes
             .get(key)
             .is_some_and(|volume| volume.external.is_some()),
+        options: stack
+            .volumes
+            .get(key)
+            .map(|volume| volume.options.clone())
+            .unwrap_or_default(),
     };
     keys.into_iter().map(volume).collect()
 }

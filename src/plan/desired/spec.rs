@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+use super::options::OptionsSpec;
 use crate::stack::resolve::Value;
-use crate::stack::{Mount, Protocol, Restart};
+use crate::stack::{BuildOptions, Endpoint, Mount, Protocol, Restart};
 
 /// One container as it should be. Two with the same `hash` are interchangeable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,7 @@ pub struct ContainerSpec {
     pub memory: Option<u64>,
     pub cpu_millis: Option<u64>,
     pub pids: Option<u64>,
+    pub options: OptionsSpec,
     /// Hex; of everything above and of the image's reference, but not of what tells instances apart, `restart` and
     /// labels that are only information; with automatic host ports as `auto` and secret parts keyed.
     pub hash: String,
@@ -53,6 +55,8 @@ pub struct PortSpec {
     /// Chosen by `dev`, so that a conflict leads to another choice instead of an error.
     pub auto: bool,
     pub bind: IpAddr,
+    /// On every address, of either kind.
+    pub everywhere: bool,
 }
 
 /// A mount with the engine's own volume name in it.
@@ -68,6 +72,9 @@ pub struct NetworkAttachment {
     /// The engine's name: `gold_default`.
     pub network: String,
     pub aliases: Vec<String>,
+    /// `CONTAINER:ALIAS`.
+    pub links: Vec<String>,
+    pub endpoint: Endpoint,
 }
 
 /// One image to build as it should be.
@@ -88,6 +95,7 @@ pub struct BuildSpec {
     pub secrets: Vec<(String, Value)>,
     pub cache_from: Vec<String>,
     pub platforms: Vec<String>,
+    pub options: BuildOptions,
     /// Label values that the image gets beside [`super::LABEL_BUILD`].
     pub labels: Vec<(String, String)>,
     /// Hex; of the definition and everything in the context. The image carries it as [`super::LABEL_FILES`]. `None` where

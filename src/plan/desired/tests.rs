@@ -32,6 +32,7 @@ fn build() -> Build {
         platforms: Vec::new(),
         cache_from: Vec::new(),
         cache_to: Vec::new(),
+        options: Box::default(),
     }
 }
 
@@ -208,6 +209,8 @@ fn networks_and_volumes_are_those_of_the_scope() {
     let outside = Network {
         external: Some("corp".to_owned()),
         internal: false,
+        name: None,
+        options: crate::stack::NetworkOptions::default(),
     };
     stack.networks.insert("shared".to_owned(), outside);
     stack.networks.insert(
@@ -215,6 +218,8 @@ fn networks_and_volumes_are_those_of_the_scope() {
         Network {
             external: None,
             internal: true,
+            name: None,
+            options: crate::stack::NetworkOptions::default(),
         },
     );
     let api = stack.services.get_mut("api").expect("api");

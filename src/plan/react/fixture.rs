@@ -17,6 +17,7 @@ pub fn service(name: &str, source: Source, watch: Vec<WatchRule>) -> Service {
         bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
         publish: true,
         scheme: "http".to_owned(),
+        everywhere: false,
     };
     Service {
         name: name.to_owned(),
@@ -53,6 +54,9 @@ pub fn service(name: &str, source: Source, watch: Vec<WatchRule>) -> Service {
         metrics: None,
         promote: Promote::Same,
         kubernetes: Kubernetes::default(),
+        container: crate::stack::ContainerOptions::default(),
+        may_end: false,
+        pull: crate::stack::Pull::Missing,
     }
 }
 
@@ -85,6 +89,7 @@ pub fn build() -> Source {
         platforms: Vec::new(),
         cache_from: Vec::new(),
         cache_to: Vec::new(),
+        options: Box::default(),
     })
 }
 

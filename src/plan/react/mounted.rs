@@ -61,7 +61,7 @@ impl<'a> User<'a> {
             .iter()
             .filter_map(|mount| match mount {
                 Mount::Bind { source, .. } => Some(clean(source)),
-                Mount::Volume { .. } | Mount::Tmpfs { .. } => None,
+                Mount::Volume { .. } | Mount::Tmpfs { .. } | Mount::Anonymous { .. } => None,
             })
             .collect();
         let rebuilds = service

@@ -65,6 +65,7 @@ fn gold() -> Stack {
     migrate.role = Role::Job(Job {
         inputs: Some(vec!["alembic/**".to_owned()]),
         schedule: None,
+        again: false,
     });
     stack(vec![service("api", build(), watch), migrate])
 }

@@ -9,7 +9,7 @@ use super::instance::observed_subject;
 use crate::plan::desired::{image_references, image_tags};
 use crate::plan::observed::{Observed, ObservedContainer, Status};
 use crate::plan::operation::{Action, Cause, OpId, Operation, Plan, Subject};
-use crate::stack::Stack;
+use crate::stack::{Hook, Stack};
 
 /// What a `down` takes away beside containers and networks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,12 @@ pub(super) fn manner(stack: &Stack, container: &ObservedContainer) -> (Option<St
     }
 }
 
+/// What the stack file wants done inside a container before it is stopped.
+pub(super) fn before(stack: &Stack, container: &ObservedContainer) -> Vec<Hook> {
+    let service = stack.services.get(&container.service);
+    service.map_or_else(Vec::new, |service| service.container.pre_stop.clone())
+}
+
 /// Stops what runs of `services`; what needs a service stops before it.
 pub fn stop(stack: &Stack, observed: &Observed, services: &BTreeSet<String>) -> Plan {
     let mut plan = Plan::default();
@@ -71,9 +77,11 @@ pub fn remove(stack: &Stack, observed: &Observed, removal: Removal) -> Plan {
     let mut removed = Vec::new();
     for container in &observed.containers {
         let after = stopped.get(&container.id).copied().into_iter().collect();
+        let service = stack.services.get(&container.service);
+        let keeps = service.is_some_and(|service| service.container.keeps_anonymous_volumes);
         let action = Action::RemoveContainer {
             id: container.id.clone(),
-            anonymous_volumes: true,
+            anonymous_volumes: removal.volumes || !keeps,
         };
         removed.push(push(&mut plan, observed_subject(container), action, after));
     }
@@ -149,6 +157,7 @@ fn stop_into(
             id: container.id.clone(),
             signal,
             grace,
+            hooks: before(stack, container),
         };
         let id = push(plan, observed_subject(container), action, after);
         by_service.entry(&container.service).or_default().push(id);

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, FixedOffset};
 
-use super::{Builder, Image, RestartOwner};
+use super::{Builder, Image, RestartOwner, Standing};
 use crate::plan::desired::ContainerSpec;
 use crate::plan::hold::Gate;
 use crate::plan::observed::{Has, ObservedContainer, Status};
 use crate::plan::operation::{Action, Cause, Input, OnlyIf, OpId, Subject};
-use crate::stack::Restart;
+use crate::stack::{Need, Restart};
 
 /// When a container gets what its service's rules sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -384,7 +384,10 @@ impl Builder<'_> {
         cause: Cause,
         after: Vec<OpId>,
     ) -> OpId {
-        let action = Action::StartContainer { container };
+        let service = self.wanted.stack.services.get(&spec.service);
+        let hooks = service.map(|service| service.container.post_start.clone());
+        let hooks = hooks.unwrap_or_default();
+        let action = Action::StartContainer { container, hooks };
         let id = self.push(subject(spec), action, cause, after);
         self.gate(id, &spec.service);
         id
@@ -393,7 +396,13 @@ impl Builder<'_> {
     /// An operation waits for what its service needs.
     pub(super) fn gate(&mut self, id: OpId, service: &str) {
         let needs = self.wanted.stack.services.get(service).map(|s| &s.needs);
-        let gates = needs.into_iter().flatten().map(|(name, need)| Gate {
+        let standing = self.wanted.standing;
+        let is_waited_for = |name: &String, need: &Need| {
+            need.required || standing.get(name) != Some(&Standing::GaveUp)
+        };
+        let needs = needs.into_iter().flatten();
+        let needs = needs.filter(|(name, need)| is_waited_for(name, need));
+        let gates = needs.map(|(name, need)| Gate {
             service: name.clone(),
             condition: need.condition,
         });
@@ -411,6 +420,7 @@ impl Builder<'_> {
             id: container.id.clone(),
             signal,
             grace,
+            hooks: super::down::before(self.wanted.stack, container),
         };
         self.push(observed_subject(container), action, cause.clone(), after)
     }

@@ -62,7 +62,7 @@ fn volumes_under(stack: &Stack, service: &str) -> BTreeSet<String> {
         .flat_map(|service| &service.mounts)
         .filter_map(|mount| match mount {
             Mount::Volume { key, .. } => Some(stack.volume_name(key)),
-            Mount::Bind { .. } | Mount::Tmpfs { .. } => None,
+            Mount::Bind { .. } | Mount::Tmpfs { .. } | Mount::Anonymous { .. } => None,
         })
         .collect()
 }

@@ -42,7 +42,7 @@ impl Scene {
         let keys: Vec<String> = mounted
             .filter_map(|mount| match mount {
                 Mount::Volume { key, .. } => Some(key.clone()),
-                Mount::Bind { .. } | Mount::Tmpfs { .. } => None,
+                Mount::Bind { .. } | Mount::Tmpfs { .. } | Mount::Anonymous { .. } => None,
             })
             .collect();
         for key in keys {
@@ -219,7 +219,7 @@ impl Scene {
     pub fn perform(&mut self, operation: &Operation, input: Option<String>) -> Option<String> {
         let world = &mut self.observed;
         match &operation.action {
-            Action::PullImage { reference } => {
+            Action::PullImage { reference, .. } => {
                 self.demands.pull.clear();
                 let id = format!("sha256:{reference}");
                 world.images.insert(
@@ -509,6 +509,7 @@ impl Service {
             platforms: Vec::new(),
             cache_from: Vec::new(),
             cache_to: Vec::new(),
+            options: Box::default(),
         };
         Self {
             source: Source::Build(build),
@@ -540,8 +541,14 @@ impl Service {
     }
 
     pub fn with_need_as(mut self, name: &str, condition: Condition, restart: bool) -> Self {
-        self.needs
-            .insert(name.to_owned(), Need { condition, restart });
+        self.needs.insert(
+            name.to_owned(),
+            Need {
+                condition,
+                restart,
+                required: true,
+            },
+        );
         self
     }
 

@@ -22,6 +22,17 @@ pub(super) fn prepare(source: &Utf8Path, target: &str, service: &str) -> Result<
     Ok(())
 }
 
+/// For what is not to be made.
+///
+/// # Errors
+/// `Other`: it is not there.
+pub(super) fn require(source: &Utf8Path, target: &str, service: &str) -> Result<(), RuntimeError> {
+    match source.exists() || source.is_symlink() {
+        true => Ok(()),
+        false => Err(missing(source, target, service)),
+    }
+}
+
 /// `nginx.conf`, `.env`; not `conf.d`, `.cache` or `data-1.2`.
 fn is_named_like_a_file(path: &Utf8Path) -> bool {
     let name = path.file_name().unwrap_or_default();

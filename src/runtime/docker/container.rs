@@ -45,10 +45,13 @@ impl Docker {
             version: self.version(),
             podman: self.is_podman(),
         };
-        let (body, later) = create::body(spec, image, engine);
-        let options = CreateContainerOptionsBuilder::new()
-            .name(&spec.name)
-            .build();
+        let (mut body, later) = create::body(spec, image, engine);
+        self.inherit(spec, &mut body).await;
+        let mut options = CreateContainerOptionsBuilder::new().name(&spec.name);
+        if let Some(platform) = &spec.options.given.platform {
+            options = options.platform(platform);
+        }
+        let options = options.build();
         let created = self.client().create_container(Some(options), body);
         let id = match within(CHANGE, created).await {
             Ok(created) => created.id,
@@ -66,6 +69,10 @@ impl Docker {
                 return Err(failure(&what, &fault));
             }
         }
+        if let Err(error) = self.put_given(&id, &spec.options.files).await {
+            let _ = self.remove(&id, true, true).await;
+            return Err(error);
+        }
         Ok(id)
     }
 
@@ -76,6 +83,10 @@ impl Docker {
         }
         for mount in &spec.mounts {
             if let Mount::Bind { source, target, .. } = &mount.mount {
+                let options = spec.options.given.mounts.get(target);
+                if options.is_some_and(|options| options.must_exist) {
+                    bind_source::require(source, target, &spec.service)?;
+                }
                 bind_source::prepare(source, target, &spec.service)?;
             }
         }

@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountType, NetworkingConfig,
-    PortBinding, PortMap, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Mount, MountType,
+    NetworkingConfig, PortBinding, PortMap, RestartPolicy, RestartPolicyNameEnum,
 };
 
+use super::network::table;
+use super::options;
 use super::version::ApiVersion;
-use crate::plan::desired::{ContainerSpec, LABEL_CONFIG, MountSpec, NetworkAttachment, PortSpec};
-use crate::stack::{self, Protocol, Restart};
+use crate::plan::desired::{
+    ContainerSpec, LABEL_CONFIG, LABEL_CONFIG_HASH, LABEL_IMAGE, MountSpec, NetworkAttachment,
+    PortSpec,
+};
+use crate::stack::{self, Endpoint, Protocol, Restart};
 
 /// Label of a container: the engine's names of its networks, with commas between. See `translate::is_attached`.
 pub(super) const LABEL_NETWORKS: &str = "dev.networks";
@@ -31,7 +36,7 @@ pub(super) fn body<'a>(
     image: &str,
     engine: Engine,
 ) -> (ContainerCreateBody, &'a [NetworkAttachment]) {
-    let networks: &[NetworkAttachment] = if spec.host_network {
+    let networks: &[NetworkAttachment] = if spec.host_network || spec.options.network.is_some() {
         &[]
     } else {
         &spec.networks
@@ -42,7 +47,7 @@ pub(super) fn body<'a>(
         networks.len().min(1)
     };
     let (now, later) = networks.split_at(at_once);
-    let body = ContainerCreateBody {
+    let mut body = ContainerCreateBody {
         image: Some(image.to_owned()),
         cmd: texts(spec.command.as_deref()),
         entrypoint: texts(spec.entrypoint.as_deref()),
@@ -54,7 +59,7 @@ pub(super) fn body<'a>(
         ),
         user: spec.user.clone(),
         working_dir: spec.workdir.clone(),
-        labels: Some(labels(spec, networks)),
+        labels: Some(labels(spec, networks, image)),
         exposed_ports: Some(spec.ports.iter().map(port_key).collect()),
         stop_signal: spec.stop_signal.clone(),
         stop_timeout: Some(seconds(spec.stop_grace).into()),
@@ -68,6 +73,7 @@ pub(super) fn body<'a>(
         }),
         ..ContainerCreateBody::default()
     };
+    options::body(&mut body, &spec.options);
     (body, later)
 }
 
@@ -75,9 +81,15 @@ fn texts(values: Option<&[stack::resolve::Value]>) -> Option<Vec<String>> {
     Some(values?.iter().map(|value| value.text.clone()).collect())
 }
 
-fn labels(spec: &ContainerSpec, networks: &[NetworkAttachment]) -> HashMap<String, String> {
+fn labels(
+    spec: &ContainerSpec,
+    networks: &[NetworkAttachment],
+    image: &str,
+) -> HashMap<String, String> {
     let mut labels: HashMap<String, String> = spec.labels.iter().cloned().collect();
     labels.insert(LABEL_CONFIG.to_owned(), spec.hash.clone());
+    labels.insert(LABEL_CONFIG_HASH.to_owned(), spec.hash.clone());
+    labels.insert(LABEL_IMAGE.to_owned(), image.to_owned());
     let names: Vec<&str> = networks.iter().map(|n| n.network.as_str()).collect();
     labels.insert(LABEL_NETWORKS.to_owned(), names.join(","));
     labels
@@ -92,7 +104,8 @@ fn host_config(spec: &ContainerSpec, networks: &[NetworkAttachment], engine: Eng
         },
         pid_mode: spec.host_pid.then(|| "host".to_owned()),
         port_bindings: (!spec.host_network).then(|| port_bindings(&spec.ports)),
-        mounts: Some(spec.mounts.iter().map(mount).collect()),
+        mounts: Some(mounts(spec)),
+        tmpfs: Some(options::tmpfs(&spec.options)).filter(|mounts| !mounts.is_empty()),
         // Restarts are gated, so they are not the engine's while `dev` is there.
         restart_policy: Some(restart_policy(Restart::No)),
         extra_hosts: extra_hosts(spec, engine),
@@ -131,12 +144,26 @@ fn port_bindings(ports: &[PortSpec]) -> PortMap {
         if let Some(host) = port.host {
             let bindings = map.entry(port_key(port)).or_default();
             bindings.get_or_insert_default().push(PortBinding {
-                host_ip: Some(port.bind.to_string()),
+                host_ip: (!port.everywhere).then(|| port.bind.to_string()),
                 host_port: Some(host.to_string()),
             });
         }
     }
     map
+}
+
+fn mounts(spec: &ContainerSpec) -> Vec<Mount> {
+    let given = &spec.options.given.mounts;
+    let mount = |of: &MountSpec| {
+        let mut mount = mount(of);
+        match given.get(of.mount.target()) {
+            Some(options) if options.raw.is_some() => return None,
+            Some(options) => options::mount(&mut mount, options),
+            None => {}
+        }
+        Some(mount)
+    };
+    spec.mounts.iter().filter_map(mount).collect()
 }
 
 fn mount(spec: &MountSpec) -> Mount {
@@ -150,6 +177,7 @@ fn mount(spec: &MountSpec) -> Mount {
             source, read_only, ..
         } => (MountType::BIND, Some(source.to_string()), *read_only),
         stack::Mount::Tmpfs { .. } => (MountType::TMPFS, None, false),
+        stack::Mount::Anonymous { read_only, .. } => (MountType::VOLUME, None, *read_only),
     };
     Mount {
         target: Some(spec.mount.target().to_owned()),
@@ -163,8 +191,22 @@ fn mount(spec: &MountSpec) -> Mount {
 pub(super) fn endpoint(network: &NetworkAttachment) -> EndpointSettings {
     EndpointSettings {
         aliases: Some(network.aliases.clone()),
+        links: (!network.links.is_empty()).then(|| network.links.clone()),
+        mac_address: network.endpoint.mac_address.clone(),
+        driver_opts: table(&network.endpoint.driver_options),
+        gw_priority: network.endpoint.gateway_priority,
+        ipam_config: addresses(&network.endpoint),
         ..EndpointSettings::default()
     }
+}
+
+fn addresses(endpoint: &Endpoint) -> Option<EndpointIpamConfig> {
+    let config = EndpointIpamConfig {
+        ipv4_address: endpoint.ipv4.clone(),
+        ipv6_address: endpoint.ipv6.clone(),
+        link_local_ips: (!endpoint.link_local.is_empty()).then(|| endpoint.link_local.clone()),
+    };
+    (config != EndpointIpamConfig::default()).then_some(config)
 }
 
 pub(super) fn restart_policy(restart: Restart) -> RestartPolicy {

@@ -33,6 +33,7 @@ pub struct ExecSpec {
     pub user: Option<String>,
     /// `None`: the container's.
     pub workdir: Option<String>,
+    pub privileged: bool,
     /// Give it a terminal; then stdout and stderr are one.
     pub tty: bool,
 }
@@ -175,6 +176,7 @@ impl Docker {
             cmd: Some(spec.command.clone()),
             user: spec.user.clone(),
             working_dir: spec.workdir.clone(),
+            privileged: spec.privileged.then_some(true),
             ..ExecConfig::default()
         };
         let create = self.client().create_exec(id, config);

@@ -1,14 +1,15 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use bollard::models::NetworkCreateRequest;
+use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
 
 use super::Docker;
 use super::call::{CHANGE, call, within};
 use super::classify::failure;
 use crate::runtime::RuntimeError;
+use crate::stack::NetworkOptions;
 
 impl Docker {
-    /// Creates a bridge network. Returns its id.
+    /// Creates a network, a bridge where the stack file says nothing else. Returns its id.
     ///
     /// # Errors
     /// `NameTaken` when there is one of that name.
@@ -16,6 +17,7 @@ impl Docker {
         &self,
         name: &str,
         internal: bool,
+        options: &NetworkOptions,
         labels: &[(String, String)],
     ) -> Result<String, RuntimeError> {
         let what = format!("create network {name}");
@@ -32,7 +34,13 @@ impl Docker {
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             internal: Some(internal),
-            labels: Some(labels.iter().cloned().collect::<HashMap<_, _>>()),
+            driver: options.driver.clone(),
+            attachable: options.attachable.then_some(true),
+            enable_ipv4: options.enable_ipv4,
+            enable_ipv6: options.enable_ipv6,
+            options: table(&options.driver_options),
+            ipam: ipam(options),
+            labels: Some(labeled(&options.labels, labels)),
             ..NetworkCreateRequest::default()
         };
         let made = call(&what, CHANGE, self.client().create_network(request)).await?;
@@ -49,4 +57,35 @@ impl Docker {
             other => other.map_err(|fault| failure(&format!("remove network {name}"), &fault)),
         }
     }
+}
+
+/// `None` where there is nothing in it: the engine has defaults of its own.
+pub(super) fn table(pairs: &BTreeMap<String, String>) -> Option<HashMap<String, String>> {
+    (!pairs.is_empty()).then(|| pairs.clone().into_iter().collect())
+}
+
+/// What the stack file says, and ours over it.
+pub(super) fn labeled(
+    given: &BTreeMap<String, String>,
+    ours: &[(String, String)],
+) -> HashMap<String, String> {
+    let given = given.clone().into_iter();
+    given.chain(ours.iter().cloned()).collect()
+}
+
+fn ipam(options: &NetworkOptions) -> Option<Ipam> {
+    let pools = options.pools.iter().map(|pool| IpamConfig {
+        subnet: pool.subnet.clone(),
+        gateway: pool.gateway.clone(),
+        ip_range: pool.ip_range.clone(),
+        auxiliary_addresses: table(&pool.aux_addresses),
+    });
+    let pools: Vec<IpamConfig> = pools.collect();
+    let is_default =
+        pools.is_empty() && options.ipam_driver.is_none() && options.ipam_options.is_empty();
+    (!is_default).then(|| Ipam {
+        driver: options.ipam_driver.clone(),
+        options: table(&options.ipam_options),
+        config: (!pools.is_empty()).then_some(pools),
+    })
 }

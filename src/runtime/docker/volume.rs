@@ -1,13 +1,13 @@
-use std::collections::HashMap;
-
 use bollard::models::VolumeCreateRequest;
 use bollard::query_parameters::RemoveVolumeOptions;
 
 use super::Docker;
 use super::call::{CHANGE, call, within};
 use super::classify::failure;
+use super::network::{labeled, table};
 use crate::plan::desired::LABEL_CREATED;
 use crate::runtime::RuntimeError;
+use crate::stack::VolumeOptions;
 
 impl Docker {
     /// Creates a volume. `created` is a random text that tells it from an earlier one of the same name; one that
@@ -19,13 +19,16 @@ impl Docker {
         &self,
         name: &str,
         created: &str,
+        options: &VolumeOptions,
         labels: &[(String, String)],
     ) -> Result<(), RuntimeError> {
-        let mut labels: HashMap<String, String> = labels.iter().cloned().collect();
+        let mut labels = labeled(&options.labels, labels);
         labels.insert(LABEL_CREATED.to_owned(), created.to_owned());
         let request = VolumeCreateRequest {
             name: Some(name.to_owned()),
             labels: Some(labels),
+            driver: options.driver.clone(),
+            driver_opts: table(&options.driver_options),
             ..VolumeCreateRequest::default()
         };
         let what = format!("create volume {name}");

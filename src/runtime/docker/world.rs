@@ -59,7 +59,15 @@ impl DockerWorld {
             labels
         };
         match &call.action {
-            Action::PullImage { reference } => Ok(Output::Image(
+            Action::PullImage {
+                reference,
+                allowed: false,
+            } => {
+                let message = format!("there is no image {reference}, and it is not to be pulled");
+                Err(RuntimeError::new(FailureClass::ImageMissing, message)
+                    .help("`pull_policy: never` says so in the stack file"))
+            }
+            Action::PullImage { reference, .. } => Ok(Output::Image(
                 docker.pull(reference, Some(&progress)).await?,
             )),
             Action::BuildImage(spec) => {
@@ -69,16 +77,18 @@ impl DockerWorld {
                 name,
                 key,
                 internal,
+                options,
             } => {
+                let labels = with(LABEL_NETWORK, key);
                 docker
-                    .create_network(name, *internal, &with(LABEL_NETWORK, key))
+                    .create_network(name, *internal, options, &labels)
                     .await?;
                 Ok(Output::Nothing)
             }
             Action::RemoveNetwork { name } => nothing(docker.remove_network(name).await),
-            Action::CreateVolume { name, key } => nothing(
+            Action::CreateVolume { name, key, options } => nothing(
                 docker
-                    .create_volume(name, &random()?, &with(LABEL_VOLUME, key))
+                    .create_volume(name, &random()?, options, &with(LABEL_VOLUME, key))
                     .await,
             ),
             Action::RemoveVolume { name } => nothing(docker.remove_volume(name).await),
@@ -86,15 +96,22 @@ impl DockerWorld {
             Action::CreateContainer { spec, .. } => Ok(Output::Container(
                 docker.create_container(spec, &input()).await?,
             )),
-            Action::StartContainer { .. } => {
+            Action::StartContainer { hooks, .. } => {
                 let id = input();
                 docker.start(&id).await?;
+                docker.after_start(&id, hooks).await?;
                 let observed = docker.look_at_container(&id).await?;
                 Ok(observed.map_or(Output::Nothing, |container| {
                     Output::Started(Box::new(container))
                 }))
             }
-            Action::StopContainer { id, signal, grace } => {
+            Action::StopContainer {
+                id,
+                signal,
+                grace,
+                hooks,
+            } => {
+                docker.before_stop(id, hooks).await;
                 nothing(docker.stop(id, signal.as_deref(), *grace).await)
             }
             Action::RemoveContainer {

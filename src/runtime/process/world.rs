@@ -9,7 +9,9 @@ impl ProcessWorld {
     pub async fn perform(&self, call: &Call) -> Result<Output, RuntimeError> {
         match &call.action {
             Action::StartProcess { spec } => Ok(Output::Started(Box::new(self.start(spec).await?))),
-            Action::StopContainer { id, signal, grace } => {
+            Action::StopContainer {
+                id, signal, grace, ..
+            } => {
                 self.stop(id, signal.as_deref(), *grace).await?;
                 Ok(Output::Nothing)
             }

@@ -6,67 +6,92 @@ use super::form::{Attribute, Form, Support, Table, Unique};
 use super::node::Node;
 use crate::stack::file::{Code, Finding, Sink};
 
-pub(super) fn complete(node: &Node, form: &'static Form, path: &str, sink: &mut Sink) {
-    match form {
-        Form::Table(what) => table(node, what, path, sink),
-        Form::List(list) => {
-            if node.is_null() {
-                return missing_value(node, path, sink);
-            }
-            for (index, item) in node.items().iter().enumerate() {
-                complete(item, &list.item, &format!("{path}[{index}]"), sink);
-            }
-            if list.unique == Unique::Strict {
-                strict(node, path, sink);
-            }
-        }
-        Form::Named(named) => {
-            if node.is_null() && path.contains('.') {
-                return missing_value(node, path, sink);
-            }
-            for (name, entry) in node.as_map().into_iter().flatten() {
-                if !(entry.node.is_null() && named.empty) {
-                    complete(&entry.node, &named.item, &joined(path, name), sink);
-                }
-            }
-        }
-        Form::Command | Form::TextOrNull | Form::Any => {}
-        _ if node.is_null() => missing_value(node, path, sink),
-        _ => {}
-    }
+/// What a project is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Print,
+    /// Then what cannot be had is an error.
+    Run,
 }
 
-fn table(node: &Node, table: &'static Table, path: &str, sink: &mut Sink) {
-    let Some(map) = node.as_map() else {
-        if table.short != super::form::Short::Null {
-            missing_value(node, path, sink);
-        }
-        return;
-    };
-    for key in table.required {
-        if !map.contains_key(*key) {
-            let message = format!("`{path}` needs `{key}`");
-            sink.push(Finding::new(Code::MissingKey, message).at(node.span, "here"));
+pub(super) fn complete(node: &Node, form: &'static Form, purpose: Purpose, sink: &mut Sink) {
+    Complete { purpose, sink }.value(node, form, "");
+}
+
+struct Complete<'a> {
+    purpose: Purpose,
+    sink: &'a mut Sink,
+}
+
+impl Complete<'_> {
+    fn value(&mut self, node: &Node, form: &'static Form, path: &str) {
+        match form {
+            Form::Table(what) => self.table(node, what, path),
+            Form::List(list) => {
+                if node.is_null() {
+                    return missing_value(node, path, self.sink);
+                }
+                for (index, item) in node.items().iter().enumerate() {
+                    self.value(item, &list.item, &format!("{path}[{index}]"));
+                }
+                if list.unique == Unique::Strict {
+                    strict(node, path, self.sink);
+                }
+            }
+            Form::Named(named) => {
+                if node.is_null() && path.contains('.') {
+                    return missing_value(node, path, self.sink);
+                }
+                for (name, entry) in node.as_map().into_iter().flatten() {
+                    if !(entry.node.is_null() && named.empty) {
+                        self.value(&entry.node, &named.item, &joined(path, name));
+                    }
+                }
+            }
+            Form::Command | Form::TextOrNull | Form::Any => {}
+            _ if node.is_null() => missing_value(node, path, self.sink),
+            _ => {}
         }
     }
-    for (key, entry) in map {
-        let Some(Attribute { form, support, .. }) = table.attribute(key) else {
-            continue;
+
+    fn table(&mut self, node: &Node, table: &'static Table, path: &str) {
+        let Some(map) = node.as_map() else {
+            if table.short != super::form::Short::Null {
+                missing_value(node, path, self.sink);
+            }
+            return;
         };
-        let path = joined(path, key);
-        let said = match support {
-            Support::Honoured => None,
-            Support::Warned(why) => Some(("has no effect", why)),
-            Support::Refused(why) => Some(("cannot be honoured", why)),
-        };
-        if let Some((what, why)) = said {
-            sink.push(
-                Finding::new(Code::NoEffect, format!("`{path}` {what}: {why}"))
-                    .warning()
-                    .at(entry.key_span, "this attribute"),
-            );
+        for key in table.required {
+            if !map.contains_key(*key) {
+                let message = format!("`{path}` needs `{key}`");
+                self.sink
+                    .push(Finding::new(Code::MissingKey, message).at(node.span, "here"));
+            }
         }
-        complete(&entry.node, form, &path, sink);
+        for (key, entry) in map {
+            let Some(Attribute { form, support, .. }) = table.attribute(key) else {
+                continue;
+            };
+            let path = joined(path, key);
+            let finding = match support {
+                Support::Honoured => None,
+                Support::Warned(why) => {
+                    let message = format!("`{path}` has no effect: {why}");
+                    Some(Finding::new(Code::NoEffect, message).warning())
+                }
+                Support::Refused(why) => {
+                    let message = format!("`{path}` cannot be honoured: {why}");
+                    Some(match self.purpose {
+                        Purpose::Print => Finding::new(Code::NoEffect, message).warning(),
+                        Purpose::Run => Finding::new(Code::ComposeUnsupported, message),
+                    })
+                }
+            };
+            if let Some(finding) = finding {
+                self.sink.push(finding.at(entry.key_span, "this attribute"));
+            }
+            self.value(&entry.node, form, &path);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Files into one project: read, filled in, in canonical form, with what they include and extend, one over the other.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -38,6 +39,33 @@ pub trait Files {
     /// # Errors
     /// It is not there, or a folder, or cannot be read.
     fn env(&self, path: &Utf8Path) -> io::Result<String>;
+}
+
+/// Notes what is read.
+pub(super) struct Noting<'a> {
+    source: &'a dyn Files,
+    pub read: RefCell<BTreeSet<Utf8PathBuf>>,
+}
+
+impl<'a> Noting<'a> {
+    pub fn new(source: &'a dyn Files) -> Self {
+        Self {
+            source,
+            read: RefCell::default(),
+        }
+    }
+}
+
+impl Files for Noting<'_> {
+    fn compose(&self, path: &Utf8Path) -> Result<String, Box<Diagnostic>> {
+        self.read.borrow_mut().insert(path.to_owned());
+        self.source.compose(path)
+    }
+
+    fn env(&self, path: &Utf8Path) -> io::Result<String> {
+        self.read.borrow_mut().insert(path.to_owned());
+        self.source.env(path)
+    }
 }
 
 /// Where a file is read from: the project that it is part of.

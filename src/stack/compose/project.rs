@@ -1,18 +1,20 @@
 //! One project, from its files and its environment.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
 use super::attributes::PROJECT;
-use super::complete::complete;
+use super::complete::{Purpose, complete};
 use super::defaults::normalize;
 use super::form::Form;
-use super::load::{Environment, Files, Loader, Scope};
-use super::node::{Node, Value};
-use super::{consistent, dotenv, env_file, find, print, substitute, yaml};
+use super::load::{Environment, Files, Loader, Noting, Scope};
+use super::name::name;
+use super::node::{Map, Node};
+use super::surroundings::{Surroundings, surroundings};
+use super::{consistent, env_file, model, print, yaml};
+use crate::stack::Stack;
 use crate::stack::file::{Code, Diagnostic, Finding, LoadError, Sink};
 
 static A_PROJECT: Form = Form::Table(&PROJECT);
@@ -45,11 +47,73 @@ pub struct Project {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// A project as the stack that it means.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub stack: Stack,
+    pub warnings: Vec<Diagnostic>,
+    /// What it was read from beside its layers, missing files included. Absolute.
+    pub further_files: BTreeSet<Utf8PathBuf>,
+}
+
 /// Finds the files of a project and resolves them to one.
 ///
 /// # Errors
 /// Everything that is wrong, as far as it can be told at once.
 pub fn load(request: &Request, source: &dyn Files) -> Result<Project, LoadError> {
+    let resolved = resolved(request, source, Purpose::Print)?;
+    let (warnings, _) = resolved.sink.finish();
+    Ok(Project {
+        name: resolved.name,
+        files: resolved.files,
+        canonical: print::project(&resolved.project),
+        warnings,
+    })
+}
+
+/// Finds the files of a project and makes a stack of them.
+///
+/// # Errors
+/// As [`load`], and everything that `dev` cannot do.
+pub fn load_stack(request: &Request, source: &dyn Files) -> Result<Run, LoadError> {
+    let noting = Noting::new(source);
+    let mut resolved = resolved(request, &noting, Purpose::Run)?;
+    let stack = model::stack(
+        &resolved.project,
+        (&resolved.name, &resolved.dir, &resolved.files),
+        (&resolved.environment, &resolved.disabled),
+        &mut resolved.sink,
+    );
+    if resolved.sink.has_errors() {
+        return Err(failed(resolved.sink, Vec::new()));
+    }
+    let (warnings, _) = resolved.sink.finish();
+    let mut further_files = noting.read.into_inner();
+    further_files.retain(|path| !stack.layers.contains(path));
+    Ok(Run {
+        stack,
+        warnings,
+        further_files,
+    })
+}
+
+/// A project in its canonical form, with places.
+struct Resolved {
+    project: Node,
+    name: String,
+    dir: Utf8PathBuf,
+    files: Vec<Utf8PathBuf>,
+    environment: Environment,
+    /// Services of the project that no chosen profile has.
+    disabled: BTreeSet<String>,
+    sink: Sink,
+}
+
+fn resolved(
+    request: &Request,
+    source: &dyn Files,
+    purpose: Purpose,
+) -> Result<Resolved, LoadError> {
     let Surroundings {
         environment,
         files,
@@ -70,7 +134,7 @@ pub fn load(request: &Request, source: &dyn Files) -> Result<Project, LoadError>
         filled: 0,
     };
     let scope = Scope {
-        dir,
+        dir: dir.clone(),
         environment,
         including: Vec::new(),
     };
@@ -87,24 +151,28 @@ pub fn load(request: &Request, source: &dyn Files) -> Result<Project, LoadError>
             return Err(failed(sink, unread));
         }
     };
+    let mut disabled = BTreeSet::new();
     if !sink.has_errors() {
         let whole = Whole {
             name: &name,
             files: &files,
             profiles: &profiles,
+            purpose,
             environment: &scope.environment,
         };
-        whole.resolve(&mut project, source, &mut sink);
+        disabled = whole.resolve(&mut project, source, &mut sink);
     }
     if sink.has_errors() {
         return Err(failed(sink, unread));
     }
-    let (warnings, _) = sink.finish();
-    Ok(Project {
+    Ok(Resolved {
+        project,
         name,
+        dir,
         files,
-        canonical: print::project(&project),
-        warnings,
+        environment: scope.environment,
+        disabled,
+        sink,
     })
 }
 
@@ -122,16 +190,19 @@ struct Whole<'a> {
     name: &'a str,
     files: &'a [Utf8PathBuf],
     profiles: &'a [String],
+    purpose: Purpose,
     environment: &'a Environment,
 }
 
 impl Whole<'_> {
-    /// From the merged files to what runs of them.
-    fn resolve(&self, project: &mut Node, source: &dyn Files, sink: &mut Sink) {
+    /// From the merged files to what runs of them, and what may run of them: those services are named.
+    fn resolve(&self, project: &mut Node, source: &dyn Files, sink: &mut Sink) -> BTreeSet<String> {
+        let none = BTreeSet::new();
         let Self {
             name,
             files,
             profiles,
+            purpose,
             environment,
         } = self;
         if project.as_map().is_none_or(|map| map.is_empty()) {
@@ -143,29 +214,52 @@ impl Whole<'_> {
                     .collect::<Vec<_>>()
                     .join(", ")
             );
-            return sink
-                .push(Finding::new(Code::Empty, message).help("a Compose file has `services`"));
+            sink.push(Finding::new(Code::Empty, message).help("a Compose file has `services`"));
+            return none;
         }
-        complete(project, &A_PROJECT, "", sink);
+        complete(project, &A_PROJECT, *purpose, sink);
         if sink.has_errors() {
-            return;
+            return none;
         }
         normalize(project, name, environment);
         let disabled = choose(project, profiles);
-        consistent::check(project, &disabled, sink);
+        let names: Vec<String> = disabled.keys().cloned().collect();
+        consistent::check(project, &names, sink);
         if sink.has_errors() {
-            return;
+            return none;
         }
         for (_, service) in project.section_mut("services") {
             env_file::environment(service, environment, source, sink);
             env_file::labels(service, source, sink);
         }
-        prune(project);
+        match purpose {
+            Purpose::Print => {
+                prune(project);
+                none
+            }
+            Purpose::Run => self.keep(disabled, project, source),
+        }
+    }
+
+    /// Services that may be asked for by name, though no chosen profile has them; those with errors are not there.
+    fn keep(&self, disabled: Map, project: &mut Node, source: &dyn Files) -> BTreeSet<String> {
+        let mut kept = BTreeSet::new();
+        for (name, mut entry) in disabled {
+            let mut sink = Sink::new(&[]);
+            env_file::environment(&mut entry.node, self.environment, source, &mut sink);
+            env_file::labels(&mut entry.node, source, &mut sink);
+            let services = project.get_mut("services").and_then(Node::as_map_mut);
+            if let Some(services) = services.filter(|_| !sink.has_errors()) {
+                kept.insert(name.clone());
+                services.insert(name, entry);
+            }
+        }
+        kept
     }
 }
 
 /// Takes away the services that no profile chooses.
-fn choose(project: &mut Node, profiles: &[String]) -> Vec<String> {
+fn choose(project: &mut Node, profiles: &[String]) -> Map {
     let is_chosen = |service: &Node| {
         let own = service.get("profiles").map(Node::items).unwrap_or_default();
         own.is_empty()
@@ -173,16 +267,14 @@ fn choose(project: &mut Node, profiles: &[String]) -> Vec<String> {
                 profile == "*" || own.iter().any(|node| node.as_text() == Some(profile))
             })
     };
-    let mut disabled = Vec::new();
-    if let Some(services) = project.get_mut("services").and_then(Node::as_map_mut) {
-        services.retain(|name, entry| {
-            let chosen = is_chosen(&entry.node);
-            if !chosen {
-                disabled.push(name.clone());
-            }
-            chosen
-        });
-    }
+    let services = project.get_mut("services").and_then(Node::as_map_mut);
+    let Some(services) = services else {
+        return Map::new();
+    };
+    let (chosen, disabled) = std::mem::take(services)
+        .into_iter()
+        .partition(|(_, entry)| is_chosen(&entry.node));
+    *services = chosen;
     disabled
 }
 
@@ -218,186 +310,4 @@ fn prune(project: &mut Node) {
             map.retain(|name, _| of_section.contains(name));
         }
     }
-}
-
-/// What holds before any Compose file is read.
-struct Surroundings {
-    environment: Environment,
-    files: Vec<Utf8PathBuf>,
-    /// The project's folder.
-    dir: Utf8PathBuf,
-    profiles: Vec<String>,
-}
-
-fn surroundings(request: &Request, source: &dyn Files) -> Result<Surroundings, LoadError> {
-    let start = &request.start_dir;
-    let mut environment = request.environment.clone();
-    let listed = |text: &str, separator: &str| -> Vec<Utf8PathBuf> {
-        let parts = text
-            .split(separator)
-            .map(str::trim)
-            .filter(|part| !part.is_empty());
-        parts.map(|part| start.join(part)).collect()
-    };
-    let mut env_files: Vec<Utf8PathBuf> = request
-        .env_files
-        .iter()
-        .map(|path| start.join(path))
-        .collect();
-    if env_files.is_empty()
-        && let Some(text) = environment.get("COMPOSE_ENV_FILES")
-    {
-        env_files = listed(text, ",");
-    }
-    let is_named = !env_files.is_empty();
-    let switch = environment
-        .get("COMPOSE_DISABLE_ENV_FILE")
-        .map(String::as_str);
-    let no_default = is_named || matches!(switch, Some("1" | "t" | "T" | "true" | "TRUE" | "True"));
-
-    let mut files: Vec<Utf8PathBuf> = request.files.iter().map(|path| start.join(path)).collect();
-    let first_dir = |files: &[Utf8PathBuf]| {
-        let dir = files.first().and_then(|file| file.parent());
-        Utf8PathBuf::from(crate::stack::path::clean_text(
-            dir.unwrap_or(start).as_str(),
-        ))
-    };
-    if !no_default {
-        env_files = vec![first_dir(&files).join(".env")];
-    }
-    add(&env_files, is_named, source, &mut environment)?;
-    if files.is_empty()
-        && let Some(text) = environment.get("COMPOSE_FILE")
-    {
-        let separator = environment
-            .get("COMPOSE_PATH_SEPARATOR")
-            .filter(|text| !text.is_empty());
-        files = listed(text, separator.map_or(":", String::as_str));
-    }
-    if files.is_empty() {
-        files = find::search(start)?;
-    }
-    let files: Vec<_> = files
-        .iter()
-        .map(|path| Utf8PathBuf::from(crate::stack::path::clean_text(path.as_str())))
-        .collect();
-    let dir = first_dir(&files);
-    if !no_default {
-        add(&[dir.join(".env")], false, source, &mut environment)?;
-    }
-    let mut profiles = request.profiles.clone();
-    if profiles.is_empty()
-        && let Some(text) = environment.get("COMPOSE_PROFILES")
-    {
-        profiles = text
-            .split(',')
-            .map(|profile| profile.trim().to_owned())
-            .collect();
-    }
-    Ok(Surroundings {
-        environment,
-        files,
-        dir,
-        profiles,
-    })
-}
-
-/// Adds what files say and the environment does not.
-fn add(
-    paths: &[Utf8PathBuf],
-    is_named: bool,
-    source: &dyn Files,
-    environment: &mut Environment,
-) -> Result<(), LoadError> {
-    let mut found = BTreeMap::new();
-    for path in paths {
-        let text = match source.env(path) {
-            Ok(text) => text,
-            Err(_) if !is_named => continue,
-            Err(error) => return Err(unreadable(path, &error)),
-        };
-        let lookup = |name: &str| environment.get(name).cloned();
-        dotenv::read(&text, &lookup, &mut found).map_err(|error| {
-            let message = format!("{path}, line {}: {}", error.line, error.problem);
-            LoadError::one(Diagnostic::error(Code::EnvFile, message))
-        })?;
-    }
-    for (name, value) in found {
-        environment.entry(name).or_insert(value);
-    }
-    Ok(())
-}
-
-fn unreadable(path: &Utf8Path, error: &io::Error) -> LoadError {
-    let message = match error.kind() {
-        io::ErrorKind::NotFound => format!("there is no file {path}"),
-        io::ErrorKind::IsADirectory => format!("{path} is a folder"),
-        _ => format!("{path} cannot be read: {error}"),
-    };
-    let help = "it is named by `--env-file` or COMPOSE_ENV_FILES";
-    LoadError::one(Diagnostic::error(Code::EnvFile, message).with_help(help))
-}
-
-/// The project's name: as asked for, as the environment says, as the files say, or that of the folder.
-fn name(
-    request: &Request,
-    source: &dyn Files,
-    environment: &Environment,
-    files: &[Utf8PathBuf],
-    dir: &Utf8Path,
-) -> Result<String, LoadError> {
-    let of_environment = environment
-        .get("COMPOSE_PROJECT_NAME")
-        .filter(|name| !name.is_empty());
-    if let Some(given) = request.name.as_ref().or(of_environment) {
-        if normal_name(given) == *given && !given.is_empty() {
-            return Ok(given.clone());
-        }
-        let message = format!("`{given}` is no name of a project");
-        let help = "names have lower-case letters, digits, `-` and `_`, and begin with a letter or a digit";
-        return Err(LoadError::one(
-            Diagnostic::error(Code::BadName, message).with_help(help),
-        ));
-    }
-    let written = files
-        .iter()
-        .filter_map(|path| written_name(&source.compose(path).ok()?));
-    let lookup = |name: &str| environment.get(name).cloned();
-    let filled = written
-        .last()
-        .and_then(|name| substitute::substitute(&name, &lookup, &mut Vec::new()).ok());
-    let name = filled
-        .map(|name| normal_name(&name))
-        .filter(|name| !name.is_empty());
-    let name = name.unwrap_or_else(|| normal_name(dir.file_name().unwrap_or_default()));
-    if name.is_empty() {
-        let message = "the project has no name";
-        let help = "give it one with `name: …` in the Compose file";
-        return Err(LoadError::one(
-            Diagnostic::error(Code::BadName, message).with_help(help),
-        ));
-    }
-    Ok(name)
-}
-
-/// What is wrong with the file is told when it is read as a whole.
-fn written_name(text: &str) -> Option<String> {
-    let documents = yaml::parse(text, 0, &mut yaml::Size::default()).ok()?;
-    let names = documents
-        .iter()
-        .filter_map(|document| match &document.get("name")?.value {
-            Value::Text(name) if !name.is_empty() => Some(name.clone()),
-            _ => None,
-        });
-    // The last document wins.
-    names.fold(None, |_, name| Some(name))
-}
-
-fn normal_name(text: &str) -> String {
-    let lower = text.to_lowercase();
-    let kept = lower
-        .chars()
-        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(*c));
-    let kept: String = kept.collect();
-    kept.trim_start_matches(['_', '-']).to_owned()
 }

@@ -15,17 +15,12 @@ use crate::stack::{Mount, Runtime, Service, Stack};
 
 /// A stack that is whole only if the reader's sink has no errors.
 pub(super) fn assemble(reader: &mut Reader<'_>, root: &Table, name: Option<&str>) -> Stack {
-    if let Some(compose) = root.entry("compose") {
-        let finding = Finding::new(
-            Code::ComposeUnsupported,
-            "this version of dev does not read Compose files",
-        );
-        let help = "write its services as `[services.NAME]` tables here, and take `compose` away";
-        reader.report(finding.at(compose.key_span, "not read").help(help));
-    }
     let entries = root.get("services").map(Node::entries).unwrap_or_default();
     reader.services = entries.iter().map(|entry| entry.key.clone()).collect();
-    if entries.is_empty() {
+    if let Some(base) = &reader.base {
+        reader.services.extend(base.services.keys().cloned());
+    }
+    if entries.is_empty() && reader.base.is_none() {
         empty(reader, root);
     }
     let project = project(reader, root, name);
@@ -59,10 +54,30 @@ pub(super) fn assemble(reader: &mut Reader<'_>, root: &Table, name: Option<&str>
         kubernetes: kubernetes::stack(root.get("kubernetes")),
         name: project,
     };
+    if let Some(base) = reader.base.take() {
+        stand_on(&mut stack, base);
+    }
     implied(&mut stack);
     references::check(reader, &mut stack, &read);
     ports(reader, &read);
     stack
+}
+
+/// What the stack file does not say, the Compose file does.
+fn stand_on(stack: &mut Stack, base: Stack) {
+    stack.named |= base.name == stack.name;
+    for (name, service) in base.services {
+        stack.services.entry(name).or_insert(service);
+    }
+    for (key, network) in base.networks {
+        stack.networks.entry(key).or_insert(network);
+    }
+    for (key, volume) in base.volumes {
+        stack.volumes.entry(key).or_insert(volume);
+    }
+    for (name, secret) in base.secrets {
+        stack.secrets.entry(name).or_insert(secret);
+    }
 }
 
 fn section<'t>(root: &'t Table, name: &str) -> impl Iterator<Item = &'t Entry> {
@@ -96,9 +111,10 @@ fn project(reader: &mut Reader<'_>, root: &Table, given: Option<&str>) -> String
         }
         return name.to_owned();
     }
-    match root.get("name").and_then(Node::text) {
-        Some(name) => name.to_owned(),
-        None => default_name(reader.dir),
+    match (root.get("name").and_then(Node::text), &reader.base) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(base)) => base.name.clone(),
+        (None, None) => default_name(reader.dir),
     }
 }
 

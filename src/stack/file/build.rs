@@ -97,6 +97,7 @@ pub(super) fn build(reader: &mut Reader<'_>, node: &Node) -> Build {
         platforms: node.texts_of("platforms"),
         cache_from: cache("from"),
         cache_to: cache("to"),
+        options: Box::default(),
     }
 }
 

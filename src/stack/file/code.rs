@@ -80,7 +80,7 @@ pub const CODES: &[(Code, &str, &str)] = &[
     (
         Code::ComposeUnsupported,
         "dev::stack::compose_unsupported",
-        "This version reads Compose files for `dev config --format compose` only.",
+        "A Compose file asks for something that `dev` cannot do, or says it in a way that means nothing.",
     ),
     (
         Code::OtherFile,

@@ -24,7 +24,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// # Errors
 /// No file, or files that cannot be read; each once.
 pub(super) fn layers(request: &LoadRequest) -> Result<(Utf8PathBuf, Vec<Layer>), LoadError> {
-    let file = match &request.file {
+    let file = match request.files.first() {
         Some(file) => named(&request.start_dir.join(file))?,
         None => search(&request.start_dir)?,
     };
@@ -66,17 +66,29 @@ pub(super) fn layers(request: &LoadRequest) -> Result<(Utf8PathBuf, Vec<Layer>),
     }
 }
 
+/// Whether Compose files are meant, and no dev.toml.
+pub(super) fn is_compose(request: &LoadRequest) -> bool {
+    let is_yaml = |path: &Utf8PathBuf| matches!(path.extension(), Some("yaml" | "yml"));
+    if !request.files.is_empty() {
+        return request.files.iter().any(is_yaml) || request.files.len() > 1;
+    }
+    let mut dirs = request.start_dir.ancestors();
+    if dirs.any(|dir| is_there(&dir.join(FILE))) {
+        return false;
+    }
+    let named = request.environment.get("COMPOSE_FILE");
+    let mut dirs = request.start_dir.ancestors();
+    named.is_some_and(|files| !files.is_empty())
+        || dirs.any(|dir| COMPOSE.iter().any(|name| is_there(&dir.join(name))))
+}
+
 /// What `--file` names.
 fn named(path: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
-    let name = path.file_name().unwrap_or_default();
     if !is_there(path) {
         let diagnostic = Diagnostic::error(Code::NotFound, format!("there is no file {path}"));
         return Err(LoadError::one(diagnostic.with_help(
             "`--file` takes the path of a stack file such as dev.toml",
         )));
-    }
-    if name.ends_with(".yaml") || name.ends_with(".yml") {
-        return Err(LoadError::one(compose(path)));
     }
     Ok(path.to_owned())
 }
@@ -90,26 +102,12 @@ fn search(start: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
     {
         return Ok(found);
     }
-    let compose_file = start
-        .ancestors()
-        .flat_map(|dir| COMPOSE.iter().map(move |name| dir.join(name)))
-        .find(|path| path.is_file());
-    Err(LoadError::one(match compose_file {
-        Some(path) => compose(&path),
-        None => Diagnostic::error(Code::NotFound, format!("there is no {FILE} in {start} or above it"))
-            .with_help("change to the folder of a stack, name one with `-C DIR` or `--file PATH`, or write a dev.toml"),
-    }))
-}
-
-fn compose(path: &Utf8Path) -> Diagnostic {
-    Diagnostic::error(
-        Code::ComposeUnsupported,
-        format!("{path} is a Compose file, which this version of dev cannot run"),
-    )
-    .with_help(
-        "`dev config --format compose` prints what it means; to run it, write its services into a dev.toml beside it, \
-         as `[services.NAME]` tables",
-    )
+    let message = format!("there is no {FILE} and no Compose file in {start} or above it");
+    Err(LoadError::one(
+        Diagnostic::error(Code::NotFound, message).with_help(
+            "change to the folder of a stack, name one with `-C DIR` or `--file PATH`, or write a dev.toml",
+        ),
+    ))
 }
 
 /// Also a link that leads nowhere: that is told, and not passed over for a file further up.

@@ -34,6 +34,7 @@ mod shape;
 mod sink;
 mod stack_shape;
 mod tree;
+mod upon;
 mod volumes;
 mod watch;
 
@@ -41,11 +42,11 @@ mod watch;
 mod tests;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Stack;
+use super::{Stack, compose};
 
 pub use code::{CODES, Code};
 pub use diagnostic::{Diagnostic, LoadError, Location, render, reporter};
@@ -65,12 +66,32 @@ pub(in crate::stack) use tree::{Source, Span};
 pub struct LoadRequest {
     /// Where to look for `dev.toml`, here and above. Absolute.
     pub start_dir: Utf8PathBuf,
-    /// `--file`: this file instead, from `start_dir`.
-    pub file: Option<Utf8PathBuf>,
+    /// `--file`: this file instead, from `start_dir`, or these Compose files, the lowest first.
+    pub files: Vec<Utf8PathBuf>,
     /// `--env`: layers to lay on top, in this order.
     pub envs: Vec<String>,
     /// `--name`: wins over the file's.
     pub name: Option<String>,
+    /// `--profile`: of Compose files, instead of those of `COMPOSE_PROFILES`.
+    pub profiles: Vec<String>,
+    /// `--env-file`: for Compose files, instead of `.env`.
+    pub env_files: Vec<Utf8PathBuf>,
+    /// Of the process, for Compose files.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl LoadRequest {
+    /// The same for Compose files alone.
+    pub fn compose(&self) -> compose::Request {
+        compose::Request {
+            start_dir: self.start_dir.clone(),
+            files: self.files.clone(),
+            name: self.name.clone(),
+            profiles: self.profiles.clone(),
+            env_files: self.env_files.clone(),
+            environment: self.environment.clone(),
+        }
+    }
 }
 
 /// A stack, and what is odd about its file.
@@ -87,20 +108,49 @@ pub struct Loaded {
 }
 
 /// Finds the stack file and reads it in its layers: itself, `dev.ENV.toml` for each environment, and `dev.local.toml`
-/// if there is one. Reads files, also those of `env_file`, and changes nothing.
+/// if there is one. Where there is none, Compose files are the stack file. Reads files, also those of `env_file`, and
+/// changes nothing.
 ///
 /// # Errors
 /// Everything that is wrong, at once.
 pub fn load(request: &LoadRequest) -> Result<Loaded, LoadError> {
+    if find::is_compose(request) {
+        return of_compose(request);
+    }
     let (dir, layers) = find::layers(request)?;
     let read = RefCell::new(BTreeSet::new());
     let read_text = |path: &Utf8Path| {
         read.borrow_mut().insert(path.to_owned());
         find::env_text(path)
     };
-    let loaded = parse(&dir, layers, request.name.as_deref(), &read_text)?;
+    let beneath = |files: Vec<Utf8PathBuf>| {
+        let request = compose::Request {
+            start_dir: dir.clone(),
+            files,
+            ..request.compose()
+        };
+        compose::load_stack(&request, &compose::Disk)
+    };
+    let mut loaded = parse::upon(&dir, layers, request.name.as_deref(), &read_text, &beneath)?;
+    loaded.env_files.extend(read.into_inner());
+    Ok(loaded)
+}
+
+fn of_compose(request: &LoadRequest) -> Result<Loaded, LoadError> {
+    if let Some(env) = request.envs.first() {
+        let message =
+            format!("`--env {env}` lays a dev.{env}.toml over a dev.toml, and there is none");
+        let help = "Compose files are laid over each other by `-f FILE -f FILE`";
+        return Err(LoadError::one(
+            Diagnostic::error(Code::MissingLayer, message).with_help(help),
+        ));
+    }
+    let run = compose::load_stack(&request.compose(), &compose::Disk)?;
     Ok(Loaded {
-        env_files: read.into_inner(),
-        ..loaded
+        stack: run.stack,
+        warnings: run.warnings,
+        env_files: run.further_files,
+        document: Document::default(),
+        outside: Vec::new(),
     })
 }

@@ -54,6 +54,7 @@ pub(super) fn needs(
                         Need {
                             condition: Condition::Ready,
                             restart: false,
+                            required: true,
                         },
                         item.span,
                     ),
@@ -87,5 +88,6 @@ fn need(entry: &Entry) -> Need {
             .get("restart")
             .and_then(Node::boolean)
             .unwrap_or(false),
+        required: true,
     }
 }

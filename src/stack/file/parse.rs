@@ -6,11 +6,13 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use toml::de::DeTable;
 
+use super::diagnostic::Diagnostic;
 use super::reader::{ReadText, Reader};
 use super::sink::{Finding, Sink};
 use super::stack_shape::STACK;
 use super::tree::{Source, Span, Table};
 use super::{Code, Document, LoadError, Loaded, assemble, check};
+use crate::stack::compose;
 
 /// Beyond this the errors of one broken file only repeat each other.
 const MAX_SYNTAX_ERRORS: usize = 20;
@@ -34,6 +36,27 @@ pub fn parse(
     name: Option<&str>,
     read_text: ReadText<'_>,
 ) -> Result<Loaded, LoadError> {
+    let beneath = |_| {
+        let message = "no Compose file is read here";
+        Err(LoadError::one(Diagnostic::error(
+            Code::ComposeUnsupported,
+            message,
+        )))
+    };
+    upon(dir, layers, name, read_text, &beneath)
+}
+
+/// How the Compose files that a stack file stands on are read, by their paths.
+pub(super) type Beneath<'a> = &'a dyn Fn(Vec<Utf8PathBuf>) -> Result<compose::Run, LoadError>;
+
+/// The same on top of the Compose files that it names.
+pub(super) fn upon(
+    dir: &Utf8Path,
+    layers: Vec<Layer>,
+    name: Option<&str>,
+    read_text: ReadText<'_>,
+    beneath: Beneath<'_>,
+) -> Result<Loaded, LoadError> {
     let paths: Vec<Utf8PathBuf> = layers.iter().map(|layer| layer.path.clone()).collect();
     let sources: Vec<Source> = layers.into_iter().map(|layer| source(dir, layer)).collect();
     let mut sink = Sink::new(&sources);
@@ -48,6 +71,15 @@ pub fn parse(
     }
     check::prune(&mut root, &STACK);
     check::table(&root, &STACK, "a stack file", &mut sink);
+    let base = match named_files(&root, dir) {
+        files if files.is_empty() || sink.has_errors() => None,
+        files => Some(beneath(files)?),
+    };
+    let (base, mut warnings, env_files) = match base {
+        Some(run) => (Some(run.stack), run.warnings, run.further_files),
+        None => (None, Vec::new(), BTreeSet::new()),
+    };
+    let beneath: Vec<Utf8PathBuf> = base.iter().flat_map(|b| b.layers.clone()).collect();
     let mut reader = Reader {
         dir,
         read_text,
@@ -57,19 +89,31 @@ pub fn parse(
         services: BTreeSet::new(),
         service: String::new(),
         gates: true,
+        base,
     };
     let mut stack = assemble::assemble(&mut reader, &root, name);
-    stack.layers = paths;
+    stack.layers = beneath.into_iter().chain(paths).collect();
     if reader.sink.has_errors() {
         return Err(failed(reader.sink));
     }
+    warnings.extend(reader.sink.finish().0);
     Ok(Loaded {
         stack,
         outside: reader.outside,
         document: Document(root),
-        warnings: reader.sink.finish().0,
-        env_files: BTreeSet::new(),
+        warnings,
+        env_files,
     })
+}
+
+/// `compose = "compose.yaml"`, or several.
+fn named_files(root: &Table, dir: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let Some(node) = root.get("compose") else {
+        return Vec::new();
+    };
+    let one = node.text().map(str::to_owned).into_iter();
+    let names = one.chain(node.texts());
+    names.map(|name| dir.join(name)).collect()
 }
 
 pub(super) fn source(dir: &Utf8Path, layer: Layer) -> Source {

@@ -196,6 +196,7 @@ fn plain(name: &str, container: u16) -> Port {
         bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
         publish: true,
         scheme: scheme(name, Protocol::Tcp),
+        everywhere: false,
     }
 }
 

@@ -78,6 +78,7 @@ pub(super) fn role(node: Option<&Node>) -> Role {
         Some(node) => Role::Job(Job {
             inputs: node.get("inputs").map(Node::texts),
             schedule: node.text_of("schedule"),
+            again: false,
         }),
     }
 }

@@ -10,7 +10,7 @@ use super::outside::{Outside, is_outside};
 use super::sink::{Finding, Sink};
 use super::tree::{Node, Span, Value};
 use crate::stack::path::clean;
-use crate::stack::{Part, Reference, Template};
+use crate::stack::{Part, Reference, Service, Stack, Template};
 
 /// How `parse` gets the text of an `env_file`: the outside stays outside.
 pub type ReadText<'a> = &'a dyn Fn(&Utf8Path) -> io::Result<String>;
@@ -28,6 +28,8 @@ pub(super) struct Reader<'a> {
     pub service: String,
     /// What is being read keeps the service from starting.
     pub gates: bool,
+    /// What the Compose files underneath say.
+    pub base: Option<Stack>,
 }
 
 /// Something that has to exist elsewhere in the stack.
@@ -57,6 +59,11 @@ pub(super) enum Mentioned {
 }
 
 impl Reader<'_> {
+    /// The service of that name underneath.
+    pub fn beneath(&self, service: &str) -> Option<&Service> {
+        self.base.as_ref()?.services.get(service)
+    }
+
     pub fn report(&mut self, finding: Finding) {
         self.sink.push(finding);
     }

@@ -205,6 +205,7 @@ fn needs(stack: &mut Stack, mentions: &[Mention], read: &[Read]) -> Edges {
             let need = Need {
                 condition: Condition::Ready,
                 restart: false,
+                required: true,
             };
             service.needs.entry(to.clone()).or_insert(need);
             edges.entry((from, to)).or_insert(span);

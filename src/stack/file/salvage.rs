@@ -26,6 +26,9 @@ pub struct Salvaged {
 
 /// Reads what can be read of a stack file that [`super::load`] refuses; `None` where there is no text to read.
 pub fn salvage(request: &LoadRequest) -> Option<Salvaged> {
+    if find::is_compose(request) {
+        return None;
+    }
     let (dir, layers) = find::layers(request).ok()?;
     Some(from_layers(dir, layers, request.name.as_deref()))
 }
@@ -70,6 +73,7 @@ fn secrets_of(
         services: BTreeSet::new(),
         service: String::new(),
         gates: true,
+        base: None,
     };
     let entries = root.get("secrets").map(Node::entries).unwrap_or_default();
     let read = |entry: &super::tree::Entry| {

@@ -8,7 +8,7 @@ use super::reader::{Mentioned, Reader};
 use super::service_shape::{CONTAINER_ONLY, PRESET_ONLY};
 use super::sink::Finding;
 use super::tree::{Entry, Node, Span, Table, Value};
-use super::{build, env, kubernetes, needs, preset, probe, process, promote, volumes, watch};
+use super::{build, env, kubernetes, needs, preset, probe, process, promote, upon, volumes, watch};
 use crate::stack::presets::PresetService;
 use crate::stack::{Output, Probe, Service, Source, Template};
 
@@ -26,7 +26,14 @@ pub(super) fn service(reader: &mut Reader<'_>, entry: &Entry, project: &str) -> 
     let node = &entry.node;
     let preset = preset::preset(reader, node, project);
     let unclear = node.get("preset").is_some() && preset.is_none();
-    let source = source(reader, entry, preset.as_ref()).filter(|_| !unclear);
+    let base = reader.beneath(&entry.key).cloned();
+    let says = |key: &&str| node.get(key).is_some();
+    let source = match &base {
+        Some(base) if !["image", "build", "preset", "run"].iter().any(says) => {
+            Some(base.source.clone())
+        }
+        _ => source(reader, entry, preset.as_ref()).filter(|_| !unclear),
+    };
     conflicts(reader, node);
     // Everything else is read although the source is unclear, so that all errors show at once.
     let read = rest(
@@ -35,12 +42,18 @@ pub(super) fn service(reader: &mut Reader<'_>, entry: &Entry, project: &str) -> 
         source.as_ref(),
         preset.unwrap_or_else(no_preset),
     );
-    source.map(|source| Read {
-        service: Service {
+    source.map(|source| {
+        let service = Service {
             source,
             ..read.service
-        },
-        ..read
+        };
+        Read {
+            service: match base {
+                Some(base) => upon::lay(base, service, node),
+                None => service,
+            },
+            ..read
+        }
     })
 }
 
@@ -99,6 +112,9 @@ fn rest(
         source: Source::Image(String::new()),
         main_port: ports.main,
         ports: ports.by_name,
+        container: crate::stack::ContainerOptions::default(),
+        may_end: false,
+        pull: crate::stack::Pull::Missing,
     };
     Read {
         service,

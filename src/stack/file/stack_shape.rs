@@ -16,7 +16,7 @@ pub(super) static STACK: Shape = Shape {
         key(
             "compose",
             ONE_OR_MORE,
-            "Compose files that lie underneath; this version does not read them.",
+            "Compose files that lie underneath, each laid over the one before: what they say holds where this file says nothing.",
         ),
         key(
             "services",

@@ -83,6 +83,8 @@ pub(super) const KIND: Kind = Kind::List(&Kind::Either(&[Kind::Text(&SHORT), Kin
 pub(super) fn volume(node: &Node) -> Volume {
     Volume {
         external: node.text_of("external"),
+        name: None,
+        options: crate::stack::VolumeOptions::default(),
     }
 }
 
@@ -93,6 +95,8 @@ pub(super) fn network(node: &Node) -> Network {
             .get("internal")
             .and_then(Node::boolean)
             .unwrap_or(false),
+        name: None,
+        options: crate::stack::NetworkOptions::default(),
     }
 }
 

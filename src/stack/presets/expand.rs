@@ -251,6 +251,7 @@ fn port(data: &PortData) -> Port {
         bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
         publish: true,
         scheme: data.scheme.clone().unwrap_or_else(|| data.name.clone()),
+        everywhere: false,
     }
 }
 

@@ -117,7 +117,7 @@ fn data_folder(stack: &Stack, service: &Service, state: &Utf8Path) -> Result<Utf
                 volumes.push(stack.volume_name(key));
             }
             Mount::Bind { source, .. } => return Err(format!("it mounts {source}")),
-            Mount::Tmpfs { .. } => {}
+            Mount::Tmpfs { .. } | Mount::Anonymous { .. } => {}
         }
     }
     match volumes.as_slice() {

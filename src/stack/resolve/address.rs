@@ -115,7 +115,8 @@ impl<'a> Evaluation<'a> {
         let number = match (self.chosen(service, name), port.host, self.facts) {
             (Some(number), _, _) | (None, HostPort::Fixed(number), _) => number,
             (None, HostPort::Auto, None) => port.container,
-            (None, HostPort::Auto, Some(_)) => {
+            (None, HostPort::Within(first, _), None) => first,
+            (None, HostPort::Auto | HostPort::Within(..), Some(_)) => {
                 let (reference, service, port) = blame();
                 return Err(Unresolved::NoHostPort {
                     reference,

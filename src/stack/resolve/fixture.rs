@@ -84,6 +84,7 @@ impl Service {
         let need = Need {
             condition: Condition::Ready,
             restart: false,
+            required: true,
         };
         self.needs.insert(name.to_owned(), need);
         self
@@ -94,6 +95,7 @@ impl Service {
         self.role = Role::Job(Job {
             inputs,
             schedule: None,
+            again: false,
         });
         self
     }
@@ -108,6 +110,7 @@ pub fn http(container: u16) -> Port {
         bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
         publish: true,
         scheme: "http".to_owned(),
+        everywhere: false,
     }
 }
 

@@ -121,12 +121,16 @@ fn what_others_made_is_never_created() {
         Network {
             external: Some("shared".to_owned()),
             internal: false,
+            name: None,
+            options: crate::stack::NetworkOptions::default(),
         },
     );
     scene.stack.volumes.insert(
         "data".to_owned(),
         Volume {
             external: Some("pool".to_owned()),
+            name: None,
+            options: crate::stack::VolumeOptions::default(),
         },
     );
     assert_snapshot!(scene.text());

@@ -31,6 +31,7 @@ use super::transport::{Body, Transport};
 use crate::engine::event::FailureClass;
 use crate::plan::desired::{BuildSpec, LABEL_BUILD, LABEL_FILES};
 use crate::runtime::{Progress, ProgressSender, RuntimeError};
+use crate::stack;
 
 pub use stream::Deadlines;
 
@@ -280,11 +281,12 @@ fn pairs(spec: &BuildSpec, dockerfile: &str) -> Vec<(&'static str, String)> {
         .iter()
         .map(|(name, value)| (name.as_str(), value.text.as_str()))
         .collect();
-    let mut labels: BTreeMap<&str, &str> = spec
-        .labels
-        .iter()
-        .map(|(n, v)| (n.as_str(), v.as_str()))
+    let given = spec.options.labels.iter();
+    let mut labels: BTreeMap<&str, &str> = given
+        .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
+    let ours = spec.labels.iter();
+    labels.extend(ours.map(|(name, value)| (name.as_str(), value.as_str())));
     labels.insert(LABEL_BUILD, &spec.hash);
     if let Some(files) = &spec.files {
         labels.insert(LABEL_FILES, files);
@@ -311,6 +313,23 @@ fn pairs(spec: &BuildSpec, dockerfile: &str) -> Vec<(&'static str, String)> {
     }
     if let [platform] = spec.platforms.as_slice() {
         pairs.push(("platform", platform.clone()));
+    }
+    pairs.extend(further_pairs(&spec.options));
+    pairs
+}
+
+/// What only a Compose file asks for.
+fn further_pairs(options: &stack::BuildOptions) -> Vec<(&'static str, String)> {
+    let mut pairs = Vec::new();
+    pairs.extend(options.tags.iter().map(|tag| ("t", tag.clone())));
+    let hosts = options.extra_hosts.iter();
+    pairs.extend(hosts.map(|host| ("extrahosts", host.clone())));
+    pairs.extend(options.network.clone().map(|mode| ("networkmode", mode)));
+    if options.no_cache {
+        pairs.push(("nocache", "1".to_owned()));
+    }
+    if options.pull {
+        pairs.push(("pull", "1".to_owned()));
     }
     pairs
 }

@@ -115,6 +115,7 @@ impl Fake {
             labels: vec![("a".to_owned(), "b".to_owned())],
             files: Some("def".to_owned()),
             hash: "abc".to_owned(),
+            options: crate::stack::BuildOptions::default(),
         }
     }
 

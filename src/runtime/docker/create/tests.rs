@@ -18,10 +18,13 @@ fn spec() -> ContainerSpec {
         host,
         auto: true,
         bind: [127, 0, 0, 1].into(),
+        everywhere: false,
     };
     let network = |name: &str| NetworkAttachment {
         network: name.to_owned(),
         aliases: vec!["api".to_owned()],
+        endpoint: crate::stack::Endpoint::default(),
+        links: Vec::new(),
     };
     ContainerSpec {
         service: "api".into(),
@@ -73,6 +76,7 @@ fn spec() -> ContainerSpec {
         cpu_millis: Some(500),
         pids: Some(50),
         hash: "abc".into(),
+        options: crate::plan::desired::OptionsSpec::default(),
     }
 }
 

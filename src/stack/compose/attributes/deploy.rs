@@ -7,6 +7,8 @@ use crate::stack::compose::form::{
 const ONE_MACHINE: &str = "there is one machine, and nothing to choose";
 const NO_ROLLOUT: &str = "there is no rolling update on one machine: a container is replaced";
 
+const BACKOFF: &str = "`dev` waits longer after each restart, and begins anew after a steady while";
+
 static UPDATE: Table = Table::new(
     "`update_config` and `rollback_config`",
     &[
@@ -105,7 +107,11 @@ pub(super) static DEPLOY: Table = Table {
         "`deploy`",
         &[
             Attribute::warned("endpoint_mode", Form::Text, ONE_MACHINE),
-            Attribute::new("labels", Form::Dict(Dict::Labels)),
+            Attribute::warned(
+                "labels",
+                Form::Dict(Dict::Labels),
+                "only a cluster has services that could carry them",
+            ),
             Attribute::warned("mode", Form::Text, ONE_MACHINE),
             Attribute::warned(
                 "placement",
@@ -127,9 +133,9 @@ pub(super) static DEPLOY: Table = Table {
                     "`restart_policy`",
                     &[
                         Attribute::new("condition", Form::Text),
-                        Attribute::new("delay", Form::Duration),
+                        Attribute::warned("delay", Form::Duration, BACKOFF),
                         Attribute::new("max_attempts", Form::Count),
-                        Attribute::new("window", Form::Duration),
+                        Attribute::warned("window", Form::Duration, BACKOFF),
                     ],
                 )),
             ),

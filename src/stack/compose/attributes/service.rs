@@ -20,7 +20,11 @@ pub(in crate::stack::compose) static SERVICE: Table = Table::new(
     "service",
     &[
         Attribute::new("annotations", Form::Dict(Dict::Labels)),
-        Attribute::new("attach", Form::Flag),
+        Attribute::warned(
+            "attach",
+            Form::Flag,
+            "`dev logs` shows the services that it is asked for",
+        ),
         Attribute::new("blkio_config", Form::Table(&BLKIO)),
         Attribute::new("build", Form::Table(&BUILD)),
         Attribute::new("cap_add", Form::List(&NAMED_TEXTS)),
@@ -87,7 +91,11 @@ pub(in crate::stack::compose) static SERVICE: Table = Table::new(
         Attribute::new("platform", Form::Text),
         Attribute::new("ports", Form::List(&PORTS)),
         Attribute::new("post_start", Form::List(&HOOKS)),
-        Attribute::new("pre_start", Form::List(&PRE_START)),
+        Attribute::refused(
+            "pre_start",
+            Form::List(&PRE_START),
+            "`dev` runs nothing before a container: make it a service, and need it",
+        ),
         Attribute::new("pre_stop", Form::List(&HOOKS)),
         Attribute::new("privileged", Form::Bool),
         Attribute::new("profiles", Form::List(&NAMED_TEXTS)),
@@ -112,7 +120,11 @@ pub(in crate::stack::compose) static SERVICE: Table = Table::new(
         Attribute::new("tmpfs", Form::List(&TEXT_OR_NAMED_TEXTS)),
         Attribute::new("tty", Form::Bool),
         Attribute::new("ulimits", Form::Named(&ULIMITS)),
-        Attribute::new("use_api_socket", Form::Bool),
+        Attribute::refused(
+            "use_api_socket",
+            Form::Bool,
+            "`dev` hands the engine to no container; mount its socket instead",
+        ),
         Attribute::new("user", Form::Text),
         Attribute::new("userns_mode", Form::Text),
         Attribute::new("uts", Form::Text),

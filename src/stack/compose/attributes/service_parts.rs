@@ -265,7 +265,11 @@ pub(super) static NETWORKS: Named = Named {
             Attribute::new("aliases", Form::List(&NAMED_TEXTS)),
             Attribute::new("driver_opts", Form::Options),
             Attribute::new("gw_priority", ANY),
-            Attribute::new("interface_name", Form::Text),
+            Attribute::refused(
+                "interface_name",
+                Form::Text,
+                "`dev` cannot name the devices in a container",
+            ),
             Attribute::new("ipv4_address", Form::Text),
             Attribute::new("ipv6_address", Form::Text),
             Attribute::new("link_local_ips", Form::List(&NAMED_TEXTS)),
@@ -324,7 +328,11 @@ static VOLUME_BIND: Table = Table::new(
             "recursive",
             Form::Choice(&["enabled", "disabled", "writable", "readonly"]),
         ),
-        Attribute::new("selinux", Form::Choice(&["z", "Z"])),
+        Attribute::warned(
+            "selinux",
+            Form::Choice(&["z", "Z"]),
+            "the mounts of the engine carry no such label",
+        ),
     ],
 );
 static VOLUME_VOLUME: Table = Table::new(

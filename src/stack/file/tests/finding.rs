@@ -91,9 +91,9 @@ fn another_file_has_layers_of_its_own_name() {
     ]);
     let request = LoadRequest {
         start_dir: folder.path(),
-        file: Some("x/shop.toml".into()),
+        files: vec!["x/shop.toml".into()],
         envs: vec!["ci".to_owned()],
-        name: None,
+        ..LoadRequest::default()
     };
     assert_eq!(load(&request).unwrap().stack.name, "ci");
     assert_eq!(
@@ -120,7 +120,7 @@ fn no_stack_file() {
     folder.told(Code::NotFound, folder.load("", &[]));
     let request = LoadRequest {
         start_dir: folder.path(),
-        file: Some("gone.toml".into()),
+        files: vec!["gone.toml".into()],
         ..LoadRequest::default()
     };
     assert_eq!(
@@ -130,19 +130,28 @@ fn no_stack_file() {
 }
 
 #[test]
-fn a_folder_with_only_a_compose_file() {
-    let folder = Folder::new(&[("compose.yaml", "services: {}")]);
-    let error = folder.load("", &[]).unwrap_err();
-    assert_eq!(error.diagnostics[0].code(), Code::ComposeUnsupported);
-    let request = LoadRequest {
+fn a_folder_with_only_a_compose_file_is_a_stack() {
+    let compose = "services: {web: {image: nginx}}";
+    let folder = Folder::new(&[("Shop-1/compose.yaml", compose)]);
+    let stack = folder.load("Shop-1", &[]).unwrap().stack;
+    assert_eq!(stack.name, "shop-1");
+    assert_eq!(stack.dir, folder.path().join("Shop-1"));
+    // Where both are, dev.toml leads; that is named is taken.
+    let folder = Folder::new(&[("compose.yaml", compose), ("dev.toml", STACK)]);
+    assert!(
+        !folder
+            .load("", &[])
+            .unwrap()
+            .stack
+            .services
+            .contains_key("web")
+    );
+    let named = LoadRequest {
         start_dir: folder.path(),
-        file: Some("compose.yaml".into()),
+        files: vec!["compose.yaml".into()],
         ..LoadRequest::default()
     };
-    assert_eq!(
-        load(&request).unwrap_err().diagnostics[0].code(),
-        Code::ComposeUnsupported
-    );
+    assert!(load(&named).unwrap().stack.services.contains_key("web"));
 }
 
 #[test]
@@ -178,7 +187,7 @@ fn a_path_through_a_file() {
     let folder = Folder::new(&[("dev.toml", STACK)]);
     let request = LoadRequest {
         start_dir: folder.path(),
-        file: Some("dev.toml/x".into()),
+        files: vec!["dev.toml/x".into()],
         ..LoadRequest::default()
     };
     assert_eq!(

@@ -78,6 +78,7 @@ fn ports_in_every_form() {
             let host = match port.host {
                 HostPort::Auto => "auto".to_owned(),
                 HostPort::Fixed(number) => number.to_string(),
+                HostPort::Within(first, last) => format!("{first}-{last}"),
             };
             let protocol = if port.protocol == Protocol::Udp {
                 "/udp"

@@ -1,0 +1,99 @@
+//! `build`.
+
+use camino::Utf8PathBuf;
+
+use super::{Making, Read};
+use crate::stack::compose::node::Node;
+use crate::stack::{Build, BuildOptions, BuildSecret, SecretSource, Template};
+
+impl Making<'_> {
+    pub(super) fn build(&mut self, service: &str, node: &Node, build: &Node) -> Build {
+        let context = build.string("context").unwrap_or_else(|| ".".to_owned());
+        if is_remote(&context) {
+            let at = build.get("context").map_or(build.span, |node| node.span);
+            let message = format!("`services.{service}` is built from {context}");
+            self.refuse(
+                at,
+                message,
+                "`dev` builds from folders of this machine: clone it",
+            );
+        }
+        let context = self.dir.join(context);
+        let dockerfile = build.string("dockerfile");
+        let dockerfile = dockerfile.as_deref().unwrap_or("Dockerfile");
+        let platforms = match build.strings("platforms") {
+            given if given.is_empty() => node.string("platform").into_iter().collect(),
+            given => given,
+        };
+        Build {
+            dockerfile: context.join(dockerfile),
+            target: build.string("target"),
+            args: build
+                .pairs("args")
+                .into_iter()
+                .map(|(name, value)| (name, Template::text(value)))
+                .collect(),
+            secrets: self.build_secrets(service, build),
+            image: Some(self.image(service, node)),
+            platforms,
+            cache_from: build.strings("cache_from"),
+            cache_to: build.strings("cache_to"),
+            options: Box::new(options(build)),
+            context,
+        }
+    }
+
+    /// The image's name: what the file says, else `PROJECT-SERVICE`.
+    fn image(&self, service: &str, node: &Node) -> String {
+        node.string("image")
+            .unwrap_or_else(|| format!("{}-{service}", self.name).to_lowercase())
+    }
+
+    fn build_secrets(&mut self, service: &str, build: &Node) -> Vec<BuildSecret> {
+        let mut secrets = Vec::new();
+        for item in build.list("secrets") {
+            let source = item.string("source").unwrap_or_default();
+            let defined = self.project.get("secrets").and_then(|all| all.get(&source));
+            let Some(defined) = defined else { continue };
+            let found = match (defined.string("file"), defined.string("environment")) {
+                (Some(file), _) => Some(SecretSource::File(Utf8PathBuf::from(file))),
+                (None, Some(variable)) => self
+                    .environment
+                    .get(&variable)
+                    .map(|value| SecretSource::Given(value.clone().into())),
+                (None, None) => None,
+            };
+            match found {
+                Some(found) => {
+                    self.secrets.insert(source.clone(), found);
+                    secrets.push(BuildSecret {
+                        id: item.string("target").unwrap_or_else(|| source.clone()),
+                        secret: source,
+                    });
+                }
+                None => {
+                    let message =
+                        format!("`services.{service}.build.secrets`: `{source}` has no value here");
+                    self.refuse(item.span, message, "say `file`, or set its variable");
+                }
+            }
+        }
+        secrets
+    }
+}
+
+fn options(build: &Node) -> BuildOptions {
+    let hosts = build.strings("extra_hosts").into_iter();
+    BuildOptions {
+        labels: build.pairs("labels"),
+        network: build.string("network"),
+        extra_hosts: hosts.map(|line| line.replacen('=', ":", 1)).collect(),
+        no_cache: build.is_set("no_cache"),
+        pull: build.is_set("pull"),
+        tags: build.strings("tags"),
+    }
+}
+
+fn is_remote(context: &str) -> bool {
+    context.contains("://") || context.starts_with("git@") || context.starts_with("github.com/")
+}

@@ -1,0 +1,100 @@
+//! `volumes` and `tmpfs` of a service, and what `secrets` and `configs` mount.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+
+use super::{Making, Read};
+use crate::stack::compose::node::Node;
+use crate::stack::{Mount, MountOptions};
+
+type Options = BTreeMap<String, MountOptions>;
+
+impl Making<'_> {
+    pub(super) fn mounts(&mut self, service: &str, node: &Node) -> (Vec<Mount>, Options) {
+        let mut mounts = Vec::new();
+        let mut options = Options::new();
+        for item in node.list("volumes") {
+            let Some(mount) = self.mount(service, item) else {
+                continue;
+            };
+            let given = mount_options(item);
+            if given != MountOptions::default() {
+                options.insert(mount.target().to_owned(), given);
+            }
+            mounts.push(mount);
+        }
+        for line in node.strings("tmpfs") {
+            let (target, raw) = line.split_once(':').unwrap_or((&line, ""));
+            let target = target.to_owned();
+            let given = MountOptions {
+                raw: Some(raw.to_owned()),
+                ..MountOptions::default()
+            };
+            options.insert(target.clone(), given);
+            mounts.push(Mount::Tmpfs { target });
+        }
+        mounts.extend(self.mounted_files(node));
+        (mounts, options)
+    }
+
+    fn mount(&mut self, service: &str, item: &Node) -> Option<Mount> {
+        let target = item.string("target").unwrap_or_default();
+        let read_only = item.is_set("read_only");
+        match item.text_at("type").unwrap_or("volume") {
+            "bind" => {
+                let recursive = item.get("bind").and_then(|bind| bind.get("recursive"));
+                if let Some(way) = recursive.filter(|way| {
+                    ["writable", "readonly"]
+                        .iter()
+                        .any(|one| way.as_text() == Some(one))
+                }) {
+                    let message =
+                        format!("services.{service}: a mount that is read-only all the way down");
+                    self.refuse(way.span, message, "`enabled` and `disabled` can be had");
+                }
+                Some(Mount::Bind {
+                    source: Utf8PathBuf::from(item.string("source").unwrap_or_default()),
+                    target,
+                    read_only,
+                })
+            }
+            "volume" => Some(match item.string("source") {
+                Some(key) => Mount::Volume {
+                    key,
+                    target,
+                    read_only,
+                },
+                None => Mount::Anonymous { target, read_only },
+            }),
+            "tmpfs" => Some(Mount::Tmpfs { target }),
+            other => {
+                let message = format!("services.{service} has a mount of the type `{other}`");
+                let help = "`dev` mounts volumes, binds and tmpfs";
+                self.refuse(
+                    item.get("type").map_or(item.span, |n| n.span),
+                    message,
+                    help,
+                );
+                None
+            }
+        }
+    }
+}
+
+fn mount_options(item: &Node) -> MountOptions {
+    let nothing = Node::table([], item.span);
+    let part = |key: &str| item.get(key).unwrap_or(&nothing);
+    let (bind, volume, tmpfs) = (part("bind"), part("volume"), part("tmpfs"));
+    MountOptions {
+        propagation: bind.string("propagation"),
+        non_recursive: bind.text_at("recursive") == Some("disabled"),
+        must_exist: bind.flag("create_host_path") == Some(false),
+        no_copy: volume.is_set("nocopy"),
+        subpath: volume.string("subpath"),
+        labels: volume.pairs("labels"),
+        size: tmpfs.int("size").filter(|size| *size > 0),
+        mode: tmpfs.int("mode").filter(|mode| *mode > 0),
+        raw: None,
+    }
+}

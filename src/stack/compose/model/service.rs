@@ -1,0 +1,195 @@
+//! One service.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Making, Read};
+use crate::stack::compose::node::{Node, Value};
+use crate::stack::{
+    Condition, Job, Kubernetes, Namespace, Need, Promote, Pull, Restart, Role, Service, Source,
+    Stop, Template,
+};
+
+/// Of Compose.
+const GRACE: Duration = Duration::from_secs(10);
+
+impl Making<'_> {
+    pub(super) fn service(&mut self, name: &str, node: &Node) -> Service {
+        let is_one_shot = self.one_shots.contains(name);
+        let restart = self.restart(node);
+        let role = match is_one_shot {
+            true => Role::Job(Job {
+                again: true,
+                ..Job::default()
+            }),
+            false => Role::Service,
+        };
+        let container = self.container(name, node);
+        let host = |key| node.text_at(key) == Some("host");
+        let mode = container.namespaces.network.clone();
+        let (ports, main_port) = self.ports(name, node);
+        let (mounts, mount_options) = self.mounts(name, node);
+        let mut service = Service {
+            name: name.to_owned(),
+            source: self.source(name, node),
+            preset: None,
+            role,
+            command: words(node, "command"),
+            entrypoint: words(node, "entrypoint"),
+            env: environment(node),
+            user: node.string("user"),
+            workdir: node.string("working_dir"),
+            ports,
+            main_port,
+            needs: self.needs(name, node),
+            ready: self.ready(name, node),
+            alive: None,
+            provision: Vec::new(),
+            outputs: BTreeMap::new(),
+            databases: Vec::new(),
+            watch: self.watch(name, node),
+            mounts,
+            networks: self.service_networks(node),
+            host_network: host("network_mode"),
+            host_pid: host("pid"),
+            restart,
+            stop: Stop {
+                signal: node.string("stop_signal"),
+                grace: node
+                    .duration("stop_grace_period")
+                    .and_then(|nanos| u64::try_from(nanos).ok())
+                    .map_or(GRACE, Duration::from_nanos),
+            },
+            limits: self.limits(node),
+            replicas: self.replicas(node),
+            // Of one that a chosen profile has, none is left to choose.
+            profiles: match self.disabled.contains(name) {
+                true => node.strings("profiles"),
+                false => Vec::new(),
+            },
+            labels: self.labels(node),
+            metrics: None,
+            promote: Promote::default(),
+            kubernetes: Kubernetes::default(),
+            may_end: !is_one_shot && matches!(restart, Restart::No | Restart::OnFailure { .. }),
+            pull: pull(node),
+            container,
+        };
+        service.container.mounts = mount_options;
+        if mode == Some(Namespace::Mode("host".to_owned())) {
+            service.container.namespaces.network = None;
+        }
+        service
+    }
+
+    fn source(&mut self, name: &str, node: &Node) -> Source {
+        match node.get("build") {
+            Some(build) => Source::Build(self.build(name, node, build)),
+            None => Source::Image(node.string("image").unwrap_or_default()),
+        }
+    }
+
+    fn needs(&mut self, service: &str, node: &Node) -> BTreeMap<String, Need> {
+        let mut needs = BTreeMap::new();
+        for (name, dependency) in node.section("depends_on") {
+            let required = dependency.flag("required") != Some(false);
+            // One that is not wanted now, and need not be there.
+            let there = self.project.get("services").and_then(|all| all.get(name));
+            let is_off = self.disabled.contains(name) && !self.disabled.contains(service);
+            if there.is_none() || is_off {
+                continue;
+            }
+            let condition = match dependency.text_at("condition") {
+                Some("service_started") | None => Condition::Started,
+                Some(_) => Condition::Ready,
+            };
+            let need = Need {
+                condition,
+                restart: dependency.is_set("restart"),
+                required,
+            };
+            needs.insert(name.to_owned(), need);
+        }
+        needs
+    }
+
+    fn restart(&mut self, node: &Node) -> Restart {
+        let policy = node
+            .get("deploy")
+            .and_then(|deploy| deploy.get("restart_policy"));
+        if let Some(policy) = policy {
+            let max = policy.int("max_attempts");
+            let max = max.and_then(|max| u32::try_from(max).ok());
+            return match policy.text_at("condition") {
+                Some("none") => Restart::No,
+                Some("on-failure") => Restart::OnFailure {
+                    max: max.or(Some(u32::MAX)),
+                },
+                Some("unless-stopped") => Restart::UnlessStopped,
+                _ => Restart::Always,
+            };
+        }
+        let Some(text) = node.text_at("restart") else {
+            return Restart::No;
+        };
+        let (word, times) = text.split_once(':').unwrap_or((text, ""));
+        match (word, times.parse::<u32>()) {
+            ("no" | "", _) => Restart::No,
+            ("always", _) => Restart::Always,
+            ("unless-stopped", _) => Restart::UnlessStopped,
+            ("on-failure", Ok(max)) if max > 0 => Restart::OnFailure { max: Some(max) },
+            // As often as it takes.
+            ("on-failure", _) => Restart::OnFailure {
+                max: Some(u32::MAX),
+            },
+            _ => {
+                let span = node.get("restart").map_or(node.span, |node| node.span);
+                self.refuse(
+                    span,
+                    format!("`{text}` is no way of restarting"),
+                    "there are: no, always, unless-stopped, on-failure, on-failure:3",
+                );
+                Restart::No
+            }
+        }
+    }
+
+    fn replicas(&mut self, node: &Node) -> u32 {
+        let of_deploy = node.get("deploy").and_then(|deploy| deploy.int("replicas"));
+        let wanted = node.int("scale").or(of_deploy).unwrap_or(1);
+        u32::try_from(wanted).unwrap_or(1)
+    }
+
+    /// Those of `deploy` are of the service, which only a cluster has.
+    fn labels(&mut self, node: &Node) -> BTreeMap<String, String> {
+        node.pairs("labels")
+    }
+}
+
+/// `null` and nothing at all: the image's.
+fn words(node: &Node, key: &str) -> Option<Vec<Template>> {
+    let node = node.get(key)?;
+    matches!(node.value, Value::List(_)).then(|| {
+        let words = node.items().iter().filter_map(Node::as_text);
+        words.map(Template::text).collect()
+    })
+}
+
+/// Variables without a value are not set.
+fn environment(node: &Node) -> BTreeMap<String, Template> {
+    let set = node
+        .section("environment")
+        .filter(|(_, value)| !value.is_null());
+    set.map(|(name, value)| {
+        let value = super::text(&value.value).unwrap_or_default();
+        (name.to_owned(), Template::text(value))
+    })
+    .collect()
+}
+
+fn pull(node: &Node) -> Pull {
+    match node.text_at("pull_policy") {
+        Some("never") => Pull::Never,
+        _ => Pull::Missing,
+    }
+}

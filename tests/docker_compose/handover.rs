@@ -1,0 +1,111 @@
+//! From one tool to the other, without losing anything.
+
+use crate::engine::{containers, networks, text, volumes};
+use crate::tool::{Project, Tool};
+
+const FILE: &str = r#"
+services:
+  web:
+    image: dev.local/python:3.11
+    init: true
+    command: python -m http.server 8000 --directory /data
+    ports: ["${PORT}:8000"]
+    volumes: ["data:/data", /nameless]
+    healthcheck: {test: ["CMD", "true"], interval: 2s}
+  side:
+    image: dev.local/busybox
+    command: sleep 1000
+    stop_grace_period: 1s
+    depends_on: {web: {condition: service_healthy}}
+volumes: {data: {}}
+"#;
+
+fn ids(project: &Project) -> Vec<String> {
+    let found = containers(&project.name);
+    found.iter().map(|c| text(&c["Id"]).to_owned()).collect()
+}
+
+fn handed_over(from: Tool, to: Tool) {
+    let project = Project::new(FILE);
+    project.up(from);
+    let keep = "echo kept > /data/kept; echo kept > /nameless/kept";
+    project.inside("web", &["sh", "-c", keep]);
+    let volume = volumes(&project.name)[0]["CreatedAt"].clone();
+    project.up(to);
+    assert_eq!(project.get("/kept"), "kept\n");
+    assert_eq!(project.inside("web", &["cat", "/nameless/kept"]), "kept\n");
+    assert_eq!(volumes(&project.name)[0]["CreatedAt"], volume);
+    // Replaced once at most: from now on all is as it should be.
+    let settled = ids(&project);
+    assert_eq!(settled.len(), 2);
+    project.up(to);
+    assert_eq!(ids(&project), settled);
+    project.done(to, &["down"]);
+    assert!(containers(&project.name).is_empty() && networks(&project.name).is_empty());
+    assert_eq!(volumes(&project.name).len(), 1);
+    project.up(to);
+    assert_eq!(project.get("/kept"), "kept\n");
+}
+
+#[test]
+fn what_compose_started_dev_takes_over() {
+    handed_over(Tool::Compose, Tool::Dev);
+}
+
+#[test]
+fn what_dev_started_compose_takes_over() {
+    handed_over(Tool::Dev, Tool::Compose);
+}
+
+#[test]
+fn compose_sees_what_dev_started() {
+    let project = Project::new(FILE);
+    project.up(Tool::Dev);
+    let compose = |arguments: &[&str]| project.done(Tool::Compose, arguments);
+    // The engine asks for the first time after the file's interval.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let ps = compose(&["ps", "--format", "{{.Service}} {{.State}} {{.Health}}"]);
+        if ps.contains("web running healthy") && ps.contains("side running") {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{ps}");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert!(compose(&["ls"]).contains(&project.name));
+    project.get("/");
+    assert!(compose(&["logs", "web"]).contains("GET /"));
+    assert!(compose(&["port", "web", "8000"]).contains(&project.port.to_string()));
+    compose(&["restart", "-t", "1", "side"]);
+    compose(&["down", "-v", "-t", "1"]);
+    assert!(ids(&project).is_empty() && volumes(&project.name).is_empty());
+    assert!(networks(&project.name).is_empty());
+}
+
+#[test]
+fn dev_takes_down_what_compose_started() {
+    let project = Project::new(FILE);
+    project.up(Tool::Compose);
+    let status = project.done(Tool::Dev, &["status"]);
+    assert!(status.contains("ready"), "{status}");
+    project.done(Tool::Dev, &["down", "--volumes", "--yes"]);
+    assert!(ids(&project).is_empty() && volumes(&project.name).is_empty());
+    assert!(networks(&project.name).is_empty());
+}
+
+#[test]
+fn two_checkouts_with_one_name_are_told_so() {
+    let first = Project::new(FILE);
+    first.up(Tool::Compose);
+    let second = Project::new(FILE).with("COMPOSE_PROJECT_NAME", "unused");
+    let ended = second.run(Tool::Dev, &["-p", &first.name, "up", "--wait"]);
+    assert_ne!(ended.code, 0);
+    assert!(
+        ended.said.contains(&*first.dir.to_string_lossy()),
+        "{}",
+        ended.said
+    );
+    assert!(ended.said.contains("--name"), "{}", ended.said);
+    assert_eq!(ids(&first).len(), 2);
+    first.done(Tool::Compose, &["down", "-v", "-t", "1"]);
+}

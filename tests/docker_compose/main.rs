@@ -1,0 +1,10 @@
+//! Compose files run by `dev` and by the real `docker compose`, on one engine: what comes of it is the same, and each takes
+//! over what the other has started.
+//!
+//! Needs an engine with the images of `tests/engines`, and the plugin that `tests/engines/peers` builds.
+
+mod engine;
+mod handover;
+mod made;
+mod runs;
+mod tool;

@@ -1,0 +1,190 @@
+//! The two tools, and the folders that they are run in.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    Dev,
+    Compose,
+}
+
+/// A folder with Compose files, whose name is that of the project.
+pub struct Project {
+    pub name: String,
+    pub dir: PathBuf,
+    /// For `${PORT}`.
+    pub port: u16,
+    variables: Vec<(String, String)>,
+    _temporary: TempDir,
+}
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub said: String,
+    pub printed: String,
+}
+
+impl Project {
+    /// The first file of the text is `compose.yaml`; a line `#### PATH` begins a further one.
+    pub fn new(text: &str) -> Self {
+        let temporary = tempfile::Builder::new()
+            .prefix("cf-")
+            .tempdir()
+            .expect("a folder");
+        let random: String = temporary
+            .path()
+            .to_string_lossy()
+            .chars()
+            .rev()
+            .take(6)
+            .collect();
+        let name = format!("cf-{}", random.to_lowercase());
+        let project = Self {
+            dir: temporary.path().join(&name),
+            name,
+            port: free_port(),
+            variables: Vec::new(),
+            _temporary: temporary,
+        };
+        let mut path = project.dir.join("compose.yaml");
+        let mut content = String::new();
+        for line in text.split_inclusive('\n') {
+            if let Some(next) = line.strip_prefix("#### ") {
+                project.write(&path, &content);
+                path = project.dir.join(next.trim());
+                content.clear();
+            } else {
+                content.push_str(line);
+            }
+        }
+        project.write(&path, &content);
+        project
+    }
+
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn write(&self, path: &Path, content: &str) {
+        let path = self.dir.join(path);
+        fs_err::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs_err::write(path, content).expect("a file");
+    }
+
+    pub fn run(&self, tool: Tool, arguments: &[&str]) -> Ended {
+        let program = match tool {
+            Tool::Dev => PathBuf::from(env!("CARGO_BIN_EXE_dev")),
+            Tool::Compose => compose(),
+        };
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=10", "300"]).arg(program);
+        command
+            .args(arguments)
+            .current_dir(&self.dir)
+            .env("PWD", &self.dir)
+            .env("PORT", self.port.to_string())
+            .envs(self.variables.iter().cloned());
+        for name in ["COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"] {
+            command.env_remove(name);
+        }
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().expect("it runs");
+        Ended {
+            code: status.code().unwrap_or(-1),
+            printed: String::from_utf8_lossy(&stdout).into_owned(),
+            said: String::from_utf8_lossy(&stderr).into_owned(),
+        }
+    }
+
+    /// It has to end with 0; what it printed.
+    pub fn done(&self, tool: Tool, arguments: &[&str]) -> String {
+        let ended = self.run(tool, arguments);
+        assert_eq!(ended.code, 0, "{tool:?} {arguments:?}: {ended:?}");
+        ended.printed
+    }
+
+    /// Up until all is there, and nobody stays.
+    pub fn up(&self, tool: Tool) {
+        match tool {
+            Tool::Dev => self.done(tool, &["up", "--wait"]),
+            Tool::Compose => self.done(tool, &["up", "-d", "--wait"]),
+        };
+    }
+
+    /// What a command inside a service says.
+    pub fn inside(&self, service: &str, command: &[&str]) -> String {
+        let arguments = [&["exec", "-T", service], command].concat();
+        self.done(Tool::Compose, &arguments)
+    }
+
+    /// The body of an answer from the published port; asked until there is one.
+    pub fn get(&self, path: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(body) = get(self.port, path) {
+                return body;
+            }
+            assert!(Instant::now() < deadline, "nobody answers on {}", self.port);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        // Whatever became of the test, nothing is left of it.
+        let _ended = self.run(
+            Tool::Compose,
+            &[
+                "down",
+                "-v",
+                "--rmi",
+                "local",
+                "-t",
+                "1",
+                "--remove-orphans",
+            ],
+        );
+    }
+}
+
+fn get(port: u16, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.contains(" 200 ").then(|| body.to_owned())
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// The real one, built once.
+fn compose() -> PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engines/peers");
+        let output = Command::new(&script).output().expect("tests/engines/peers");
+        assert!(output.status.success(), "{output:?}");
+        let config = String::from_utf8(output.stdout).expect("a path");
+        Path::new(config.trim()).join("cli-plugins/docker-compose")
+    };
+    BINARY.get_or_init(build).clone()
+}
