@@ -149,6 +149,8 @@ impl Drop for Project {
         let _ended = self.run(
             Tool::Compose,
             &[
+                "--profile",
+                "*",
                 "down",
                 "-v",
                 "--rmi",
