@@ -5,6 +5,7 @@ pub mod engine;
 pub mod helper;
 pub mod plan;
 pub mod probe;
+pub mod promote;
 pub mod runtime;
 pub mod secret;
 pub mod stack;

@@ -19,6 +19,9 @@ pub enum CliError {
     /// Services that cannot be planned for, each with why.
     #[error("{}", lines(.0.iter().map(|(service, failure)| format!("{service}: {}", failure.message))))]
     Unresolved(Vec<(String, Failure)>),
+    /// What of the stack cannot go to a cluster.
+    #[error("{}", lines(.0.iter().map(ToString::to_string)))]
+    NotPromotable(Vec<crate::promote::Refusal>),
     /// The state folder, a socket, the terminal.
     #[error("{0}")]
     State(std::io::Error),
@@ -74,6 +77,7 @@ impl CliError {
             | Self::Usage { .. }
             | Self::Secrets(_)
             | Self::Unresolved(_)
+            | Self::NotPromotable(_)
             | Self::OtherCheckout { .. } => ExitCode::Usage,
             Self::Runtime(failure) => failure.class.into(),
             Self::State(_) | Self::Own { .. } => ExitCode::ServiceFailed,
@@ -97,6 +101,7 @@ impl Diagnostic for CliError {
             Self::Stack(error) => return error.code(),
             Self::Secrets(_) => "dev::secret",
             Self::Unresolved(_) => "dev::unresolved",
+            Self::NotPromotable(_) => "dev::promote",
             Self::Runtime(failure) => match failure.class {
                 FailureClass::Engine | FailureClass::NoEngine => "dev::engine",
                 _ => "dev::runtime",
@@ -137,6 +142,12 @@ impl Diagnostic for CliError {
                     .filter_map(|(_, failure)| failure.help.clone());
                 let text = lines(helps);
                 (!text.is_empty()).then(|| Box::new(text) as Box<dyn std::fmt::Display>)
+            }
+            Self::NotPromotable(refusals) => {
+                let mut helps: Vec<String> =
+                    refusals.iter().map(crate::promote::Refusal::help).collect();
+                helps.dedup();
+                Some(Box::new(lines(helps.into_iter())))
             }
             Self::State(_) => Some(Box::new(
                 "the state of a stack lies in `.dev/` beside its stack file",

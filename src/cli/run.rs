@@ -97,6 +97,8 @@ async fn dispatch(cli: &Cli) -> Result<ExitCode, CliError> {
         Command::Env(arguments) => super::env::run(global, arguments).await,
         Command::Open(arguments) => super::open::run(global, arguments).await,
         Command::Config(arguments) => super::config::run(global, arguments).await,
+        Command::Promote(arguments) => super::promote::run(global, arguments).await,
+        Command::Export(arguments) => super::export::run(global, arguments).await,
         Command::Schema(arguments) => Ok(super::schema::run(arguments)),
         Command::Completions(arguments) => Ok(super::completions::run(arguments)),
     }

@@ -2,6 +2,7 @@
 //! deadline.
 
 pub mod docker;
+pub mod kube;
 pub mod process;
 pub mod ring;
 pub mod world;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::Template;
+
 /// `[kubernetes]` of the stack.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct StackKubernetes {
@@ -14,8 +16,12 @@ pub struct StackKubernetes {
 /// `kubernetes = { … }` of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Kubernetes {
-    /// Size of the volume claim: `10Gi`.
+    /// Size of the volume claim: `10Gi`; without one in the file the preset's.
     pub storage: Option<String>,
+    /// A user that the preset's image can run as from the start; the stack file's `user` goes before it.
+    pub uid: Option<u32>,
+    /// What the preset lays over its environment on a cluster.
+    pub env: BTreeMap<String, Template>,
     pub replicas: Option<u32>,
     pub scale: Option<Scale>,
     pub expose: Option<Expose>,

@@ -8,6 +8,7 @@ pub mod path;
 pub mod presets;
 
 mod build;
+mod cluster_name;
 mod container;
 mod given;
 mod kubernetes;
@@ -30,6 +31,7 @@ use serde::Serialize;
 
 pub use adjust::{Adjustments, ScaleError};
 pub use build::{Build, BuildOptions, BuildSecret};
+pub use cluster_name::cluster_name;
 pub use container::{
     Blkio, ContainerFile, ContainerOptions, ContainerResources, Device, DeviceRequest, Endpoint,
     Healthcheck, Hook, Logging, MountOptions, Namespace, Namespaces, NetworkOptions, Pool, Ulimit,

@@ -26,6 +26,8 @@ pub enum Asker<'a> {
     Container { service: &'a str },
     /// A process on the host, of the stack or a person's shell: loopback and published ports.
     Host { service: Option<&'a str> },
+    /// A pod of the stack on a cluster: names of Services and container ports.
+    Cluster { service: &'a str },
 }
 
 /// Host ports by service and port name.

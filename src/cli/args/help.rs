@@ -19,6 +19,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("See what it does", &["status", "logs", "why", "wait"]),
     ("Work with it", &["exec", "env", "open", "ci"]),
     ("Look before", &["plan", "config"]),
+    ("Take it to a cluster", &["promote", "export"]),
     ("Set up", &["schema", "completions"]),
 ];
 

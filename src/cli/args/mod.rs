@@ -8,11 +8,13 @@ mod config;
 mod down;
 mod env;
 mod exec;
+mod export;
 mod global;
 mod help;
 mod logs;
 mod open;
 mod plan;
+mod promote;
 mod restart;
 mod schema;
 mod start;
@@ -37,10 +39,12 @@ pub use config::{ConfigArgs, ConfigFormat};
 pub use down::{DownArgs, RmiWhich};
 pub use env::{EnvArgs, EnvFormat};
 pub use exec::ExecArgs;
+pub use export::{ExportArgs, ExportFormat};
 pub use global::GlobalArgs;
 pub use logs::LogsArgs;
 pub use open::OpenArgs;
 pub use plan::PlanArgs;
+pub use promote::PromoteArgs;
 pub use restart::RestartArgs;
 pub use schema::{SchemaArgs, SchemaKind};
 pub use start::StartArgs;
@@ -92,6 +96,8 @@ pub enum Command {
     Env(EnvArgs),
     Open(OpenArgs),
     Config(ConfigArgs),
+    Promote(PromoteArgs),
+    Export(ExportArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
 }

@@ -53,9 +53,31 @@ fn under(value: &Json, level: usize, text: &mut String) {
         }
         Json::Object(_) => text.push_str(" {}\n"),
         Json::Array(_) => text.push_str(" []\n"),
+        Json::String(value) if is_block(value) => {
+            let chomp = if value.ends_with('\n') { "" } else { "-" };
+            text.push_str(&format!(" |{chomp}\n"));
+            let indent = "  ".repeat(level + 1);
+            for line in value.lines() {
+                let indent = if line.is_empty() { "" } else { &indent };
+                text.push_str(&format!("{indent}{line}\n"));
+            }
+        }
         Json::String(value) => text.push_str(&format!(" {}\n", scalar(value))),
         other => text.push_str(&format!(" {other}\n")),
     }
+}
+
+/// Several lines that a block holds as they are: none begins or ends with what a reader may take for its own.
+fn is_block(text: &str) -> bool {
+    let is_safe = |c: char| {
+        c == '\n' || c == '\t' || !c.is_control() && !"\u{85}\u{2028}\u{2029}\u{feff}".contains(c)
+    };
+    let is_plain = |line: &str| !line.ends_with([' ', '\t']) && !line.starts_with('\t');
+    text.trim_end_matches('\n').contains('\n')
+        && !text.starts_with([' ', '\n'])
+        && !text.ends_with("\n\n")
+        && text.chars().all(is_safe)
+        && text.lines().all(is_plain)
 }
 
 /// Without quotes where it reads back as the same text, by every reader.
@@ -116,6 +138,13 @@ mod tests {
             "",
             " a",
             "a\nb",
+            "a\n  b\n\nc: #d\n",
+            "a\nb\n\n",
+            "\na\nb",
+            " a\nb",
+            "a \nb",
+            "a\n\tb",
+            "a\rb\nc",
             "ü",
             "2020-01-01",
             "a #b",

@@ -129,6 +129,8 @@ pub(super) fn service(reader: &mut Reader<'_>, node: Option<&Node>, ports: &Port
         return Kubernetes::default();
     };
     Kubernetes {
+        env: BTreeMap::new(),
+        uid: None,
         storage: node.text_of("storage"),
         replicas: node.get("replicas").and_then(Node::number),
         scale: node

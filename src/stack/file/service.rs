@@ -10,7 +10,7 @@ use super::sink::Finding;
 use super::tree::{Entry, Node, Span, Table, Value};
 use super::{build, env, kubernetes, needs, preset, probe, process, promote, upon, volumes, watch};
 use crate::stack::presets::PresetService;
-use crate::stack::{Output, Probe, Service, Source, Template};
+use crate::stack::{Kubernetes, Output, Probe, Service, Source, Template};
 
 /// A service, and where what it says about others is written.
 pub(super) struct Read {
@@ -70,6 +70,7 @@ fn rest(
     let role = process::role(node.get("job"));
     let host_network = node.get("network").and_then(Node::text) == Some("host");
     let env = env::env(reader, node, base.env);
+    let kubernetes = kubernetes::service(reader, node.get("kubernetes"), &ports);
     let service = Service {
         name: entry.key.clone(),
         preset: node.text_of("preset"),
@@ -107,7 +108,12 @@ fn rest(
         labels: labels(node.get("labels")),
         metrics: metrics(node.get("metrics")),
         promote: promote::promote(reader, node.get("promote")),
-        kubernetes: kubernetes::service(reader, node.get("kubernetes"), &ports),
+        kubernetes: Kubernetes {
+            storage: kubernetes.storage.or(base.storage),
+            env: base.cluster_env,
+            uid: base.uid,
+            ..kubernetes
+        },
         role,
         source: Source::Image(String::new()),
         main_port: ports.main,
@@ -139,6 +145,9 @@ fn no_preset() -> PresetService {
         volumes: Vec::new(),
         stop: None,
         user: None,
+        storage: None,
+        cluster_env: BTreeMap::new(),
+        uid: None,
     }
 }
 

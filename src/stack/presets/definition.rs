@@ -20,6 +20,13 @@ pub(super) struct Definition {
     pub user: Option<String>,
     /// Where its volume goes.
     pub volume: Option<String>,
+    /// Size of the volume's claim on a cluster.
+    pub storage: Option<String>,
+    /// Environment on a cluster, laid over `env`; an empty value is none.
+    #[serde(default)]
+    pub cluster: BTreeMap<String, String>,
+    /// The user that the image of a plain version can run as from the start, for a cluster that lets nobody be root.
+    pub uid: Option<u32>,
     /// It may have several databases.
     #[serde(default)]
     pub databases: bool,

@@ -55,6 +55,13 @@ pub fn expand(usage: &PresetUse) -> Result<PresetService, PresetError> {
             signal: stop.signal.clone(),
             grace: stop.grace(),
         }),
+        storage: definition.storage.filter(|_| usage.volume),
+        cluster_env: filled(&definition.cluster, &blanks)
+            .filter(|(_, value)| usage.volume && !value.is_empty())
+            .map(|(name, value)| (name, template(&value)))
+            .collect(),
+        // Variants of an image have users of their own.
+        uid: definition.uid.filter(|_| is_number(version)),
         user: definition.user,
     })
 }
@@ -177,13 +184,16 @@ fn image(
     version: &str,
     blanks: &Blanks,
 ) -> Result<String, PresetError> {
-    let is_number = version.chars().all(|c| c.is_ascii_digit() || c == '.');
     let pattern = definition
         .image_variant
         .as_ref()
-        .filter(|_| !is_number)
+        .filter(|_| !is_number(version))
         .unwrap_or(&definition.image);
     blanks.fill(pattern).ok_or_else(|| data(usage, "image"))
+}
+
+fn is_number(version: &str) -> bool {
+    version.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
 fn arguments(command: &[String], blanks: &Blanks) -> Vec<Template> {

@@ -53,6 +53,12 @@ pub struct PresetService {
     pub volumes: Vec<String>,
     pub stop: Option<Stop>,
     pub user: Option<String>,
+    /// Size of the volume's claim on a cluster.
+    pub storage: Option<String>,
+    /// Environment on a cluster, laid over `env`.
+    pub cluster_env: BTreeMap<String, Template>,
+    /// A user that its image can run as from the start.
+    pub uid: Option<u32>,
 }
 
 /// All presets, in alphabetical order.

@@ -6,7 +6,7 @@ use super::error::{Unresolved, written};
 use super::evaluate::{Evaluation, Wanted, no_output};
 use super::outputs::OF_PORT;
 use super::{Asker, Value};
-use crate::stack::{HostPort, Port, Service, Source};
+use crate::stack::{HostPort, Port, Service, Source, cluster_name};
 
 /// How the engine's containers call the host.
 const HOST_FROM_CONTAINER: &str = "host.docker.internal";
@@ -23,6 +23,9 @@ impl<'a> Evaluation<'a> {
         let (name, port) = found
             .filter(|_| OF_PORT.contains(&output))
             .ok_or_else(|| no_output(wanted))?;
+        if let (Asker::Cluster { .. }, "public") = (self.asker, output) {
+            return exposed(wanted, name).map(Value::plain);
+        }
         let (host, number) = if output == "public" {
             self.on_host(wanted, name, port)?
         } else {
@@ -48,12 +51,17 @@ impl<'a> Evaluation<'a> {
         name: &str,
         port: &'a Port,
     ) -> Result<(Cow<'a, str>, u16), Unresolved> {
-        let Asker::Container { service: asker } = self.asker else {
-            return self.on_host(wanted, name, port);
+        let (asker, on_cluster) = match self.asker {
+            Asker::Container { service } => (service, false),
+            Asker::Cluster { service } => (service, true),
+            Asker::Host { .. } => return self.on_host(wanted, name, port),
         };
         let asking = self.stack.services.get(asker);
         let target = wanted.service;
         let is_self = target.name == asker;
+        if on_cluster && asking.is_none_or(|asking| is_self || share_network(asking, target)) {
+            return Ok((cluster_name(&target.name).into(), port.container));
+        }
         if asking.is_some_and(|asking| asking.host_network) {
             return if is_self {
                 Ok((LOOPBACK.into(), port.container))
@@ -141,6 +149,27 @@ impl<'a> Evaluation<'a> {
             Source::Run(_) => self.chosen(service, name).unwrap_or(port.container),
             _ => port.container,
         }
+    }
+}
+
+/// The address that an ingress gives a port, as a browser uses it. The path is not part of it: an ingress passes it on as it
+/// is, so the program's own paths are the same behind it.
+fn exposed(wanted: Wanted<'_>, name: &str) -> Result<String, Unresolved> {
+    let service = wanted.service;
+    let expose = service.kubernetes.expose.as_ref();
+    let expose = expose.filter(|expose| match &expose.port {
+        Some(port) => port == name,
+        None => service.main_port.as_deref() == Some(name),
+    });
+    let found = expose.and_then(|expose| Some((expose.host.as_ref()?, expose.tls.is_some())));
+    match found {
+        Some((host, true)) => Ok(format!("https://{host}")),
+        Some((host, false)) => Ok(format!("http://{host}")),
+        None => Err(Unresolved::NotExposed {
+            reference: written(wanted.reference),
+            service: service.name.clone(),
+            port: name.to_owned(),
+        }),
     }
 }
 

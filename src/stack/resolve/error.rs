@@ -26,6 +26,12 @@ pub enum Unresolved {
         service: String,
         port: String,
     },
+    #[error("`{reference}`: port `{port}` of `{service}` has no address outside of the cluster")]
+    NotExposed {
+        reference: String,
+        service: String,
+        port: String,
+    },
     #[error("`{reference}`: no host port is chosen yet for port `{port}` of `{service}`")]
     NoHostPort {
         reference: String,
@@ -70,6 +76,9 @@ impl Unresolved {
             Self::NotPublished { port, .. } => {
                 Some(format!("remove `publish = false` from port `{port}`"))
             }
+            Self::NotExposed { port, .. } => Some(format!(
+                "expose it: `kubernetes = {{ expose = {{ host = \"…\", port = \"{port}\" }} }}`, or give another value in `promote.env`"
+            )),
             Self::NoNetwork { .. } => {
                 Some("put both on one network, or refer to its `public` address".to_owned())
             }

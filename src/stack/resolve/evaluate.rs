@@ -56,6 +56,7 @@ impl<'a> Evaluation<'a> {
 
     fn asking(&self) -> Option<&'a Service> {
         let (Asker::Container { service }
+        | Asker::Cluster { service }
         | Asker::Host {
             service: Some(service),
         }) = self.asker

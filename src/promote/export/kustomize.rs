@@ -1,0 +1,97 @@
+//! `dev export kustomize`: a base with generators, so that what is configured anew is rolled out.
+
+use serde_json::{Value, json};
+
+use super::Files;
+use super::plain::{in_order, namespace, of_services, readme, secrets};
+use super::yaml::whole;
+use crate::promote::{Going, Kind, Object, Promotion};
+
+/// A base, and an overlay of it to begin with.
+pub fn kustomize(going: &Going, promotion: &Promotion) -> Files {
+    let objects = in_order(promotion);
+    let (maps, objects): (Vec<Object>, Vec<Object>) = objects.into_iter().partition(|object| {
+        object.kind == Kind::ConfigMap && object.value.get("binaryData").is_none()
+    });
+    let mut files = of_services(&objects);
+    files.insert(
+        "namespace.yaml".to_owned(),
+        namespace(&going.stack, promotion),
+    );
+    let resources: Vec<String> = files.keys().cloned().collect();
+    let mut base = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": promotion.namespace,
+        "resources": resources,
+    });
+    let generators: Vec<Value> = maps
+        .iter()
+        .map(|map| generator(going, map, &mut files))
+        .collect();
+    if !generators.is_empty() {
+        base["configMapGenerator"] = generators.into();
+    }
+    if let Some(example) = secrets(promotion) {
+        base["secretGenerator"] = json!([{ "name": promotion.secret, "envs": ["secrets.env"] }]);
+        files.insert("secrets.env.example".to_owned(), example);
+        files.insert(".gitignore".to_owned(), "secrets.env\n".to_owned());
+    }
+    let images: Vec<Value> = built(going, promotion);
+    if !images.is_empty() {
+        base["images"] = images.into();
+    }
+    files.insert("kustomization.yaml".to_owned(), whole(&base));
+    let mut all: Files = files
+        .into_iter()
+        .map(|(name, text)| (format!("base/{name}"), text))
+        .collect();
+    let fill = (!promotion.secrets.is_empty())
+        .then(|| "    cp base/secrets.env.example base/secrets.env   # and fill it in".to_owned());
+    let steps = vec![fill, Some("    kubectl apply -k base".to_owned())];
+    all.insert("README.md".to_owned(), readme(promotion, steps));
+    all
+}
+
+/// A ConfigMap as kustomize makes it; each value is a file, because a literal would lose its quotes.
+fn generator(going: &Going, map: &Object, files: &mut Files) -> Value {
+    let data = map.value["data"].as_object();
+    let mut sources = Vec::new();
+    for (key, value) in data.into_iter().flatten() {
+        let file = format!("config/{}/{key}", map.name);
+        sources.push(format!("{key}={file}"));
+        files.insert(file, value.as_str().unwrap_or_default().to_owned());
+    }
+    let mut options = json!({ "labels": map.value["metadata"]["labels"] });
+    let service = map.service.as_ref();
+    let service = service.and_then(|name| going.stack.services.get(name));
+    // A job's own name says what it is configured with, and another name of the map would change what cannot be changed.
+    if service.is_some_and(crate::stack::Service::is_job) {
+        options["disableNameSuffixHash"] = json!(true);
+    }
+    json!({ "name": map.name, "files": sources, "options": options })
+}
+
+/// The images that are built, for a pipeline to set the tags of.
+fn built(going: &Going, promotion: &Promotion) -> Vec<Value> {
+    let mut names = std::collections::BTreeMap::new();
+    for object in &promotion.objects {
+        let is_built = object
+            .service
+            .as_ref()
+            .and_then(|name| going.stack.services.get(name));
+        if !is_built.is_some_and(|service| matches!(service.source, crate::stack::Source::Build(_)))
+        {
+            continue;
+        }
+        let containers = object.value["spec"]["template"]["spec"]["containers"].as_array();
+        for container in containers.into_iter().flatten() {
+            let image = container["image"].as_str().unwrap_or_default();
+            if let Some((name, tag)) = image.rsplit_once(':') {
+                names.insert(name.to_owned(), tag.to_owned());
+            }
+        }
+    }
+    let image = |(name, tag)| json!({ "name": name, "newTag": tag });
+    names.into_iter().map(image).collect()
+}
