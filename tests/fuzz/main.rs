@@ -41,8 +41,11 @@ mod tests {
 
     fn found() -> Vec<Input> {
         let folder = format!("{}/tests/fuzz/found", env!("CARGO_MANIFEST_DIR"));
-        let mut paths: Vec<_> = std::fs::read_dir(folder)
-            .expect("a folder")
+        // Nothing was found yet where there is no folder: git keeps no empty ones.
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            return Vec::new();
+        };
+        let mut paths: Vec<_> = entries
             .map(|entry| entry.expect("an entry").path())
             .collect();
         paths.sort();

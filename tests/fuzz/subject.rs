@@ -12,8 +12,7 @@ use dev::stack::file::{Code, Diagnostic};
 
 use super::case::Case;
 
-/// For one project, in a debug build on a machine that does something else, too. A release build is about twelve times as
-/// fast (`cargo test --release --test fuzz`), which is where a second comes from.
+/// For one project, in a debug build on a machine that does something else, too.
 const TIME: Duration = Duration::from_secs(12);
 /// Bytes that the process may grow to at most, with everything that the test itself has.
 const MEMORY: u64 = 400 << 20;

@@ -1,7 +1,6 @@
 //! Compose files that are wrong, or meant to hurt: `dev` says which file, line and column, soon and in little memory.
 //!
-//! A release build takes well under a second for each (`cargo test --release --test refusals`); here, in a debug build on
-//! a machine that does something else, too, it is given twenty.
+//! In a debug build, on a machine that does something else, too, it is given twenty seconds for each.
 
 #[cfg(test)]
 mod tests {

@@ -92,9 +92,12 @@ impl Docker {
         progress: Option<&ProgressSender>,
     ) -> Result<BuiltImage, RuntimeError> {
         let options = BuildOptions::from_environment(self.inner.environment.get("DOCKER_BUILDKIT"));
-        let image = self.build_with(spec, options, progress).await?;
-        self.prune_superseded(spec).await;
-        Ok(image)
+        let build = self.build_with(spec, options, progress);
+        tokio::pin!(build);
+        tokio::select! {
+            image = &mut build => image,
+            () = self.prune_superseded(spec) => build.await,
+        }
     }
 
     /// [`Self::build`] with options of its own.

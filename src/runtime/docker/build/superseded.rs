@@ -9,12 +9,14 @@ use super::super::Docker;
 use super::super::call::{CHANGE, QUICK, within};
 use crate::plan::desired::{BuildSpec, LABEL_BUILD, LABEL_PROJECT, LABEL_SERVICE};
 
-/// Kept: what a person may still want to go back to or compare with.
-const KEPT: usize = 2;
+/// Kept while a build goes on, beside the one that has the name: when that one has lost its name to the new image, two are left
+/// that a person may still want to go back to or compare with.
+const KEPT: usize = 1;
 
 impl Docker {
-    /// Removes the images that this build made before, but for the newest two and for what containers are made from.
-    /// What cannot be removed stays until the next build; that fails nothing.
+    /// Removes the images that this build made before, but for the last and for what containers are made from. It goes on beside
+    /// the build, because a busy disk can take seconds for it; what is left when the build is done stays until the next one. What
+    /// cannot be removed fails nothing.
     pub(super) async fn prune_superseded(&self, spec: &BuildSpec) {
         let mut labels = vec![LABEL_BUILD.to_owned()];
         for (name, value) in &spec.labels {
