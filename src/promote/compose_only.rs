@@ -21,11 +21,16 @@ const ENGINES: [&str; 9] = [
 pub fn lost(options: &ContainerOptions) -> Vec<String> {
     let said = keys(options);
     let unsaid = keys(&ContainerOptions::default());
-    let is_lost = |key: &String| !ENGINES.contains(&key.as_str()) && said.get(key) != unsaid.get(key);
+    let is_lost =
+        |key: &String| !ENGINES.contains(&key.as_str()) && said.get(key) != unsaid.get(key);
     let mut lost: Vec<String> = said.keys().filter(|key| is_lost(key)).cloned().collect();
     let plain = |endpoint: &Endpoint| {
         let priority = endpoint.priority;
-        *endpoint == Endpoint { priority, ..Endpoint::default() }
+        *endpoint
+            == Endpoint {
+                priority,
+                ..Endpoint::default()
+            }
     };
     if !options.endpoints.values().all(plain) {
         lost.push("aliases and addresses on networks".to_owned());

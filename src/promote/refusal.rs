@@ -43,7 +43,9 @@ pub enum Refusal {
     JobVolume { service: String, volume: String },
     #[error("services.{service}: `{what}` is the host's, and a cluster has another one")]
     Host { service: String, what: &'static str },
-    #[error("services.{service}: what the Compose file says of {what} has no counterpart in the objects that `dev` makes")]
+    #[error(
+        "services.{service}: what the Compose file says of {what} has no counterpart in the objects that `dev` makes"
+    )]
     Options { service: String, what: String },
     #[error("services.{service}.{field}: it holds a secret, and everybody may read it there")]
     SecretInSight { service: String, field: String },

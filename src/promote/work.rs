@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::compose_only;
 use super::facts::Facts;
 use super::going::Going;
 use super::labels::{Labels, of_service, secret_name};
 use super::object::{Kind, Object};
-use super::compose_only;
 use super::refusal::Refusal;
 use super::text::{Text, marked};
 use super::{config, ingress, namespace, policy, scale, service, waves, workload};

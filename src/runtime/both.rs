@@ -12,7 +12,8 @@ use tokio::sync::OnceCell;
 use super::docker::{Docker, DockerWorld};
 use super::process::ProcessWorld;
 use super::world::{
-    Call, Change, ExecOutput, ExecSpec, FileChange, Held, Listening, LogLine, Look, Output, World,
+    Call, Change, ExecOutput, ExecSpec, FileChange, Ground, Held, Listening, LogLine, Look, Output,
+    World,
 };
 use super::{Environment, ProgressSender, RuntimeError};
 use crate::plan::Action;
@@ -184,6 +185,14 @@ impl World for Both {
         change: FileChange,
     ) -> BoxFuture<'a, Result<(), RuntimeError>> {
         Box::pin(async move { self.engine().await?.put_files(container, change).await })
+    }
+
+    fn ground<'a>(
+        &'a self,
+        container: &'a str,
+        folders: &'a [String],
+    ) -> BoxFuture<'a, Result<Ground, RuntimeError>> {
+        Box::pin(async move { self.engine().await?.ground(container, folders).await })
     }
 
     fn logs(&self, container: &str, since: i128, follow: bool) -> BoxStream<'static, LogLine> {

@@ -114,6 +114,15 @@ pub struct FileChange {
     pub remove: Vec<String>,
 }
 
+/// What a container that does not run yet has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ground {
+    /// Numbers of the user and the group that its command will run as, where they can be told.
+    pub owner: Option<(u64, u64)>,
+    /// Of the folders that were asked for: those that are not there.
+    pub missing: Vec<String>,
+}
+
 /// Who listens at an address of this machine, as far as it can be told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listening {
@@ -154,6 +163,14 @@ pub trait World: Send + Sync + 'static {
         container: &'a str,
         change: FileChange,
     ) -> BoxFuture<'a, Result<(), RuntimeError>>;
+    /// What a container has that does not run yet; `folders` are absolute paths.
+    fn ground<'a>(
+        &'a self,
+        _container: &'a str,
+        _folders: &'a [String],
+    ) -> BoxFuture<'a, Result<Ground, RuntimeError>> {
+        Box::pin(std::future::ready(Ok(Ground::default())))
+    }
     /// Lines since `since` (nanoseconds since 1970), and those to come if `follow`.
     fn logs(&self, container: &str, since: i128, follow: bool) -> BoxStream<'static, LogLine>;
     /// Who listens where the process `id` should.

@@ -162,9 +162,40 @@ fn files_belong_to_the_user_of_the_container() {
     symlink("x.txt", stack.path("www/new/link")).unwrap();
     gets_the_same(&stack, "site");
     let container = stack.container("site").id;
-    for path in ["/www/new", "/www/new/x.txt", "/www/new/link", "/www/a.txt"] {
+    for path in [
+        "/www",
+        "/www/new",
+        "/www/new/x.txt",
+        "/www/new/link",
+        "/www/a.txt",
+    ] {
         let owner = docker(["exec", &container, "stat", "-c", "%u:%g", path]);
         assert_eq!(owner, "1000:1001", "{path}");
+    }
+    // Such as caches, which tools put beside the sources.
+    docker(["exec", &container, "touch", "/www/made"]);
+}
+
+#[test]
+fn files_belong_to_the_user_that_the_image_names() {
+    let stack = Stack::new(
+        "image-owner",
+        format!("[services.site]\nbuild = \".\"\nstop = {{ signal = \"KILL\" }}\n{RULE}\n"),
+    );
+    let accounts = "COPY passwd /etc/passwd\nUSER app\n";
+    let command = "CMD [\"sleep\", \"1000000\"]\n";
+    stack.write("Dockerfile", format!("FROM {BUSYBOX}\n{accounts}{command}"));
+    stack.write(
+        "passwd",
+        "root:x:0:0:root:/:/bin/sh\napp:x:1234:1235::/:/bin/sh\n",
+    );
+    stack.write("www/deep/a.txt", "a");
+    let _up = stack.up();
+    gets_the_same(&stack, "site");
+    let container = stack.container("site").id;
+    for path in ["/www", "/www/deep", "/www/deep/a.txt"] {
+        let owner = docker(["exec", &container, "stat", "-c", "%u:%g", path]);
+        assert_eq!(owner, "1234:1235", "{path}");
     }
 }
 

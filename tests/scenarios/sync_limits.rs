@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use super::support::tree::{difference, here, there};
-use super::support::{Background, SOON, Stack, docker, eventually, sleeps};
+use super::support::{BUSYBOX, Background, SOON, Stack, docker, eventually, networks_of, sleeps};
 use super::sync::{gets_the_same, stream_is_open, with_files};
 
 const MIB: u64 = 1024 * 1024;
@@ -238,4 +238,44 @@ fn a_target_that_turns_out_to_be_read_only_is_named_with_a_way_out() {
     up.says("mount a volume that can be written");
     stack.write("www/a.txt", "the others go on");
     has(&stack, "a.txt", "the others go on");
+}
+
+#[test]
+fn a_container_that_is_read_only_gets_what_goes_into_its_memory() {
+    let stack = Stack::new(
+        "read-only-root",
+        "compose = \"compose.yaml\"\n\
+         [services.site]\n\
+         watch = [{ paths = [\"www\"], sync = \"/srv/www\" }, { paths = [\"closed\"], sync = \"/etc/closed\" }]\n",
+    );
+    stack.write(
+        "compose.yaml",
+        format!(
+            "services:\n  site:\n    image: {BUSYBOX}\n    command: [sleep, \"1000000\"]\n    stop_signal: KILL\n    \
+             read_only: true\n    tmpfs: [/srv]\n"
+        ),
+    );
+    stack.write("www/a.txt", "one");
+    stack.write("closed/b.txt", "x");
+    let _up = stack.up();
+    let container = stack.container("site").id;
+    let has = |text: &str| {
+        eventually(SOON, "it has what is here", || {
+            let script = "cat /srv/www/a.txt 2>&1 || true";
+            let there = docker(["exec", &container, "sh", "-c", script]);
+            if there == text { Ok(()) } else { Err(there) }
+        });
+    };
+    has("one");
+    stack.write("www/a.txt", "two");
+    has("two");
+    stack.until("what cannot be written is named", |status| {
+        let failure = status.service("site").failure.as_ref();
+        failure.is_some_and(|failure| failure.to_string().contains("/etc/closed"))
+    });
+    // What the Compose file says carries the name of the stack that stands on it.
+    assert_eq!(
+        networks_of(stack.name()),
+        [format!("{}_default", stack.name())]
+    );
 }

@@ -356,7 +356,15 @@ fn images_that_newer_ones_replaced_go_but_for_the_last_two() {
         );
     }
     let label = format!("label=com.docker.compose.project={}", stack.name());
-    let list = ["image", "ls", "--all", "--quiet", "--no-trunc", "--filter", &label];
+    let list = [
+        "image",
+        "ls",
+        "--all",
+        "--quiet",
+        "--no-trunc",
+        "--filter",
+        &label,
+    ];
     // A build does not wait until the engine has removed what went.
     let left = eventually(SOON, "the older images are gone", || {
         let left = docker(list);

@@ -3,6 +3,7 @@
 mod compare;
 mod copy;
 mod done;
+mod foundation;
 mod job;
 mod large;
 mod line;

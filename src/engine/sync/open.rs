@@ -8,6 +8,7 @@ use super::line::Line;
 use crate::engine::event::FailureClass;
 use crate::helper::protocol::Owner;
 use crate::helper::{BINARY, FOLDER, name};
+use crate::plan::desired::HELPER_VOLUME;
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{ExecSpec, FileChange, World};
 use crate::stack::{Mount, Service};
@@ -41,6 +42,14 @@ pub(super) async fn open(
     let usual = format!("/{FOLDER}/{}", name());
     if let Ok(opened) = start(world, container, &usual, as_root, &["serve"]).await {
         return Ok(opened);
+    }
+    // Made for it (`plan::desired`), and there as long as the container.
+    if service.container.read_only {
+        let at = Some(HELPER_VOLUME.to_owned());
+        if install(world, container, at, &name()).await.is_ok() {
+            let place = format!("{HELPER_VOLUME}/{}", name());
+            return start(world, container, &place, as_root, &["serve"]).await;
+        }
     }
     match install(world, container, None, &format!("{FOLDER}/{}", name())).await {
         Ok(()) => return start(world, container, &usual, as_root, &["serve"]).await,

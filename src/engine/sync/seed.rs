@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use super::copy;
 use super::done::LET_READ;
+use super::{copy, foundation};
 use crate::engine::core::Engine;
 use crate::engine::event::FailureClass;
 use crate::engine::execute::Ticket;
@@ -82,7 +82,6 @@ async fn seed(
     bounds: Bounds,
 ) -> Result<(), RuntimeError> {
     let spec = stack.services.get(service);
-    let owner = copy::owner(world, container, spec).await;
     let (read, name) = (Arc::clone(stack), service.to_owned());
     let read = tokio::task::spawn_blocking(move || covered(&read, &name)).await;
     let Manifest { entries, problems } =
@@ -96,6 +95,8 @@ async fn seed(
     let items = items.collect();
     // What of it is deleted before the container is compared has to go. Without this no more is lost than that.
     let _unsaved = record.announce(entries.iter().map(|(piece, _)| piece));
+    let targets = entries.iter().map(|(piece, _)| piece.target.as_slice());
+    let owner = foundation::lay(world, container, spec, targets).await?;
     copy::copy(world, (container, false), items, owner, bounds).await?;
     let mut now = record.renew();
     let (packed, rest): (Vec<_>, Vec<_>) =

@@ -316,6 +316,22 @@ async fn where_the_root_is_read_only_the_helper_starts_from_a_volume() {
 }
 
 #[tokio::test]
+async fn what_is_made_read_only_has_a_volume_for_the_helper() {
+    let mut place = Place::new(AfterSync::Nothing);
+    let mut stack = Stack::clone(&place.stack);
+    let api = stack.services.get_mut("api").unwrap();
+    api.container.read_only = true;
+    place.stack = Arc::new(stack);
+    place.world.model().read_only = true;
+    let mut run = place.begin();
+    assert!(run.tells().await.result.is_ok());
+    place.holds(&[("a", "a")]);
+    let command = place.world.model().held[0].0.clone();
+    assert!(command[0].starts_with("/.dev-helper/"), "{command:?}");
+    assert_eq!(command[1..], ["serve"]);
+}
+
+#[tokio::test]
 async fn batches_that_did_not_fit_are_found_by_comparing() {
     let mut place = Place::new(AfterSync::Nothing);
     let mut run = place.begin();

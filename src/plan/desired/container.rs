@@ -10,6 +10,9 @@ use crate::plan::allocate::PortKey;
 use crate::stack::resolve::Value;
 use crate::stack::{Condition, Endpoint, HostPort, Mount, Protocol, Role, Service, Template};
 
+/// Where the helper for syncing lies in a container whose root is read-only: a volume without a name, gone with the container.
+pub const HELPER_VOLUME: &str = "/.dev-helper";
+
 /// Labels that say something about an instance or its making, and change without a change of the container.
 const OUTSIDE_HASH: [&str; 7] = [
     LABEL_CHECKOUT,
@@ -116,7 +119,14 @@ impl Desire<'_> {
                 Mount::Bind { .. } | Mount::Tmpfs { .. } | Mount::Anonymous { .. } => None,
             },
         };
-        service.mounts.iter().map(mount).collect()
+        let mut mounts: Vec<MountSpec> = service.mounts.iter().map(mount).collect();
+        if service.container.read_only && service.syncs() {
+            mounts.push(mount(&Mount::Anonymous {
+                target: HELPER_VOLUME.to_owned(),
+                read_only: false,
+            }));
+        }
+        mounts
     }
 
     fn attachments(&self, service: &Service) -> Vec<NetworkAttachment> {

@@ -19,6 +19,7 @@ use crate::stack::resolve::{Asker, Facts, Value, resolve};
 use crate::stack::{Mount, NetworkOptions, Service, Source, Stack, Template, VolumeOptions, order};
 
 pub use build::{image_references, image_tag, image_tags};
+pub use container::HELPER_VOLUME;
 pub use error::DesireError;
 pub use labels::*;
 pub use options::{FileSpec, OptionsSpec};

@@ -18,6 +18,7 @@ mod exec;
 mod exec_interactive;
 mod fault;
 mod given;
+mod ground;
 mod hold;
 mod hooks;
 mod info;

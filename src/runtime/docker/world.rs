@@ -14,7 +14,7 @@ use crate::plan::Action;
 use crate::plan::desired::{LABEL_NETWORK, LABEL_VOLUME};
 use crate::plan::observed::Observed;
 use crate::runtime::world::{
-    Call, Change, ExecOutput, ExecSpec, FileChange, Held, LogLine, Look, Output, World,
+    Call, Change, ExecOutput, ExecSpec, FileChange, Ground, Held, LogLine, Look, Output, World,
 };
 use crate::runtime::{ProgressSender, RuntimeError};
 
@@ -223,6 +223,14 @@ impl World for DockerWorld {
         change: FileChange,
     ) -> BoxFuture<'a, Result<(), RuntimeError>> {
         Box::pin(super::put_files::put_files(&self.docker, container, change))
+    }
+
+    fn ground<'a>(
+        &'a self,
+        container: &'a str,
+        folders: &'a [String],
+    ) -> BoxFuture<'a, Result<Ground, RuntimeError>> {
+        Box::pin(self.docker.ground(container, folders))
     }
 
     fn logs(&self, container: &str, since: i128, follow: bool) -> BoxStream<'static, LogLine> {

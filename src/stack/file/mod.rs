@@ -123,10 +123,11 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, LoadError> {
         read.borrow_mut().insert(path.to_owned());
         find::env_text(path)
     };
-    let beneath = |files: Vec<Utf8PathBuf>| {
+    let beneath = |files: Vec<Utf8PathBuf>, name: Option<&str>| {
         let request = compose::Request {
             start_dir: dir.clone(),
             files,
+            name: name.map(str::to_owned),
             ..request.compose()
         };
         compose::load_stack(&request, &compose::Disk)

@@ -36,7 +36,7 @@ pub fn parse(
     name: Option<&str>,
     read_text: ReadText<'_>,
 ) -> Result<Loaded, LoadError> {
-    let beneath = |_| {
+    let beneath = |_: Vec<_>, _: Option<&str>| {
         let message = "no Compose file is read here";
         Err(LoadError::one(Diagnostic::error(
             Code::ComposeUnsupported,
@@ -47,7 +47,8 @@ pub fn parse(
 }
 
 /// How the Compose files that a stack file stands on are read, by their paths.
-pub(super) type Beneath<'a> = &'a dyn Fn(Vec<Utf8PathBuf>) -> Result<compose::Run, LoadError>;
+pub(super) type Beneath<'a> =
+    &'a dyn Fn(Vec<Utf8PathBuf>, Option<&str>) -> Result<compose::Run, LoadError>;
 
 /// The same on top of the Compose files that it names.
 pub(super) fn upon(
@@ -73,7 +74,11 @@ pub(super) fn upon(
     check::table(&root, &STACK, "a stack file", &mut sink);
     let base = match named_files(&root, dir) {
         files if files.is_empty() || sink.has_errors() => None,
-        files => Some(beneath(files)?),
+        // Its networks and volumes carry the name of the stack that stands on it.
+        files => Some(beneath(
+            files,
+            name.or_else(|| root.get("name").and_then(super::tree::Node::text)),
+        )?),
     };
     let (base, mut warnings, env_files) = match base {
         Some(run) => (Some(run.stack), run.warnings, run.further_files),

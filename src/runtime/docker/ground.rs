@@ -1,0 +1,106 @@
+//! What a container that does not run yet has: who will run in it, and which folders are missing.
+
+use bollard::query_parameters::ContainerArchiveInfoOptionsBuilder;
+
+use super::Docker;
+use super::call::{QUICK, call, within};
+use crate::runtime::RuntimeError;
+use crate::runtime::world::Ground;
+
+impl Docker {
+    /// `folders`: absolute paths.
+    ///
+    /// # Errors
+    /// What the engine says of the container; a folder that it says nothing of counts as there.
+    pub(super) async fn ground(
+        &self,
+        id: &str,
+        folders: &[String],
+    ) -> Result<Ground, RuntimeError> {
+        let inspect = self.client().inspect_container(id, None);
+        let inspected = call("inspect the container", QUICK, inspect).await?;
+        let user = inspected.config.and_then(|config| config.user);
+        let owner = match user.as_deref().unwrap_or_default() {
+            "" => Some((0, 0)),
+            user => match numbers(user) {
+                Some(numbers) => Some(numbers),
+                None => self.account(id, user).await,
+            },
+        };
+        let mut missing = Vec::new();
+        for folder in folders {
+            let options = ContainerArchiveInfoOptionsBuilder::new()
+                .path(folder)
+                .build();
+            let asked = self.client().get_container_archive_info(id, Some(options));
+            if within(QUICK, asked)
+                .await
+                .is_err_and(|fault| fault.is_gone())
+            {
+                missing.push(folder.clone());
+            }
+        }
+        Ok(Ground { owner, missing })
+    }
+
+    /// A name, by what the image's own accounts say.
+    async fn account(&self, id: &str, user: &str) -> Option<(u64, u64)> {
+        let (user, group) = match user.split_once(':') {
+            Some((user, group)) => (user, Some(group)),
+            None => (user, None),
+        };
+        let users = self.text(id, "/etc/passwd").await?;
+        let fields = row(&users, user)?;
+        let uid = fields.get(2)?.parse().ok()?;
+        let gid = match group {
+            None => fields.get(3)?.parse().ok()?,
+            Some(group) => match group.parse() {
+                Ok(gid) => gid,
+                Err(_) => {
+                    let groups = self.text(id, "/etc/group").await?;
+                    row(&groups, group)?.get(2)?.parse().ok()?
+                }
+            },
+        };
+        Some((uid, gid))
+    }
+
+    async fn text(&self, id: &str, path: &str) -> Option<String> {
+        let packed = self.get_archive(id, path).await.ok()?;
+        let mut archive = tar::Archive::new(&packed[..]);
+        let mut entry = archive.entries().ok()?.next()?.ok()?;
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut entry, &mut text).ok()?;
+        Some(text)
+    }
+}
+
+/// `UID:GID`, or `UID` alone, which goes with the group 0 as engines have it.
+fn numbers(user: &str) -> Option<(u64, u64)> {
+    let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
+    Some((uid.parse().ok()?, gid.parse().ok()?))
+}
+
+/// The line of an account, by name or number.
+fn row<'a>(accounts: &'a str, who: &str) -> Option<Vec<&'a str>> {
+    let rows = accounts
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
+    rows.into_iter()
+        .find(|fields| fields.first() == Some(&who) || fields.get(2) == Some(&who))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_by_number_and_by_name() {
+        assert_eq!(numbers("1000:1001"), Some((1000, 1001)));
+        assert_eq!(numbers("1000"), Some((1000, 0)));
+        assert_eq!(numbers("app"), None);
+        let accounts = "root:x:0:0:root:/root:/bin/sh\napp:x:7:8::/:/bin/false\n";
+        assert_eq!(row(accounts, "app").unwrap()[2..4], ["7", "8"]);
+        assert_eq!(row(accounts, "nobody"), None);
+    }
+}
