@@ -89,7 +89,7 @@ fn what_forks_twice_and_forgets_its_environment_ends_with_its_service() {
         "twice",
         r#"
         [services.web]
-        run = "(setsid env -i PATH=$PATH sh -c 'trap \"\" TERM; (echo $$ >aside; while :; do sleep 0.1; done) &' &); exec sleep 1000000"
+        run = "(setsid env -i PATH=$PATH sh -c 'trap \"\" TERM; sh -c \"echo \\$\\$ >aside; while :; do sleep 0.1; done\" &' &); exec sleep 1000000"
         stop = { grace = "300ms" }
         "#,
     );
