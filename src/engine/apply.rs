@@ -69,21 +69,27 @@ impl State {
 
     /// Whether a gate stands open now.
     pub fn is_open(&self, gate: &Gate) -> bool {
+        self.opens(gate, self.services.len())
+    }
+
+    /// `further`: how many services the way from here can still lead through. Who takes part in a cycle, which no stack file but
+    /// a damaged stream of events may have, never opens.
+    fn opens(&self, gate: &Gate, further: usize) -> bool {
         self.service(&gate.service)
             .is_some_and(|service| match gate.condition {
-                Condition::Ready => service.is_ready() && self.carries(service),
+                Condition::Ready => service.is_ready() && self.carries(service, further),
                 Condition::Started => service.has_started(),
             })
     }
 
     /// A job that is done says nothing of the present: what it needed has to be ready now, as it was when it ran.
-    fn carries(&self, service: &ServiceState) -> bool {
+    fn carries(&self, service: &ServiceState, further: usize) -> bool {
+        let Some(further) = further.checked_sub(1) else {
+            return false;
+        };
+        let mut needs = service.info.needs.iter();
         !service.info.job
-            || service
-                .info
-                .needs
-                .iter()
-                .all(|need| self.service(&need.service).is_none() || self.is_open(need))
+            || needs.all(|need| self.service(&need.service).is_none() || self.opens(need, further))
     }
 
     fn stack(&mut self, name: &str, layers: &[String], services: &[ServiceInfo], at: u64) {
@@ -533,3 +539,6 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
