@@ -32,6 +32,14 @@ const NO_IMAGE: [&str; 8] = [
     "server misbehaving",
 ];
 
+/// The engine lost what a build that was cancelled a moment ago had shared with this one. It is there again at the next try.
+const LOST: &str = "failed to stat active key during commit";
+
+/// Whether a build failed by the engine's own doing, and would not do so again.
+pub(super) fn is_transient(error: &RuntimeError) -> bool {
+    error.0.class == FailureClass::Build && error.0.message.contains(LOST)
+}
+
 fn regex(text: &str) -> Regex {
     Regex::new(text).expect("a constant expression is valid")
 }
@@ -152,9 +160,9 @@ impl Report<'_> {
         )
         .detail(step.log.clone());
         match capture(&MISSING, message) {
-            Some(path) if !step.name.contains("RUN ") => error.help(format!(
-                "is `{path}` in the build context, and not ignored by .dockerignore?"
-            )),
+            Some(path) if !step.name.contains("RUN ") && !message.contains(LOST) => error.help(
+                format!("is `{path}` in the build context, and not ignored by .dockerignore?"),
+            ),
             _ => error,
         }
     }

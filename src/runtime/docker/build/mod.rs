@@ -92,7 +92,14 @@ impl Docker {
         progress: Option<&ProgressSender>,
     ) -> Result<BuiltImage, RuntimeError> {
         let options = BuildOptions::from_environment(self.inner.environment.get("DOCKER_BUILDKIT"));
-        let build = self.build_with(spec, options, progress);
+        let build = async {
+            match self.build_with(spec, options, progress).await {
+                Err(error) if failure::is_transient(&error) => {
+                    self.build_with(spec, options, progress).await
+                }
+                other => other,
+            }
+        };
         tokio::pin!(build);
         tokio::select! {
             image = &mut build => image,
