@@ -30,6 +30,8 @@ pub(super) struct Files {
     ignored: BTreeMap<String, IgnoreRules>,
     /// What sync rules cover, as of the last look that read it.
     covers: Covers,
+    /// Services whose last build failed.
+    pub(super) broken: BTreeSet<String>,
     /// Counts batches of saves that are synced: what was read before one of them is stale.
     saves: u64,
     /// The next look reads everything.
@@ -137,6 +139,7 @@ impl Engine {
             .services
             .values()
             .filter(|service| !service.watch.is_empty())
+            .filter(|service| !self.files.broken.contains(&service.name))
             .filter_map(|service| crate::plan::desired::image_tag(&self.stack, &service.name))
             .collect();
         self.sources.contexts.retain(|tag, _| watched.contains(tag));
@@ -170,7 +173,9 @@ impl Engine {
                 )
             })
             .collect();
-        let set = WatchSet::of(&self.stack, &everything, |build| Some(exclude(build)));
+        let set = WatchSet::of(&self.stack, &everything, &self.files.broken, |build| {
+            Some(exclude(build))
+        });
         if let Some(watcher) = &mut self.files.watcher {
             watcher.set(set);
             return;
@@ -223,6 +228,7 @@ impl Engine {
         let facts = Facts {
             layers: &self.env_files,
             excluded: &excluded,
+            broken: &self.files.broken,
         };
         let reactions = react(stack, &scope, &batch.paths, &facts);
         let held = self.brake_rebuilds(&reactions);

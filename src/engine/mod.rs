@@ -3,6 +3,7 @@
 mod appended;
 mod apply;
 mod brake;
+mod broken;
 pub mod bus;
 mod commands;
 pub mod core;

@@ -162,6 +162,7 @@ impl Engine {
         let Some(operation) = self.walk.operation(ticket) else {
             return;
         };
+        self.build_ended(&operation, result.is_ok());
         let result = match result {
             Err(error) if self.is_for_later(&operation, &error) => Ok(Output::Nothing),
             result => result,

@@ -106,7 +106,7 @@ impl Engine {
         }
     }
 
-    fn users(&self, tag: &str) -> Vec<String> {
+    pub(super) fn users(&self, tag: &str) -> Vec<String> {
         let names = self.stack.services.keys();
         names
             .filter(|name| image_tag(&self.stack, name).as_deref() == Some(tag))

@@ -1,5 +1,6 @@
 //! Changed paths -> sync | restart | rebuild | rerun | re-read the stack.
 
+mod context;
 mod globs;
 mod mounted;
 mod outcome;
@@ -16,6 +17,7 @@ use crate::stack::{
     AfterSync, Build, Job, Role, SecretSource, Service, Source, Stack, WatchAction, WatchRule,
 };
 
+use context::{in_context, makes};
 pub use globs::{Globs, RuleIgnore, literal_part};
 pub use mounted::Mounted;
 use outcome::Outcome;
@@ -79,10 +81,12 @@ pub struct Facts<'a> {
     pub layers: &'a BTreeSet<Utf8PathBuf>,
     /// Whether `.dockerignore` keeps a path, which lies in the context, out of a build.
     pub excluded: &'a dyn Fn(&Build, &Utf8Path) -> bool,
+    /// Services whose last build failed: whatever it would read is a reason to try again.
+    pub broken: &'a BTreeSet<String>,
 }
 
 /// What `changed` leads to, in an order in which it can be done. Of a service's rules the first that covers a path
-/// decides, but for a rebuild that names it more closely than a sync; all its paths become one reaction, or those few that have to follow each other.
+/// decides, but for a rebuild that names it more closely than a sync, and for what makes the image; all its paths become one reaction, or those few that have to follow each other.
 pub fn react(
     stack: &Stack,
     scope: &BTreeSet<String>,
@@ -164,20 +168,46 @@ fn react_one(stack: &Stack, service: &Service, changed: &Changed, facts: &Facts<
     let mounted = image_tag(stack, &service.name).and_then(|tag| Mounted::of(stack, &tag));
     for (path, kind) in changed {
         let builds = in_context(service, path, facts);
+        let breaks = builds && facts.broken.contains(&service.name);
         if let Some(rule) = deciding(&rules, path) {
-            rule.act(path, *kind, builds, service, &mut outcome);
-        } else if service.watch.is_empty()
-            && builds
+            act(rule, (path, *kind), (builds, breaks), service, &mut outcome);
+        } else if !service.watch.is_empty() {
+            if breaks || makes(service, path) {
+                outcome.rebuild(path);
+            }
+        } else if builds
+            // With inputs the image does not count: it changes with every edit of what shares it.
             && inputs.as_ref().is_none_or(|inputs| inputs.cover(path))
             && !mounted
                 .as_ref()
                 .is_some_and(|mounted| mounted.leaves_out(path))
+            || breaks
         {
-            // With inputs the image does not count: it changes with every edit of what shares it.
             outcome.rebuild(path);
         }
     }
     outcome
+}
+
+/// What a rule says, and what no rule takes away: the image is made anew with what makes it, and tried again after a
+/// failure.
+fn act(
+    rule: &Rule<'_>,
+    (path, kind): (&Utf8Path, PathKind),
+    (builds, breaks): (bool, bool),
+    service: &Service,
+    outcome: &mut Outcome,
+) {
+    let makes = makes(service, path);
+    if makes && rule.rule.action == WatchAction::Restart {
+        // The new one starts anyway.
+        outcome.rebuild(path);
+        return;
+    }
+    rule.act(path, kind, builds, service, outcome);
+    if (makes || breaks) && rule.rule.action != WatchAction::Rebuild {
+        outcome.rebuild_beside(path);
+    }
 }
 
 /// The inputs of a job that names some.
@@ -189,26 +219,6 @@ fn inputs(stack: &Stack, service: &Service) -> Option<Globs> {
         }) => Some(Globs::new(&stack.dir, inputs)),
         _ => None,
     }
-}
-
-/// Whether `path` is part of what the service is built from.
-fn in_context(service: &Service, path: &Utf8Path, facts: &Facts<'_>) -> bool {
-    let Source::Build(build) = &service.source else {
-        return false;
-    };
-    let by_itself = path == build.dockerfile
-        || path.as_str().strip_suffix(".dockerignore") == Some(build.dockerfile.as_str());
-    by_itself
-        || path.starts_with(&build.context)
-            && path != build.context
-            && !(facts.excluded)(build, path)
-}
-
-/// Whether a file says how the image is made, or what goes into it.
-fn makes(build: &Build, path: &Utf8Path) -> bool {
-    path == build.dockerfile
-        || path.as_str().strip_suffix(".dockerignore") == Some(build.dockerfile.as_str())
-        || path == build.context.join(".dockerignore")
 }
 
 /// The rule that says what a path leads to: the first one that covers it. Where that one syncs and another rebuilds, the one

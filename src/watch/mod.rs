@@ -24,7 +24,7 @@ use camino::Utf8PathBuf;
 use tokio::sync::mpsc;
 
 use crate::plan::react::{Changed, PathKind};
-pub use set::{Exclude, Root, WatchSet};
+pub use set::{Exclude, Root, WatchSet, names_files};
 
 /// Batches that may wait for the engine; while they do, further changes gather in the next one.
 const BATCHES: usize = 4;

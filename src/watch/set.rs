@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::plan::react::{layer_files, literal_part};
-use crate::stack::{Build, Job, Role, Source, Stack};
+use crate::stack::{Build, Job, Role, Service, Source, Stack};
 
 /// Whether a path is left out: (absolute path, is it a folder). A folder that is left out is not entered.
 pub type Exclude = Box<dyn Fn(&Path, bool) -> bool + Send>;
@@ -52,11 +52,13 @@ impl fmt::Debug for Root {
 }
 
 impl WatchSet {
-    /// Everything that a stack reacts to: the paths of watch rules, build contexts of builds without `watch`, the
-    /// inputs of jobs, and the files of the stack itself. `dockerignore` makes the matcher of a build.
+    /// Everything that a stack reacts to: the paths of watch rules, the inputs of jobs, Dockerfiles, build contexts where
+    /// neither rules nor inputs say more closely what counts, or the build is `broken`, and the files of the stack itself.
+    /// `dockerignore` makes the matcher of a build.
     pub fn of(
         stack: &Stack,
         scope: &BTreeSet<String>,
+        broken: &BTreeSet<String>,
         mut dockerignore: impl FnMut(&Build) -> Option<Exclude>,
     ) -> Self {
         let mut set = Self {
@@ -89,11 +91,9 @@ impl WatchSet {
                 set.roots
                     .extend(bases(&stack.dir, inputs).into_iter().map(Root::new));
             }
-            if let Source::Build(build) = &service.source
-                && service.watch.is_empty()
-            {
+            if let Source::Build(build) = &service.source {
                 set.files.insert(build.dockerfile.clone().into());
-                if inputs.is_none() {
+                if !names_files(service) || broken.contains(&service.name) {
                     let root = Root::new(build.context.clone());
                     set.roots.push(Root {
                         exclude: dockerignore(build),
@@ -106,10 +106,46 @@ impl WatchSet {
     }
 }
 
+/// Whether rules or inputs say what of its build context counts.
+pub fn names_files(service: &Service) -> bool {
+    let has_inputs = matches!(&service.role, Role::Job(job) if job.inputs.is_some());
+    has_inputs || !service.watch.is_empty()
+}
+
 /// The folders and files that patterns begin from.
 fn bases(dir: &Utf8Path, patterns: &[String]) -> BTreeSet<Utf8PathBuf> {
     let positive = patterns.iter().filter(|pattern| !pattern.starts_with('!'));
     positive
         .map(|pattern| literal_part(&dir.join(pattern)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::react::fixture::{build, rule, service, stack};
+    use crate::stack::WatchAction;
+
+    #[test]
+    fn a_dockerfile_is_always_watched_and_its_context_where_nothing_says_more_or_the_build_failed()
+    {
+        let rules = || vec![rule(&["requirements.txt"], WatchAction::Rebuild)];
+        let watched = |watch, broken: &[&str]| {
+            let stack = stack(vec![service("api", build(), watch)]);
+            let broken = broken.iter().map(|&name| name.to_owned()).collect();
+            let scope = BTreeSet::from(["api".to_owned()]);
+            let set = WatchSet::of(&stack, &scope, &broken, |_| None);
+            for file in [
+                "/p/Dockerfile",
+                "/p/.dockerignore",
+                "/p/Dockerfile.dockerignore",
+            ] {
+                assert!(set.files.contains(Path::new(file)), "{file}");
+            }
+            set.roots.iter().any(|root| root.path == Path::new("/p"))
+        };
+        assert!(watched(Vec::new(), &[]));
+        assert!(!watched(rules(), &[]) && !watched(rules(), &["web"]));
+        assert!(watched(rules(), &["api"]));
+    }
 }

@@ -2,6 +2,7 @@
 //! says so. The world checks by itself what must never happen; see [`world::SimWorld::violations`].
 
 mod brake;
+mod broken;
 pub mod clock;
 mod commands;
 mod converge;

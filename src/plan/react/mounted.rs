@@ -1,6 +1,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Rule, makes};
+use super::Rule;
+use super::context::makes_image;
 use crate::plan::desired::image_tag;
 use crate::stack::path::clean;
 use crate::stack::{Build, Mount, Service, Source, Stack, WatchAction};
@@ -41,7 +42,7 @@ impl<'a> Mounted<'a> {
 
     /// Whether an absolute path does not count. The Dockerfile and what ignores files always do.
     pub fn leaves_out(&self, path: &Utf8Path) -> bool {
-        !makes(self.build, path) && self.users.iter().all(|user| user.sees(path))
+        !makes_image(self.build, path) && self.users.iter().all(|user| user.sees(path))
     }
 
     /// The same of a path that need not be text.

@@ -9,6 +9,8 @@ pub(super) struct Outcome {
     syncs: Vec<Sync>,
     restart: Paths,
     rebuild: Paths,
+    /// The same, where what a rule says is done nevertheless, and not left to the new image.
+    beside: Paths,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,11 @@ impl Outcome {
         self.rebuild.add(path);
     }
 
+    /// The image is made anew, and what else the path leads to is done now: whether the build works is open.
+    pub fn rebuild_beside(&mut self, path: &Utf8Path) {
+        self.beside.add(path);
+    }
+
     pub fn restart(&mut self, path: &Utf8Path) {
         self.restart.add(path);
     }
@@ -58,6 +65,9 @@ impl Outcome {
 
     pub fn into_reactions(mut self, service: &Service, dir: &Utf8Path, out: &mut Vec<Reaction>) {
         let name = || service.name.clone();
+        if !self.rebuild.0.is_empty() {
+            self.rebuild.0.append(&mut self.beside.0);
+        }
         if let Some(because) = self.rebuild.because(dir) {
             // What the new image holds anyway needs no copy; the rest is copied first, in case the build fails.
             for sync in &mut self.syncs {
@@ -91,6 +101,13 @@ impl Outcome {
             out.push(Reaction::Restart {
                 service: name(),
                 because,
+            });
+        }
+        if let Some(because) = self.beside.because(dir) {
+            out.push(Reaction::Rebuild {
+                service: name(),
+                because,
+                files: self.beside.0.into_iter().collect(),
             });
         }
     }

@@ -21,6 +21,7 @@ fn reactions(stack: &Stack, changed: &Changed) -> Vec<String> {
         &Facts {
             layers: &layers,
             excluded: &excluded,
+            broken: &BTreeSet::new(),
         },
     )
     .iter()
@@ -28,7 +29,7 @@ fn reactions(stack: &Stack, changed: &Changed) -> Vec<String> {
     .collect()
 }
 
-fn line(reaction: &Reaction) -> String {
+pub(super) fn line(reaction: &Reaction) -> String {
     match reaction {
         Reaction::Sync {
             service,
@@ -308,6 +309,7 @@ fn what_is_not_in_scope_does_not_react() {
     let facts = Facts {
         layers: &BTreeSet::new(),
         excluded: &|_, _| false,
+        broken: &BTreeSet::new(),
     };
     let scope = BTreeSet::from(["migrate".to_owned()]);
     assert_eq!(react(&gold, &scope, &files(&["/p/app/x"]), &facts), []);
@@ -360,7 +362,7 @@ proptest! {
         let stack = stack(vec![service("api", source, rules.clone())]);
         let changed: Changed = paths.iter().map(|path| (path.clone(), PathKind::File)).collect();
         let excluded = |_: &Build, path: &Utf8Path| path.starts_with("/p/docs");
-        let facts = Facts { layers: &BTreeSet::new(), excluded: &excluded };
+        let facts = Facts { layers: &BTreeSet::new(), excluded: &excluded, broken: &BTreeSet::new() };
         let scope = BTreeSet::from(["api".to_owned()]);
         let reactions = react(&stack, &scope, &changed, &facts);
 
