@@ -205,7 +205,7 @@ fn parse_at(
 }
 
 /// The `}` that ends the reference whose inside begins at `from`.
-fn closing(text: &str, from: usize) -> Option<usize> {
+pub(super) fn closing(text: &str, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut depth = 0_usize;
     let mut at = from;

@@ -22,6 +22,7 @@ pub enum Code {
     BadPort,
     BadName,
     BadTemplate,
+    ReferenceInRun,
     UnknownService,
     UnknownOutput,
     UnknownPort,
@@ -146,6 +147,11 @@ pub const CODES: &[(Code, &str, &str)] = &[
         Code::BadTemplate,
         "dev::stack::bad_template",
         "A `${…}` that says nothing.",
+    ),
+    (
+        Code::ReferenceInRun,
+        "dev::stack::reference_in_run",
+        "A reference in `run`, which goes to the shell as it is.",
     ),
     (
         Code::UnknownService,

@@ -25,6 +25,7 @@ mod process;
 mod promote;
 mod reader;
 mod references;
+mod run;
 mod salvage;
 mod schema;
 mod secrets;

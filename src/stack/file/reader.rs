@@ -209,7 +209,7 @@ impl Reader<'_> {
     }
 
     /// Where bytes of a text's value lie in the file: exact if the text is written as it is, between single quotes.
-    fn inside(&self, node: &Node, start: usize, end: usize, len: usize) -> Span {
+    pub fn inside(&self, node: &Node, start: usize, end: usize, len: usize) -> Span {
         let written = node.span.end.saturating_sub(node.span.start);
         match written == len + 2 {
             true => Span {

@@ -8,7 +8,9 @@ use super::reader::{Mentioned, Reader};
 use super::service_shape::{CONTAINER_ONLY, PRESET_ONLY};
 use super::sink::Finding;
 use super::tree::{Entry, Node, Span, Table, Value};
-use super::{build, env, kubernetes, needs, preset, probe, process, promote, upon, volumes, watch};
+use super::{
+    build, env, kubernetes, needs, preset, probe, process, promote, run, upon, volumes, watch,
+};
 use crate::stack::presets::PresetService;
 use crate::stack::{Kubernetes, Output, Probe, Service, Source, Template};
 
@@ -180,7 +182,7 @@ fn source(
             Some(Source::Build(build::build(reader, &given[0].node)))
         }
         ["preset"] => Some(Source::Image(preset?.image.clone())),
-        [_] => Some(Source::Run(given[0].node.text()?.to_owned())),
+        [_] => Some(Source::Run(run::command_line(reader, &given[0].node)?)),
         [first, second, ..] => {
             let message = format!(
                 "service `{}` is made from `{first}` and `{second}`",

@@ -109,6 +109,14 @@ fn values() {
         )],
     );
     told(
+        Code::ReferenceInRun,
+        &[(
+            "dev.toml",
+            "[services.a]\nrun = \"python3 -m http.server ${self.http.port} --db ${db.url} ${DIR:-x.y}\"\nports = { http = 8000 }\n\
+             [services.db]\npreset = \"postgres:16\"\n",
+        )],
+    );
+    told(
         Code::BadTemplate,
         &[(
             "dev.toml",
