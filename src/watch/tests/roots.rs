@@ -125,7 +125,7 @@ async fn roots_may_be_missing_files_or_come_and_go() {
         ])
         .await;
     assert!(!watched.is_told("other"));
-    for round in 0..5 {
+    for _ in 0..5 {
         watched.settle().await;
         run(
             "rm -rf gen conf app requirements.txt dev.local.toml",
@@ -158,7 +158,6 @@ async fn roots_may_be_missing_files_or_come_and_go() {
                 "dev.local.toml",
             ])
             .await;
-        assert!(round < 5);
     }
 }
 
