@@ -5,6 +5,7 @@ use miette::Diagnostic;
 use super::exit::ExitCode;
 use crate::engine::event::{Failure, FailureClass};
 use crate::runtime::RuntimeError;
+use crate::stack::alike;
 use crate::stack::file::LoadError;
 
 /// A failure of a command.
@@ -52,14 +53,8 @@ impl CliError {
     }
 
     pub fn unknown_service(name: &str, known: &[&str]) -> Self {
-        let near = known
-            .iter()
-            .map(|other| (strsim::jaro_winkler(name, other), *other));
-        let near = near
-            .filter(|(score, _)| *score > 0.75)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        let help = match near {
-            Some((_, other)) => format!("did you mean `{other}`?"),
+        let help = match alike(name, known) {
+            Some(other) => format!("did you mean `{other}`?"),
             None if known.is_empty() => {
                 "nothing of it is known: `dev config` shows what the stack file says".to_owned()
             }

@@ -7,6 +7,7 @@ pub mod graph;
 pub mod path;
 pub mod presets;
 
+mod alike;
 mod build;
 mod cluster_name;
 mod container;
@@ -30,6 +31,7 @@ use camino::Utf8PathBuf;
 use serde::Serialize;
 
 pub use adjust::{Adjustments, ScaleError};
+pub use alike::alike;
 pub use build::{Build, BuildOptions, BuildSecret};
 pub use cluster_name::cluster_name;
 pub use container::{

@@ -9,6 +9,7 @@ use camino::Utf8PathBuf;
 use super::Kube;
 use crate::engine::event::FailureClass;
 use crate::runtime::{Environment, RuntimeError};
+use crate::stack::alike;
 
 /// An API server that does not take a connection within this time is none.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -112,14 +113,8 @@ fn read(environment: &Environment) -> Result<Kubeconfig, RuntimeError> {
 }
 
 fn unknown(name: &str, known: &[&str]) -> RuntimeError {
-    let near = known
-        .iter()
-        .map(|other| (strsim::jaro_winkler(name, other), *other));
-    let near = near
-        .filter(|(score, _)| *score > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let help = match near {
-        Some((_, other)) => format!("did you mean `{other}`?"),
+    let help = match alike(name, known) {
+        Some(other) => format!("did you mean `{other}`?"),
         None => format!("it has: {}", known.join(", ")),
     };
     RuntimeError::new(
