@@ -149,6 +149,7 @@ impl State {
 
     /// What follows from the rest: phases, and who is degraded by whom.
     fn derive(&mut self, at: u64) {
+        self.services.iter_mut().for_each(ServiceState::forgive);
         let names = |which: fn(&ServiceState) -> bool| {
             let services = self.services.iter().filter(|service| which(service));
             let names = services.map(|service| service.info.name.clone());
@@ -276,6 +277,10 @@ impl ServiceState {
             Event::LastLine { line, .. } => self.last_line.clone_from(line),
             _ => {}
         }
+    }
+
+    /// What it has overcome, whatever made it ready: an answer, or that nobody asks any more.
+    fn forgive(&mut self) {
         if self.is_ready() {
             self.gave_up = false;
             // What was to replace it failed, and it runs on: that stays known until it is tried again.

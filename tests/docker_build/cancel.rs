@@ -66,3 +66,27 @@ async fn builds_that_are_overtaken_one_after_the_other_leave_no_step_behind() {
     );
     assert!(!runs(&format!("sleep\0{marker}")), "one began later");
 }
+
+/// An engine may lose the layer of a build that is cancelled as it is written, and keep it in its cache as done.
+#[tokio::test]
+async fn a_build_after_one_that_was_cancelled_as_it_ended_makes_its_image() {
+    const ROUNDS: u32 = 12;
+    let bench = Bench::new("cancel-end").await;
+    bench.write("Dockerfile", &format!("FROM {BASE}\nCOPY made /made\n"));
+    bench.write("made", "first");
+    let begun = Instant::now();
+    bench.build(&bench.spec()).await.image();
+    let whole = begun.elapsed();
+    for round in 0..ROUNDS {
+        let text = format!("{} {round}", std::process::id());
+        bench.write("made", &text);
+        let (spec, engine) = (bench.spec(), bench.engine.clone());
+        // From its first half to its end.
+        let after = whole.mul_f64(0.5 + 0.5 * f64::from(round) / f64::from(ROUNDS));
+        let build = async move { engine.build(&spec, None).await.map(drop) };
+        let _ended_or_cancelled = tokio::time::timeout(after, build).await;
+        let built = bench.engine.build(&bench.spec(), None).await;
+        let image = built.unwrap_or_else(|error| panic!("round {round}: {:?}", error.0));
+        assert_eq!(bench.read(&image, "/made").await, Some(text));
+    }
+}

@@ -81,17 +81,18 @@ async fn missing_images_and_taken_names_have_their_class() {
     );
 
     let network = sandbox.network("default", "api").await;
-    let again = sandbox
-        .docker
-        .create_network(
-            &network.network,
-            false,
-            &dev::stack::NetworkOptions::default(),
-            &[],
-        )
-        .await
-        .unwrap_err();
-    assert_eq!(again.0.class, FailureClass::NameTaken);
+    let again = async |project: &str| {
+        let labels = [("com.docker.compose.project".to_owned(), project.to_owned())];
+        let options = dev::stack::NetworkOptions::default();
+        let docker = &sandbox.docker;
+        docker
+            .create_network(&network.network, false, &options, &labels)
+            .await
+    };
+    let other = again("another").await.unwrap_err();
+    assert_eq!(other.0.class, FailureClass::NameTaken);
+    // A killed `dev` may have made it after the next one looked.
+    again(&sandbox.project).await.unwrap();
 
     let mut nonsense = sandbox.idle("nonsense");
     nonsense.entrypoint = Some(vec![dev::stack::resolve::Value {

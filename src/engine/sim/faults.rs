@@ -427,3 +427,14 @@ async fn a_build_that_hangs_does_not_keep_down_waiting() {
     assert!(begun.elapsed() < 5 * SECOND, "{:?}", begun.elapsed());
     assert!(bench.world.containers().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_once_and_is_ready_without_a_probe_is_no_older_version() {
+    let bench = Bench::new([runs("db", &[]), runs("api", &["db"]).built()]);
+    let network: Box<dyn Fn(&Action) -> bool + Send> =
+        Box::new(|action| matches!(action, Action::CreateNetwork { .. }));
+    let taken = refuse(FailureClass::NameTaken, "the name is taken");
+    bench.world.fault(1, network, taken);
+    let (outcome, events) = bench.up_until_ready().ended().await;
+    assert_eq!(outcome, Outcome::Done, "{:#?}", story(&events));
+}

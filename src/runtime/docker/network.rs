@@ -1,18 +1,21 @@
 use std::collections::{BTreeMap, HashMap};
 
-use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
+use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkInspect};
 
 use super::Docker;
-use super::call::{CHANGE, call, within};
+use super::call::{CHANGE, QUICK, call, within};
 use super::classify::failure;
+use super::fault::Fault;
+use crate::engine::event::FailureClass;
 use crate::runtime::RuntimeError;
 use crate::stack::NetworkOptions;
 
 impl Docker {
-    /// Creates a network, a bridge where the stack file says nothing else. Returns its id.
+    /// Creates a network, a bridge where the stack file says nothing else. Returns its id. One that is there with just these
+    /// labels is what was asked for: a call that a killed `dev` had begun may end after the next one has looked.
     ///
     /// # Errors
-    /// `NameTaken` when there is one of that name.
+    /// `NameTaken` when there is another of that name.
     pub async fn create_network(
         &self,
         name: &str,
@@ -25,11 +28,8 @@ impl Docker {
         match within(CHANGE, self.client().inspect_network(name, None)).await {
             Err(fault) if fault.is_gone() => {}
             Err(fault) if !fault.is_ambiguous() => return Err(failure(&what, &fault)),
-            Ok(_) | Err(_) => {
-                let words = format!("network with name {name} already exists");
-                let taken = super::fault::Fault::Answer { status: 409, words };
-                return Err(failure(&what, &taken));
-            }
+            Ok(found) => return is_the_same(found, labels).ok_or_else(|| taken(&what, name)),
+            Err(_) => return Err(taken(&what, name)),
         }
         let request = NetworkCreateRequest {
             name: name.to_owned(),
@@ -43,8 +43,16 @@ impl Docker {
             labels: Some(labeled(&options.labels, labels)),
             ..NetworkCreateRequest::default()
         };
-        let made = call(&what, CHANGE, self.client().create_network(request)).await?;
-        Ok(made.id)
+        let error = match call(&what, CHANGE, self.client().create_network(request)).await {
+            Ok(made) => return Ok(made.id),
+            Err(error) if error.0.class != FailureClass::NameTaken => return Err(error),
+            Err(error) => error,
+        };
+        let found = within(QUICK, self.client().inspect_network(name, None)).await;
+        found
+            .ok()
+            .and_then(|found| is_the_same(found, labels))
+            .ok_or(error)
     }
 
     /// Removes a network; one that is not there is removed already.
@@ -57,6 +65,20 @@ impl Docker {
             other => other.map_err(|fault| failure(&format!("remove network {name}"), &fault)),
         }
     }
+}
+
+/// Its id, where all of these labels are on it.
+fn is_the_same(found: NetworkInspect, labels: &[(String, String)]) -> Option<String> {
+    let has = found.labels?;
+    let same = labels
+        .iter()
+        .all(|(name, value)| has.get(name) == Some(value));
+    found.id.filter(|_| same)
+}
+
+fn taken(what: &str, name: &str) -> RuntimeError {
+    let words = format!("network with name {name} already exists");
+    failure(what, &Fault::Answer { status: 409, words })
 }
 
 /// `None` where there is nothing in it: the engine has defaults of its own.

@@ -32,11 +32,12 @@ const NO_IMAGE: [&str; 8] = [
     "server misbehaving",
 ];
 
-/// The engine lost what a build that was cancelled a moment ago had shared with this one. It is there again at the next try.
+/// The engine lost the result of a step of a build that was cancelled as it ended, and its cache still has the step as done.
+/// Seen with BuildKit 0.34; each further build that takes the step from the cache fails in the same way.
 const LOST: &str = "failed to stat active key during commit";
 
-/// Whether a build failed by the engine's own doing, and would not do so again.
-pub(super) fn is_transient(error: &RuntimeError) -> bool {
+/// Whether a build failed for what its cache has lost, and would not without the cache.
+pub(super) fn is_lost(error: &RuntimeError) -> bool {
     error.0.class == FailureClass::Build && error.0.message.contains(LOST)
 }
 

@@ -94,8 +94,10 @@ impl Docker {
         let options = BuildOptions::from_environment(self.inner.environment.get("DOCKER_BUILDKIT"));
         let build = async {
             match self.build_with(spec, options, progress).await {
-                Err(error) if failure::is_transient(&error) => {
-                    self.build_with(spec, options, progress).await
+                // The record of what is lost stays in the engine's cache: asked for the same step, it fails again.
+                Err(error) if failure::is_lost(&error) => {
+                    self.build_with(&without_cache(spec), options, progress)
+                        .await
                 }
                 other => other,
             }
@@ -281,6 +283,13 @@ impl Job<'_> {
             .collect();
         RuntimeError(failure)
     }
+}
+
+/// The same image, each of its steps made anew.
+fn without_cache(spec: &BuildSpec) -> BuildSpec {
+    let mut spec = spec.clone();
+    spec.options.no_cache = true;
+    spec
 }
 
 /// What both builders are asked for.

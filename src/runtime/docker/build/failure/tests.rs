@@ -184,15 +184,15 @@ fn anything_else_is_said_as_it_is() {
 }
 
 #[test]
-fn what_the_engine_lost_of_a_cancelled_build_is_tried_again_and_blames_no_file() {
+fn what_the_engine_lost_of_a_cancelled_build_is_known_and_blames_no_file() {
     let message = "failed to solve: failed to commit abc to def during finalize: failed to stat active key during commit: \
                    snapshot abc does not exist: not found";
     let found = failure(message, Some(("exporting to image", message, &[])));
     assert_eq!(found.help, None);
-    assert!(super::is_transient(&crate::runtime::RuntimeError(found)));
+    assert!(super::is_lost(&crate::runtime::RuntimeError(found)));
     let other = failure(
         "failed to solve: \"/x\": not found",
         Some(("[1/2] COPY x /", "", &[])),
     );
-    assert!(!super::is_transient(&crate::runtime::RuntimeError(other)));
+    assert!(!super::is_lost(&crate::runtime::RuntimeError(other)));
 }
