@@ -489,7 +489,7 @@ impl InstanceState {
         began.is_some_and(|began| began + UNSEEN <= self.seen) && !failed
     }
 
-    fn runs(&self) -> bool {
+    pub(super) fn runs(&self) -> bool {
         self.found
             .as_ref()
             .is_some_and(|found| found.status == Status::Running)

@@ -95,7 +95,8 @@ impl State {
         }
         let beneath = self.with_needs(names);
         let gave_up = |service: &&ServiceState| {
-            let failed = (service.gave_up && !service.is_ready()) || service.is_outdated();
+            let gave_up = service.gave_up && !service.is_ready() && !service.comes_back();
+            let failed = gave_up || service.is_outdated();
             failed && beneath.contains(&service.info.name)
         };
         let mut lost: BTreeSet<&str> = self

@@ -79,7 +79,7 @@ impl Engine {
         let why = rejection(failure);
         self.read_last_words(service);
         if let Some(supervisor) = self.supervisors.get_mut(service) {
-            supervisor.on_rejected(why.clone());
+            supervisor.on_rejected(why.clone(), now());
         }
         // What was asked for once was tried.
         let of_it = self
@@ -141,6 +141,17 @@ impl ServiceState {
     /// What runs of it is ready, and older than what the files say: a newer one failed.
     pub fn is_outdated(&self) -> bool {
         self.is_ready() && self.failure.is_some()
+    }
+
+    /// What was to replace it failed, and it is being started again, or has its time to get ready.
+    pub fn comes_back(&self) -> bool {
+        let rejected = |failure: &Failure| failure.class == FailureClass::Replacement;
+        let on_its_way = self.pending
+            || self
+                .instances
+                .values()
+                .any(super::state::InstanceState::runs);
+        self.failure.as_ref().is_some_and(rejected) && on_its_way && !self.is_ready()
     }
 }
 

@@ -103,7 +103,7 @@ impl Supervisor {
         self.life_since = started;
         self.engine_failures = 0;
         self.ready_since = None;
-        if self.awaited.is_none() {
+        if self.awaited.is_none() || self.is_rejected() {
             self.await_readiness(started);
         }
     }
@@ -231,12 +231,29 @@ impl Supervisor {
         }
     }
 
-    /// What was to replace a running container does not get ready, and that comes back: only a change tries it again.
-    pub fn on_rejected(&mut self, failure: Failure) {
+    /// What was to replace a running container does not get ready, and that comes back: only a change tries it again. What
+    /// comes back has its time, too.
+    pub fn on_rejected(&mut self, failure: Failure, now: u64) {
         self.counted = self.life.take().or(self.counted.take());
+        let is_ready = self.ready_since.is_some() && self.awaited.is_none();
         self.awaited = None;
         self.ready_since = None;
         self.give_up(failure);
+        if !is_ready {
+            self.await_readiness(now);
+        }
+    }
+
+    /// What runs is what was to be replaced.
+    fn is_rejected(&self) -> bool {
+        self.gave_up
+            .as_ref()
+            .is_some_and(|failure| failure.class == FailureClass::Replacement)
+    }
+
+    /// Whether anybody waits for it to get ready.
+    fn is_awaited(&self) -> bool {
+        self.gave_up.is_none() || self.is_rejected()
     }
 
     /// Time passed: the deadline for readiness, and the end of a pause.
@@ -245,7 +262,7 @@ impl Supervisor {
             self.not_before = None;
         }
         match self.awaited {
-            Some(deadline) if deadline <= now && self.gave_up.is_none() => {
+            Some(deadline) if deadline <= now && self.is_awaited() => {
                 self.awaited = None;
                 self.ready_since = None;
                 let seconds = self.within as f64 / 1000.0;
@@ -259,6 +276,14 @@ impl Supervisor {
                     },
                     help: Some("`ready.within` in the stack file sets the deadline".to_owned()),
                 };
+                if self.is_rejected() {
+                    // Should it get there after all, the new one is not tried again for that.
+                    let message = "neither the new one nor the one before got ready in time";
+                    return Verdict::GaveUp(Failure {
+                        message: message.to_owned(),
+                        ..failure
+                    });
+                }
                 let restarts_for_ever =
                     matches!(self.policy, Restart::Always | Restart::UnlessStopped);
                 if restarts_for_ever || self.restarts > 0 {
@@ -297,7 +322,7 @@ impl Supervisor {
 
     /// The next time at which `on_time` may say something.
     pub fn next_deadline(&self) -> Option<u64> {
-        let readiness = self.awaited.filter(|_| self.gave_up.is_none());
+        let readiness = self.awaited.filter(|_| self.is_awaited());
         match (self.not_before, readiness) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),

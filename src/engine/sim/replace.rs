@@ -250,6 +250,52 @@ async fn killed_at_any_moment_a_down_leaves_nothing() {
     }
 }
 
+/// Killed while a new one was on trial that ends soon; what was to be replaced has been stopped.
+async fn killed_on_trial() -> Bench {
+    let mut bench = Bench::new([api()]);
+    let mut run = bench.up();
+    run.until_settled().await;
+    bench.world.behave("api", |api| {
+        // Long enough that one could believe that what comes back is lost.
+        api.ready_after = 5 * SECOND;
+        api.lives = [Life::ends(2000, 3)].into();
+    });
+    renew(&mut bench, "bad");
+    tell(&run, &bench).await;
+    run.pass(SECOND).await;
+    assert_eq!(bench.world.count("start gold-api-1.next"), 1);
+    run.kill().await;
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_told_of_an_end_before_the_one_before_is_back() {
+    let bench = killed_on_trial().await;
+    let mut run = bench.up();
+    let judged = run.until("it is judged", |state| state.verdict().is_some());
+    let state = judged.await;
+    assert!(runs_on(&state), "{}", super::harness::outline(&state));
+    assert_eq!(user_of(&bench), None);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_one_before_has_its_time_and_no_more() {
+    let bench = killed_on_trial().await;
+    bench.world.behave("api", |api| api.sick = true);
+    let (outcome, _) = bench.up_until_ready().ended().await;
+    let Outcome::Failed(failures) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let failure = &failures[0].1;
+    assert_eq!(
+        failure.message,
+        "neither the new one nor the one before got ready in time"
+    );
+    assert_eq!(failure.class, FailureClass::NotReady);
+    assert_eq!(bench.world.containers().len(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_needs_it_is_left_alone_and_waits_while_it_is_away() {
     let mut bench = Bench::new(gold());
