@@ -9,7 +9,7 @@ use super::state::{Phase, ServiceState};
 use crate::plan::allocate::{Allocations, PortKey, Taken, allocate};
 use crate::plan::desired::{Desired, desire};
 use crate::plan::hold::{Gate, Hold};
-use crate::plan::observed::Home;
+use crate::plan::observed::{Home, ObservedContainer, Status};
 use crate::plan::reconcile::{
     RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop,
 };
@@ -240,14 +240,14 @@ impl Engine {
         }
     }
 
-    /// What our own running containers hold now.
+    /// What our own running containers hold now, and processes whose supervisor was killed: those end before another begins.
     fn bound_ports(&self) -> Allocations {
         let mut bound = Allocations::new();
         for container in self
             .observed
             .containers
             .iter()
-            .filter(|container| container.is_running())
+            .filter(|container| container.is_running() || is_orphan(container))
         {
             let Some(service) = self.stack.services.get(&container.service) else {
                 continue;
@@ -471,6 +471,10 @@ pub(super) fn is_unsupervised(operation: &Operation) -> bool {
                 | Cause::Rejected
                 | Cause::Replaces
         )
+}
+
+fn is_orphan(container: &ObservedContainer) -> bool {
+    container.is_process() && container.status == Status::Dead
 }
 
 /// The hashes of everything that a service is made from.

@@ -132,22 +132,47 @@ fn one_that_forks_away_is_told_of_and_leaves_nothing() {
     stack.dev(["down"]).succeeds();
 }
 
-#[test]
-fn a_supervisor_that_was_killed_is_no_way_to_get_two_of_it() {
-    let stack = Stack::without_engine("orphan", web(free_port(), ""));
-    stack.dev(["up", "--wait"]).succeeds();
-    let first = pid(&stack, "pid");
+/// Kills who watches over a process.
+fn kill_supervisor(stack: &Stack) {
     let folder = stack.path(".dev").join(stack.name()).join("processes");
     let record = fs::read_to_string(folder.join("web-1.json")).unwrap();
     let record: serde_json::Value = serde_json::from_str(&record).unwrap();
     kill(i32::try_from(record["supervisor"].as_i64().unwrap()).unwrap());
+}
+
+#[test]
+fn a_supervisor_that_was_killed_is_no_way_to_get_two_of_it() {
+    let port = free_port();
+    let stack = Stack::without_engine("orphan", web(port, ""));
+    stack.dev(["up", "--wait"]).succeeds();
+    let first = pid(&stack, "pid");
+    kill_supervisor(&stack);
     assert!(runs(first));
 
+    let address = format!("http://127.0.0.1:{port}");
+    // Who only looks chooses no other port either.
+    assert_eq!(stack.status().service("web").addresses, [address.clone()]);
     stack.dev(["up", "--wait"]).succeeds();
     ends(first);
     stack.serves("web", "first");
+    assert_eq!(stack.status().service("web").addresses, [address]);
     stack.dev(["down"]).succeeds();
     assert!(!runs(pid(&stack, "pid")));
+}
+
+#[test]
+fn what_a_killed_shell_and_its_killed_supervisor_leave_ends_before_another_begins() {
+    let port = free_port();
+    let aside = web(port, "").replace("exec python3", "echo $$ >shell; python3");
+    let stack = Stack::without_engine("orphan2", aside);
+    stack.dev(["up", "--wait"]).succeeds();
+    kill_supervisor(&stack);
+    kill(pid(&stack, "shell"));
+    stack.dev(["up", "--wait"]).succeeds();
+    let address = format!("http://127.0.0.1:{port}");
+    assert_eq!(stack.status().service("web").addresses, [address]);
+    stack.dev(["down"]).succeeds();
+    std::net::TcpListener::bind(("127.0.0.1", port)).expect("nobody listens any more");
 }
 
 /// What is in memory of everything that was started for a stack.

@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::supervisor::mark;
 use super::{Place, system};
 use crate::plan::observed::Status;
 use crate::stack::Protocol;
@@ -134,7 +135,7 @@ impl Place {
             None if self.is_supervised(name) && record.restarting => Status::Restarting,
             None if self.is_supervised(name) => Status::Running,
             // Nobody reads what it says, nor sees its end.
-            None if record.is_alive() => Status::Dead,
+            None if record.is_alive() || record.has_left_some() => Status::Dead,
             // It may have been noted between the two questions.
             None => exited(self.read(name).and_then(|r| r.exit).unwrap_or(UNSEEN)),
         }
@@ -161,6 +162,11 @@ impl Record {
     /// Its numbers mean something here.
     pub fn is_near(&self) -> bool {
         self.namespace == system::namespace()
+    }
+
+    /// Something that it started runs, although it does not itself.
+    fn has_left_some(&self) -> bool {
+        self.is_near() && !system::marked(&mark(self)).is_empty()
     }
 
     /// The shell that leads it runs, and is no other process with its number.
