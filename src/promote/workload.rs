@@ -16,6 +16,8 @@ use crate::stack::{Mount, Probe, Role, Service, Stack, cluster_name};
 
 /// How often a job is tried again before it counts as failed.
 const TRIES: i32 = 3;
+/// A pod that nobody asks counts once it has run for this long: one that ends right after its start never does.
+const SETTLED: i32 = 3;
 /// Beyond the probe's own deadline: the image has to get there, and a node has to be found.
 const DELIVERY: u64 = 120;
 
@@ -83,6 +85,13 @@ fn count(service: &Service) -> Option<i32> {
     }
 }
 
+/// `None` where a probe says it.
+fn settled(template: &PodTemplateSpec) -> Option<i32> {
+    let containers = template.spec.iter().flat_map(|spec| &spec.containers);
+    let mut unasked = containers.filter(|container| container.readiness_probe.is_none());
+    unasked.next().map(|_| SETTLED)
+}
+
 fn deployment(
     work: &Work<'_>,
     service: &Service,
@@ -98,6 +107,7 @@ fn deployment(
         metadata: meta(&name, &work.namespace, work.labels(service)),
         spec: Some(DeploymentSpec {
             replicas: count(service),
+            min_ready_seconds: settled(&template),
             selector: select(selector(work.stack, &service.name)),
             progress_deadline_seconds: i32::try_from(within.as_secs() + DELIVERY).ok(),
             // A claim that two pods cannot hold at once: the old one goes first.
@@ -124,6 +134,7 @@ fn stateful_set(
         metadata: meta(&name, &work.namespace, work.labels(service)),
         spec: Some(StatefulSetSpec {
             replicas: count(service),
+            min_ready_seconds: settled(&template),
             selector: select(selector(work.stack, &service.name)),
             service_name: Some(name.clone()),
             template,

@@ -17,6 +17,34 @@ fn a_pod_that_never_gets_ready_is_told_with_its_last_words() {
 }
 
 #[test]
+fn what_ends_soon_after_its_start_never_counts_as_ready() {
+    for volume in ["", "volumes = [\"data:/data\"]\n"] {
+        let stack = Stack::new(&format!(
+            "[services.web]\nimage = \"dev.local/busybox\"\nuser = \"1000\"\ncommand = [\"sh\", \"-c\", \"sleep 1; exit 3\"]\n{volume}[volumes]\ndata = {{}}\n"
+        ));
+        let said = stack.dev(&["promote", "--timeout", "12s"]).expect(4);
+        assert!(said.err.contains("ended with 3"), "{}", said.err);
+    }
+}
+
+#[test]
+fn a_quota_that_refuses_a_rollout_is_told_before_an_old_pod_that_waits() {
+    let asks = |greeting: &str| {
+        format!(
+            "{}kubernetes = {{ resources = {{ requests = {{ memory = \"900Gi\" }} }} }}\n",
+            WEB.replace("A = \"1\"", &format!("A = \"{greeting}\""))
+        )
+    };
+    let stack = Stack::new(&asks("1"));
+    let said = stack.dev(&["promote", "--timeout", "5s"]).expect(4);
+    assert!(said.err.contains("no node takes it"), "{}", said.err);
+    stack.kubectl(&["create", "quota", "small", "--hard=requests.memory=950Gi"]);
+    stack.write(&asks("2"));
+    let said = stack.dev(&["promote", "--timeout", "5s"]).expect(4);
+    assert!(said.err.contains("exceeded quota: small"), "{}", said.err);
+}
+
+#[test]
 fn a_quota_that_is_used_up_and_a_node_without_room_are_told() {
     let asks = |memory: &str| {
         format!(

@@ -4,12 +4,15 @@ use ::kube::api::{Api, ListParams, LogParams};
 use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 
 use super::Kube;
-use crate::promote::{INSTANCE, NAME, Object};
+use super::rollout::refused;
+use crate::promote::{INSTANCE, Kind, NAME, Object};
 
 /// Lines of a container's log that are its last words.
 const LINES: i64 = 5;
 /// What the kubelet answers instead of a log that it has no more.
 const GONE: &str = "unable to retrieve container logs";
+/// How the reason begins that whatever makes pods gives when it may not.
+const REFUSED: &str = "FailedCreate";
 /// Events that say what is wrong, and not what is done.
 const WRONG: [&str; 6] = [
     "FailedScheduling",
@@ -24,6 +27,10 @@ impl Kube {
     /// In one line; `None` where nothing more can be told.
     pub(super) async fn why(&self, namespace: &str, object: &Object) -> Option<String> {
         let pods = self.pods(namespace, object).await?;
+        // A pod of before may wait too, and is not why.
+        if let Some(refused) = self.refused(namespace, object, &pods).await {
+            return Some(refused);
+        }
         let mut waiting = pods.iter().filter(|pod| !is_ready(pod));
         if let Some(why) = waiting.find_map(said) {
             return Some(why);
@@ -45,6 +52,9 @@ impl Kube {
     pub(super) async fn last_words(&self, namespace: &str, object: &Object) -> Option<String> {
         let why = self.why(namespace, object).await;
         let pods = self.pods(namespace, object).await.unwrap_or_default();
+        if let Some(refused) = self.refused(namespace, object, &pods).await {
+            return Some(refused);
+        }
         let pod = pods.iter().find(|pod| !is_ready(pod));
         let log = match pod {
             Some(pod) => self.log(namespace, pod).await,
@@ -54,6 +64,25 @@ impl Kube {
             (Some(why), Some(log)) => Some(format!("{why}\n{log}")),
             (why, log) => why.or(log),
         }
+    }
+
+    /// Why no new pod can be made, as where a quota is used up: a Deployment says it, the others' events do.
+    async fn refused(&self, namespace: &str, object: &Object, pods: &[Pod]) -> Option<String> {
+        if object.kind == Kind::Deployment {
+            let live = self.find(object.kind, namespace, &object.name).await;
+            return live.ok()?.as_ref().and_then(refused);
+        }
+        let made = pods
+            .iter()
+            .filter_map(|pod| pod.metadata.creation_timestamp.as_ref());
+        let newest = made.max();
+        let events = self.events(namespace, &object.name).await;
+        let mut events = events.into_iter().rev();
+        let refusal = events.find(|event| {
+            let reason = event.reason.as_deref().unwrap_or_default();
+            reason.starts_with(REFUSED) && event.last_timestamp.as_ref() > newest
+        });
+        refusal?.message
     }
 
     async fn pods(&self, namespace: &str, object: &Object) -> Option<Vec<Pod>> {
@@ -76,15 +105,23 @@ impl Kube {
     }
 
     async fn event(&self, namespace: &str, name: &str) -> Option<String> {
+        self.events(namespace, name).await.pop()?.message
+    }
+
+    /// Those that say what is wrong, the latest last.
+    async fn events(&self, namespace: &str, name: &str) -> Vec<Event> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
         let of = ListParams::default().fields(&format!("involvedObject.name={name}"));
-        let mut events = api.list(&of).await.ok()?.items;
+        let Ok(found) = api.list(&of).await else {
+            return Vec::new();
+        };
+        let mut events = found.items;
         events.retain(|event| {
             let reason = event.reason.as_deref().unwrap_or_default();
-            WRONG.contains(&reason) || reason.starts_with("FailedCreate")
+            WRONG.contains(&reason) || reason.starts_with(REFUSED)
         });
         events.sort_by(|a, b| a.last_timestamp.cmp(&b.last_timestamp));
-        events.pop()?.message
+        events
     }
 
     async fn log(&self, namespace: &str, pod: &Pod) -> Option<String> {

@@ -73,10 +73,12 @@ pub fn judge(kind: Kind, live: &Value) -> State {
                 .pointer("/spec/replicas")
                 .and_then(Value::as_i64)
                 .unwrap_or(1);
-            let (updated, ready) = (
-                number("/status/updatedReplicas"),
-                number("/status/readyReplicas"),
-            );
+            let updated = number("/status/updatedReplicas");
+            // Where pods have to have run for a while, ready is not enough yet.
+            let ready = match number("/spec/minReadySeconds") {
+                0 => number("/status/readyReplicas"),
+                _ => number("/status/availableReplicas"),
+            };
             let is_one =
                 live.pointer("/status/currentRevision") == live.pointer("/status/updateRevision");
             // Without an update the number of updated ones is not kept by every version.
@@ -91,7 +93,7 @@ pub fn judge(kind: Kind, live: &Value) -> State {
 }
 
 /// Why no pod can be made, as where a quota is used up.
-fn refused(live: &Value) -> Option<String> {
+pub(super) fn refused(live: &Value) -> Option<String> {
     let conditions = live
         .pointer("/status/conditions")
         .and_then(Value::as_array)?;
@@ -227,6 +229,19 @@ mod tests {
             deployment(2, 2, 1),
             State::Waiting("1 of 2 ready".to_owned())
         );
+    }
+
+    #[test]
+    fn a_set_whose_pods_have_to_run_for_a_while_is_ready_when_they_have() {
+        let set = |available: i64| {
+            let live = json!({
+                "spec": { "replicas": 1, "minReadySeconds": 3 },
+                "status": { "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": available },
+            });
+            judge(Kind::StatefulSet, &live)
+        };
+        assert_eq!(set(0), State::Waiting("0 of 1 ready".to_owned()));
+        assert_eq!(set(1), State::Ready);
     }
 
     #[test]
