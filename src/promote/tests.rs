@@ -391,6 +391,31 @@ fn a_base_of_kustomize_names_all_its_files() {
     );
 }
 
+#[test]
+fn a_job_refers_to_a_secret_whose_name_stays() {
+    let text = "[secrets]\nT = { generate = 8 }\n[services.a]\nimage = \"a:1\"\nenv = { T = \"${secret:T}\" }\n\
+                [services.j]\nimage = \"a:1\"\njob = true\nenv = { T = \"${secret:T}\" }";
+    let stack = stack(text);
+    let files = kustomize(&all(&stack), &made(&stack));
+    assert!(files["base/j.yaml"].contains("name: shop-secrets-of-jobs\n"));
+    assert!(files["base/a.yaml"].contains("name: shop-secrets\n"));
+    let base = &files["base/kustomization.yaml"];
+    assert_eq!(base.matches("secrets.env\n").count(), 2, "{base}");
+    assert_eq!(base.matches("disableNameSuffixHash").count(), 1, "{base}");
+}
+
+#[test]
+fn pods_that_nobody_asks_have_to_run_for_a_while() {
+    let text = "[services.a]\nimage = \"a:1\"\n[services.b]\nimage = \"a:1\"\nready = { tcp = 80 }\n\
+                [services.c]\nimage = \"a:1\"\nready = { log = \"up\" }\nvolumes = [\"v:/v\"]\n[volumes]\nv = {}";
+    let promotion = made(&stack(text));
+    let settled =
+        |kind, name| find(&promotion, kind, name).value["spec"]["minReadySeconds"].clone();
+    assert_eq!(settled(Kind::Deployment, "a"), 3);
+    assert!(settled(Kind::Deployment, "b").is_null());
+    assert_eq!(settled(Kind::StatefulSet, "c"), 3);
+}
+
 fn fixture(name: &str) -> Stack {
     let start_dir = Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
     let request = LoadRequest {

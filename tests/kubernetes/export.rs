@@ -53,6 +53,24 @@ fn a_base_of_kustomize_is_all_that_kubectl_needs() {
 }
 
 #[test]
+fn a_secret_that_changes_reaches_the_service_and_stops_no_job() {
+    let service = "image = \"dev.local/busybox\"\nuser = \"1000\"\nstop = { grace = \"1s\" }\nenv = { TOKEN = \"${secret:TOKEN}\" }";
+    let stack = Stack::new(&format!(
+        "[secrets]\nTOKEN = {{ generate = 16 }}\n[services.web]\n{service}\ncommand = [\"sleep\", \"1000\"]\n\
+         [services.once]\n{service}\njob = true\ncommand = [\"true\"]\n"
+    ));
+    stack.dev(&["export", "kustomize", "--to", "out"]).expect(0);
+    let base = stack.path("out/base");
+    for token in ["first", "second"] {
+        stack.file("out/base/secrets.env", &format!("TOKEN={token}\n"));
+        stack.kubectl(&["apply", "--kustomize", base.to_str().unwrap()]);
+        stack.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+        let ask = ["exec", "deployment/web", "--", "sh", "-c", "echo $TOKEN"];
+        assert_eq!(stack.kubectl(&ask).trim(), token);
+    }
+}
+
+#[test]
 fn what_no_export_wrote_is_left_and_what_it_no_longer_writes_goes() {
     let stack = stack();
     stack

@@ -6,10 +6,12 @@ use super::Files;
 use super::plain::{in_order, namespace, of_services, readme, secrets};
 use super::yaml::whole;
 use crate::promote::{Going, Kind, Object, Promotion};
+use crate::stack::cluster_name;
 
 /// A base, and an overlay of it to begin with.
 pub fn kustomize(going: &Going, promotion: &Promotion) -> Files {
-    let objects = in_order(promotion);
+    let mut objects = in_order(promotion);
+    let jobs_have_secrets = own_secret_of_jobs(promotion, &mut objects);
     let (maps, objects): (Vec<Object>, Vec<Object>) = objects.into_iter().partition(|object| {
         object.kind == Kind::ConfigMap && object.value.get("binaryData").is_none()
     });
@@ -33,7 +35,15 @@ pub fn kustomize(going: &Going, promotion: &Promotion) -> Files {
         base["configMapGenerator"] = generators.into();
     }
     if let Some(example) = secrets(promotion) {
-        base["secretGenerator"] = json!([{ "name": promotion.secret, "envs": ["secrets.env"] }]);
+        let mut generators = vec![json!({ "name": promotion.secret, "envs": ["secrets.env"] })];
+        if jobs_have_secrets {
+            generators.push(json!({
+                "name": jobs_secret(promotion),
+                "envs": ["secrets.env"],
+                "options": { "disableNameSuffixHash": true },
+            }));
+        }
+        base["secretGenerator"] = generators.into();
         files.insert("secrets.env.example".to_owned(), example);
         files.insert(".gitignore".to_owned(), "secrets.env\n".to_owned());
     }
@@ -51,6 +61,42 @@ pub fn kustomize(going: &Going, promotion: &Promotion) -> Files {
     let steps = vec![fill, Some("    kubectl apply -k base".to_owned())];
     all.insert("README.md".to_owned(), readme(promotion, steps));
     all
+}
+
+/// The same values under a name that stays: another name would change a Job, which cannot be changed.
+fn jobs_secret(promotion: &Promotion) -> String {
+    cluster_name(&format!("{}-of-jobs", promotion.secret))
+}
+
+/// Whether there is a job that has a secret; each is told of the name that stays.
+fn own_secret_of_jobs(promotion: &Promotion, objects: &mut [Object]) -> bool {
+    let (old, new) = (&promotion.secret, jobs_secret(promotion));
+    let jobs = objects.iter_mut().filter(|object| object.kind == Kind::Job);
+    jobs.map(|job| renamed(&mut job.value["spec"]["template"]["spec"], old, &new))
+        .fold(false, |any, one| any || one)
+}
+
+/// Gives every reference to a Secret another name; whether there was one.
+fn renamed(value: &mut Value, old: &str, new: &str) -> bool {
+    match value {
+        Value::Array(list) => list
+            .iter_mut()
+            .map(|value| renamed(value, old, new))
+            .fold(false, |any, one| any || one),
+        Value::Object(object) => {
+            if let Some(name) = object.get_mut("secretKeyRef").map(|key| &mut key["name"])
+                && *name == old
+            {
+                *name = json!(new);
+                return true;
+            }
+            object
+                .values_mut()
+                .map(|value| renamed(value, old, new))
+                .fold(false, |any, one| any || one)
+        }
+        _ => false,
+    }
 }
 
 /// A ConfigMap as kustomize makes it; each value is a file, because a literal would lose its quotes.
