@@ -8,7 +8,9 @@
 //!
 //! The cluster's network enforces no NetworkPolicy: their shape is tested with the objects (src/promote).
 
+mod away;
 mod export;
 mod faults;
 mod promotion;
 mod support;
+mod turn;

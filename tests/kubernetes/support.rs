@@ -1,8 +1,11 @@
 //! A stack in a folder and a namespace of its own.
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::turn::Turn;
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -10,6 +13,7 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 pub struct Stack {
     folder: tempfile::TempDir,
     pub name: String,
+    _turn: Turn,
 }
 
 /// What a command said.
@@ -40,9 +44,67 @@ impl Said {
     }
 }
 
+/// A command at work.
+pub struct Running {
+    child: Child,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Running {
+    /// On stdout, until now.
+    pub fn said(&self) -> String {
+        fs_err::read_to_string(&self.out).expect("it is there")
+    }
+
+    pub fn end(mut self) -> Said {
+        let status = self.child.wait().expect("it ends");
+        Said {
+            code: status.code().unwrap_or(-1),
+            out: self.said(),
+            err: fs_err::read_to_string(&self.err).expect("it is there"),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
 impl Stack {
     #[track_caller]
     pub fn new(text: &str) -> Self {
+        Self::in_turn(Turn::together(), text)
+    }
+
+    /// Of a folder with a stack file, under another name.
+    #[track_caller]
+    pub fn copy_of(folder: &Path) -> Self {
+        let stack = Self::new("");
+        for file in files_below(folder) {
+            let name = file.strip_prefix(folder).expect("in it");
+            let to = stack.path(name.to_str().expect("a name"));
+            fs_err::create_dir_all(to.parent().expect("a folder")).expect("made");
+            fs_err::copy(&file, to).expect("copied");
+        }
+        let text = fs_err::read_to_string(folder.join("dev.toml")).expect("it is there");
+        let (before, rest) = text.split_once("\nname = ").expect("it has a name");
+        let rest = rest.split_once('\n').map(|(_, rest)| rest);
+        stack.write(&format!("{before}\n{}", rest.expect("services")));
+        stack
+    }
+
+    /// While no other test is at work.
+    #[track_caller]
+    pub fn alone(text: &str) -> Self {
+        Self::in_turn(Turn::alone(), text)
+    }
+
+    #[track_caller]
+    fn in_turn(turn: Turn, text: &str) -> Self {
         let kubectl = kubectl(&["get", "--raw", "/readyz"]);
         assert_eq!(
             kubectl.code, 0,
@@ -53,6 +115,7 @@ impl Stack {
         let stack = Self {
             folder: tempfile::tempdir().expect("a folder"),
             name: format!("kt-{}-{number}", std::process::id()),
+            _turn: turn,
         };
         stack.write(text);
         stack
@@ -77,6 +140,27 @@ impl Stack {
     }
 
     pub fn dev_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Said {
+        Said::of(
+            self.command(arguments, environment)
+                .output()
+                .expect("it runs"),
+        )
+    }
+
+    /// Without waiting for its end.
+    pub fn begin(&self, arguments: &[&str]) -> Running {
+        let file = |name: &str| fs_err::File::create(self.path(name)).expect("made");
+        let (out, err) = (file("stdout"), file("stderr"));
+        let mut command = self.command(arguments, &[]);
+        let child = command.stdout(out.into_file()).stderr(err.into_file());
+        Running {
+            child: child.spawn().expect("it runs"),
+            out: self.path("stdout"),
+            err: self.path("stderr"),
+        }
+    }
+
+    fn command(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dev"));
         let own_cluster = environment.iter().any(|(name, _)| *name == "KUBECONFIG");
         let context = context().filter(|_| !own_cluster && arguments[0] == "promote");
@@ -88,7 +172,13 @@ impl Stack {
             command.args(["--context", context, "--yes"]);
         }
         command.envs(environment.iter().copied());
-        Said::of(command.output().expect("it runs"))
+        command
+    }
+
+    /// How many objects of a kind there are; 0 where nobody can tell.
+    pub fn count(&self, kind: &str) -> usize {
+        let arguments = ["--namespace", &self.name, "get", kind, "--output", "name"];
+        kubectl(&arguments).out.lines().count()
     }
 
     /// kubectl in the stack's namespace.
@@ -127,6 +217,28 @@ impl Drop for Stack {
             "--ignore-not-found",
         ]);
     }
+}
+
+/// Waits, half a minute at most.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The files below a folder, without what `dev` keeps there.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs_err::read_dir(folder).expect("it is there");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let own = paths.filter(|path| !path.ends_with(".dev"));
+    own.flat_map(|path| match path.is_dir() {
+        true => files_below(&path),
+        false => vec![path],
+    })
+    .collect()
 }
 
 /// A cluster that was there already: tests/run says more.

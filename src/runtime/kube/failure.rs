@@ -66,7 +66,8 @@ fn refused(context: &str, what: &str, status: &Status) -> RuntimeError {
                 .help("its data stays where it is: grow the claim itself (`kubectl edit pvc`), take the StatefulSet alone away \
                      (`kubectl delete statefulset NAME --cascade=orphan`), and promote again")
         }
-        500.. => RuntimeError::new(FailureClass::Engine, format!("{what}: {message}")),
+        // It is overloaded, or has just been started.
+        429 | 500.. => RuntimeError::new(FailureClass::Engine, format!("{what}: {message}")),
         _ => RuntimeError::new(FailureClass::Other, format!("{what}: {message}")),
     }
 }
