@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-
 use super::line::Line;
+use super::portions::Portions;
 use crate::helper::protocol::Expected;
-use crate::plan::react::SyncRules;
 use crate::stack::{AfterSync, Stack};
-use crate::watch::sync::{Piece, Record, Renewal, walk};
+use crate::watch::sync::{Piece, Record, Renewal};
 
-/// Paths that are compared at once: with as many files as there may be, all of them together would fill the memory.
+/// Paths that are compared at once.
 const PORTION: usize = 1000;
 
 /// What comparing leads to.
@@ -36,28 +34,15 @@ pub(super) async fn compare(
     record: &Record,
     mut line: Option<&mut Line>,
 ) -> io::Result<Compared> {
-    let (sender, mut portions) = mpsc::channel(1);
-    let walking = tokio::task::spawn_blocking(move || {
-        let Some(service) = stack.services.get(&service) else {
-            return Vec::new();
-        };
-        let mut portion = Vec::new();
-        let problems = walk(&SyncRules::new(&stack, service), &mut |piece, expected| {
-            portion.push((piece, expected));
-            portion.len() < PORTION || sender.blocking_send(std::mem::take(&mut portion)).is_ok()
-        });
-        // Nobody may wait for it any more.
-        let _ended = sender.blocking_send(portion);
-        problems
-    });
+    let mut portions = Portions::begin(stack, service, PORTION);
     let (mut differs, mut wanted) = (Vec::new(), record.renew());
-    while let Some(portion) = portions.recv().await {
+    while let Some(portion) = portions.next().await {
         for (piece, expected) in &portion {
             wanted.add(piece, *expected);
         }
         differs.extend(differing(portion, record, line.as_deref_mut()).await?);
     }
-    let problems = walking.await.map_err(io::Error::other)?;
+    let problems = portions.problems().await?;
     let gone = record.gone(|target| wanted.has(target));
     let targets = gone.iter().map(|piece| piece.target.clone()).collect();
     let gone = gone.into_iter().map(|piece| (piece, Expected::Absent));

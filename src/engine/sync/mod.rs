@@ -8,6 +8,7 @@ mod job;
 mod large;
 mod line;
 mod open;
+mod portions;
 mod seed;
 mod then;
 mod worker;
@@ -37,7 +38,7 @@ use job::{Job, Work};
 use worker::Worker;
 
 /// Larger archives go through a file.
-const MEMORY: usize = 8 * 1024 * 1024;
+const MEMORY: usize = 1024 * 1024;
 /// Batches that may wait for a container; beyond that everything is compared.
 const JOBS: usize = 64;
 

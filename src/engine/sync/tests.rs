@@ -1,6 +1,7 @@
 //! A worker at work in a world that is a folder.
 
 mod large;
+mod seed;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,6 @@
-use std::collections::{BTreeMap, HashSet};
+#[cfg(test)]
+use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -29,6 +31,7 @@ pub struct Piece {
 }
 
 /// What a container should have.
+#[cfg(test)]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// By path in the container.
@@ -80,6 +83,7 @@ impl Piece {
 }
 
 /// Everything that the sync rules of a service cover now.
+#[cfg(test)]
 pub fn manifest(rules: &SyncRules) -> Manifest {
     let mut entries = BTreeMap::new();
     let problems = walk(rules, &mut |piece, expected| {

@@ -12,7 +12,9 @@ mod spool;
 pub use cover::Cover;
 pub use frames::{Sent, send};
 pub use large::{Large, Portion};
-pub use manifest::{Manifest, Piece, manifest, walk};
+#[cfg(test)]
+pub(crate) use manifest::{Manifest, manifest};
+pub use manifest::{Piece, walk};
 pub use pack::{Owner, Packed, pack};
 pub use record::{Record, Renewal};
 pub use spool::{Archive, Bounds};

@@ -40,6 +40,8 @@ pub struct Model {
     /// Where the helper lies.
     pub installed: Vec<String>,
     pub read_only: bool,
+    /// So many changes can be put still; `None`: any number.
+    pub room: Option<usize>,
     /// Nothing can be run in it.
     pub mute: bool,
     pub ran: Vec<String>,
@@ -189,6 +191,11 @@ impl World for Folder {
             let mut model = self.model();
             if model.read_only && change.at.is_none() {
                 return Err(other("container rootfs is marked read-only"));
+            }
+            match &mut model.room {
+                None => {}
+                Some(0) => return Err(other("no space left on device")),
+                Some(room) => *room -= 1,
             }
             let mut archive = tar::Archive::new(&change.bytes[..]);
             for entry in archive.entries().unwrap() {
