@@ -112,7 +112,7 @@ pub async fn start(global: &GlobalArgs, arguments: &StartArgs) -> Result<ExitCod
     let up = UpArgs {
         services: arguments.services.clone(),
         wait: true,
-        changes: session.as_scaled(),
+        changes: session.as_asked(),
         ..UpArgs::default()
     };
     super::up::run_with(session, global, &up).await

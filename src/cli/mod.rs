@@ -18,6 +18,7 @@ mod exec;
 mod export;
 mod git;
 mod going;
+mod init;
 mod instance;
 mod logs;
 mod meet;

@@ -36,8 +36,11 @@ async fn state(session: &Session, quiet: bool) -> Result<State, CliError> {
 /// # Errors
 /// Those of the stack file where no engine runs; a name that the stack does not have.
 pub async fn state_of(global: &GlobalArgs, names: &[String]) -> Result<State, CliError> {
-    let session = Session::open_anyway(global).await?;
+    let mut session = Session::open_anyway(global).await?;
     session.check_names(names)?;
+    if session.as_asked().loopback {
+        session.stack.close_ports();
+    }
     if session.broken.is_none() {
         return state(&session, global.json).await;
     }

@@ -39,11 +39,11 @@ pub async fn run(global: &GlobalArgs, arguments: &RestartArgs) -> Result<ExitCod
         }
     };
     let mut session = session.whole()?;
-    session.adjust(&session.as_scaled(), &[])?;
+    session.adjust(&session.as_asked(), &[])?;
     let up = UpArgs {
         services: instances.iter().map(|i| i.service.clone()).collect(),
         wait: true,
-        changes: session.as_scaled(),
+        changes: session.as_asked(),
         ..UpArgs::default()
     };
     let (reply, _nobody) = tokio::sync::oneshot::channel();

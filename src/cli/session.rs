@@ -7,7 +7,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use tokio::sync::OnceCell;
 
-use super::args::{ChangeArgs, GlobalArgs, Scale};
+use super::args::{ChangeArgs, GlobalArgs, PullWhen, Scale};
 use super::error::CliError;
 use super::output::to_stderr;
 use super::runtime::{list, moved};
@@ -292,16 +292,20 @@ impl Session {
         Ok(())
     }
 
-    /// As many of each service as the last `up` asked for.
-    pub fn as_scaled(&self) -> ChangeArgs {
-        let scale = self.store.remembered().unwrap_or_default().scale;
-        let there = scale
+    /// As many of each service as the last `up` asked for, and ports as closed.
+    pub fn as_asked(&self) -> ChangeArgs {
+        let remembered = self.store.remembered().unwrap_or_default();
+        let there = remembered
+            .scale
             .into_iter()
             .filter(|(name, _)| self.stack.services.contains_key(name));
         ChangeArgs {
             scale: there
                 .map(|(name, replicas)| Scale(name, replicas))
                 .collect(),
+            loopback: remembered.loopback,
+            // What an `up` alone asks for.
+            pull: Some(PullWhen::Missing),
             ..ChangeArgs::default()
         }
     }

@@ -3,7 +3,7 @@
 use super::args::{GlobalArgs, StatusArgs, StatusFormat};
 use super::error::CliError;
 use super::exit::ExitCode;
-use super::output::{columns, look, to_stdout};
+use super::output::{columns, look, to_stderr, to_stdout};
 use super::show::now;
 use crate::engine::event::Found;
 use crate::engine::state::State;
@@ -28,6 +28,9 @@ pub async fn run(global: &GlobalArgs, arguments: &StatusArgs) -> Result<ExitCode
     let look = look();
     for line in status::table(&state, now(), columns(), look) {
         to_stdout(&line.render(look));
+    }
+    for note in status::notes(&state) {
+        to_stderr(&note);
     }
     Ok(ExitCode::Done)
 }

@@ -143,6 +143,7 @@ fn remember(session: &Session, arguments: &UpArgs) -> Result<(), CliError> {
         scope: arguments.services.clone(),
         runtime: session.stack.runtime,
         scale: session.adjust.scale.clone(),
+        loopback: session.adjust.loopback,
     };
     session
         .store

@@ -398,6 +398,7 @@ impl Engine {
                 source: service.source_text(),
                 needs: gates(service),
                 addresses: self.addresses(service),
+                open_ports: self.open_ports(service),
                 probed: self.readiness_probe(&service.name).is_some()
                     || self.proof(&service.name).is_some()
                     || self.look.unseen.contains(&service.name),
@@ -436,11 +437,26 @@ impl Engine {
             source: String::new(),
             needs: Vec::new(),
             addresses: Vec::new(),
+            open_ports: Vec::new(),
             probed: false,
             provisions: false,
             replicas,
         };
         replicas.into_iter().map(info).collect()
+    }
+
+    /// A process listens where it wants to, whatever is said of its ports.
+    fn open_ports(&self, service: &crate::stack::Service) -> Vec<u16> {
+        if service.host_network || matches!(service.source, crate::stack::Source::Run(_)) {
+            return Vec::new();
+        }
+        let is_open = |key: &PortKey| {
+            let port = service.ports.get(&key.port);
+            key.service == service.name && port.is_some_and(crate::stack::Port::is_open)
+        };
+        let chosen = self.allocations.iter().filter(|(key, _)| is_open(key));
+        let numbers: BTreeSet<u16> = chosen.map(|(_, number)| *number).collect();
+        numbers.into_iter().collect()
     }
 
     fn addresses(&self, service: &crate::stack::Service) -> Vec<String> {

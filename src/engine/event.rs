@@ -136,6 +136,9 @@ pub struct ServiceInfo {
     pub needs: Vec<Gate>,
     /// `http://127.0.0.1:8000` or `127.0.0.1:5432`, as far as ports are chosen: of the main port first, each replica's.
     pub addresses: Vec<String>,
+    /// Ports of the host that are published to every address it has: whoever reaches this machine reaches them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_ports: Vec<u16>,
     /// Whether anything tells that it is ready; without, running is ready.
     pub probed: bool,
     /// Something has to be set up inside once its probe passes, before it counts as ready.

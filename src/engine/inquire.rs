@@ -178,6 +178,7 @@ impl Engine {
         let mut remembered = self.store.remembered().unwrap_or_default();
         remembered.envs.clone_from(&self.origin.envs);
         remembered.scale.clone_from(&self.origin.adjust.scale);
+        remembered.loopback = self.origin.adjust.loopback;
         if let Err(error) = self.store.remember(Some(&remembered)) {
             let text = format!("cannot remember the layers: {error}");
             self.notice(Level::Warning, text);

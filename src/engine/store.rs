@@ -42,6 +42,9 @@ pub struct Remembered {
     /// Replicas instead of those of the file, by service.
     #[serde(default)]
     pub scale: BTreeMap<String, u32>,
+    /// Ports that the file opens to the network are not.
+    #[serde(default)]
+    pub loopback: bool,
 }
 
 /// A run of a job: noted before it begins, so that whoever sees its end knows what it was made from.

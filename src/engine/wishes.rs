@@ -1,6 +1,7 @@
 //! What an `up` is asked for beside that things are as they should be, and the end that ends everything.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,7 @@ use crate::plan::Cause;
 use crate::plan::demands::{Build, Pull, Recreate, Wishes};
 use crate::plan::desired::ImageSource;
 use crate::plan::observed::ObservedContainer;
+use crate::stack::Source;
 
 /// An end of a container that ends the whole `up`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +70,7 @@ impl Engine {
             Build::Never => self.demands.no_build.extend(closure.clone()),
         }
         match wishes.pull {
+            Pull::AsWritten => self.demands.pull.extend(self.due_for_a_pull(&closure)),
             Pull::Missing => {}
             Pull::Always => self.demands.pull.extend(closure.clone()),
             Pull::Never => self.demands.no_pull.extend(closure.clone()),
@@ -87,6 +90,24 @@ impl Engine {
                 Recreate::Always | Recreate::Changed => {}
             }
         }
+    }
+
+    /// Services of whose image the stack file says that it is looked for anew.
+    fn due_for_a_pull(&self, services: &BTreeSet<String>) -> BTreeSet<String> {
+        let time = Duration::from_millis(now());
+        let is_due = |name: &&String| {
+            let Some(service) = self.stack.services.get(*name) else {
+                return false;
+            };
+            let Source::Image(reference) = &service.source else {
+                return false;
+            };
+            let there = self.observed.images.get(reference);
+            service
+                .pull
+                .is_due(there.and_then(|image| image.tagged), time)
+        };
+        services.iter().filter(is_due).cloned().collect()
     }
 
     fn renew(&mut self, container: &ObservedContainer) {

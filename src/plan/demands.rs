@@ -35,7 +35,10 @@ pub enum Build {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pull {
+    /// As the stack file says of each.
     #[default]
+    AsWritten,
+    /// Those that are not there.
     Missing,
     /// All of them, once.
     Always,

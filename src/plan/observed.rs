@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +112,8 @@ pub struct ObservedImage {
     pub build: Option<String>,
     /// [`super::desired::LABEL_FILES`]
     pub files: Option<String>,
+    /// When the engine gave it its name, since 1970: by a pull or a build.
+    pub tagged: Option<Duration>,
     /// Whether it has a HEALTHCHECK, and which.
     pub healthcheck: Option<ImageHealthcheck>,
 }

@@ -138,10 +138,8 @@ pub fn layer_files(stack: &Stack) -> BTreeSet<Utf8PathBuf> {
         if let Source::Build(build) = &service.source {
             // What they leave out decides what is watched.
             files.insert(build.context.join(".dockerignore"));
-            files.insert(Utf8PathBuf::from(format!(
-                "{}.dockerignore",
-                build.dockerfile
-            )));
+            let own = build.dockerfile_path();
+            files.extend(own.map(|path| Utf8PathBuf::from(format!("{path}.dockerignore"))));
         }
     }
     files

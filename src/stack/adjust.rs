@@ -12,6 +12,9 @@ pub struct Adjustments {
     pub scale: BTreeMap<String, u32>,
     /// These need nothing but one another.
     pub alone: BTreeSet<String>,
+    /// Ports that the file publishes to the network are published to this machine only.
+    #[serde(default)]
+    pub loopback: bool,
 }
 
 /// Why a service cannot have so many replicas.
@@ -63,10 +66,14 @@ impl Adjustments {
                 service.needs.retain(|need, _| self.alone.contains(need));
             }
         }
+        if self.loopback {
+            stack.close_ports();
+        }
         Ok(())
     }
 
-    /// What a further `up` for these services asks counts for them from now on; without names for all.
+    /// What a further `up` for these services asks counts for them from now on; without names for all. Ports are opened to the
+    /// network again only for all.
     pub fn replace(&mut self, names: &[String], with: &Self) {
         if names.is_empty() {
             self.clone_from(with);
@@ -76,6 +83,7 @@ impl Adjustments {
         self.alone.retain(|name| !names.contains(name));
         self.scale.extend(with.scale.clone());
         self.alone.extend(with.alone.iter().cloned());
+        self.loopback |= with.loopback;
     }
 }
 
@@ -144,6 +152,73 @@ mod tests {
         alone.apply(&mut stack).unwrap();
         let needs: Vec<&String> = stack.services["api"].needs.keys().collect();
         assert_eq!(needs, ["cache"]);
+    }
+
+    #[test]
+    fn ports_that_are_open_to_the_network_are_closed() {
+        let open = |bind: &str, everywhere| crate::stack::Port {
+            bind: bind.parse().unwrap(),
+            everywhere,
+            ..http(8000)
+        };
+        let mut api = runs("api", &[]);
+        for (name, port) in [
+            ("all", open("0.0.0.0", true)),
+            ("v4", open("0.0.0.0", false)),
+            ("v6", open("::", false)),
+            ("one", open("192.168.1.7", false)),
+        ] {
+            api.ports.insert(name.to_owned(), port);
+        }
+        let mut web = api.clone();
+        web.name = "web".to_owned();
+        web.source = Source::Run("web".to_owned());
+        let mut stack = stack([api, web]);
+        let closed = Adjustments {
+            loopback: true,
+            ..Adjustments::default()
+        };
+        closed.apply(&mut stack).unwrap();
+        let binds = |stack: &Stack, name: &str| -> Vec<String> {
+            let ports = stack.services[name].ports.values();
+            ports.map(|port| port.bind.to_string()).collect()
+        };
+        assert_eq!(
+            binds(&stack, "api"),
+            ["127.0.0.1", "192.168.1.7", "127.0.0.1", "::1"]
+        );
+        assert!(!stack.services["api"].ports["all"].everywhere);
+        // Where a process listens is its own affair.
+        assert_eq!(binds(&stack, "web")[0], "0.0.0.0");
+    }
+
+    #[test]
+    fn a_chosen_profile_is_none() {
+        let mut edge = runs("edge", &[]);
+        edge.profiles = vec!["edge".to_owned(), "all".to_owned()];
+        let mut stack = stack([edge]);
+        stack.choose(&["other".to_owned()]);
+        assert_eq!(stack.services["edge"].profiles.len(), 2);
+        let mut every = stack.clone();
+        every.choose(&["*".to_owned()]);
+        stack.choose(&["all".to_owned()]);
+        for stack in [stack, every] {
+            assert!(stack.services["edge"].profiles.is_empty());
+        }
+    }
+
+    #[test]
+    fn only_an_up_of_everything_opens_ports_again() {
+        let closed = Adjustments {
+            loopback: true,
+            ..Adjustments::default()
+        };
+        let mut all = Adjustments::default();
+        all.replace(&["api".to_owned()], &closed);
+        all.replace(&["db".to_owned()], &Adjustments::default());
+        assert!(all.loopback);
+        all.replace(&[], &Adjustments::default());
+        assert!(!all.loopback);
     }
 
     #[test]

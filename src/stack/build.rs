@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use super::Template;
@@ -10,7 +10,7 @@ use super::Template;
 pub struct Build {
     /// Absolute.
     pub context: Utf8PathBuf,
-    /// Absolute.
+    /// Absolute; [`Build::NO_FILE`] where the stack file holds it.
     pub dockerfile: Utf8PathBuf,
     pub target: Option<String>,
     pub args: BTreeMap<String, Template>,
@@ -23,9 +23,22 @@ pub struct Build {
     pub options: Box<BuildOptions>,
 }
 
+impl Build {
+    /// Where a Dockerfile lies that is no file: nothing is read there, and nothing watched.
+    pub const NO_FILE: &str = "/dev/null";
+
+    /// The Dockerfile's path, unless the stack file holds its text.
+    pub fn dockerfile_path(&self) -> Option<&Utf8Path> {
+        let is_text = self.options.dockerfile.is_some();
+        (!is_text).then_some(self.dockerfile.as_path())
+    }
+}
+
 /// What only a Compose file says of a build.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct BuildOptions {
+    /// The Dockerfile's text, instead of a file.
+    pub dockerfile: Option<String>,
     pub labels: BTreeMap<String, String>,
     /// Of `RUN`: `host`, `none`, or a network's name.
     pub network: Option<String>,
@@ -36,6 +49,10 @@ pub struct BuildOptions {
     pub pull: bool,
     /// Beside the image's own.
     pub tags: Vec<String>,
+    /// SSH agents for `RUN --mount=type=ssh`, by id, with their sockets: that of the environment without one. Nothing of
+    /// the image is of them.
+    #[serde(skip)]
+    pub ssh: BTreeMap<String, Option<Utf8PathBuf>>,
 }
 
 /// A secret served to `RUN --mount=type=secret,id=…`; never an argument.

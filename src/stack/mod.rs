@@ -161,6 +161,28 @@ impl Stack {
         }
     }
 
+    /// Services with one of these profiles are as if they had none; `*` is every profile.
+    pub fn choose(&mut self, profiles: &[String]) {
+        let is_chosen = |own: &String| profiles.contains(own) || profiles.iter().any(|p| p == "*");
+        for service in self.services.values_mut() {
+            if service.profiles.iter().any(is_chosen) {
+                service.profiles.clear();
+            }
+        }
+    }
+
+    /// Publishes to this machine only what is published to every address that it has.
+    pub fn close_ports(&mut self) {
+        for service in self.services.values_mut() {
+            if matches!(service.source, Source::Run(_)) {
+                continue;
+            }
+            for port in service.ports.values_mut() {
+                port.close();
+            }
+        }
+    }
+
     /// The service that `name` means, and which replica of it where it names one: `api`, or `api-2`.
     pub fn instance<'a>(&self, name: &'a str) -> Option<(&'a str, Option<u32>)> {
         if self.services.contains_key(name) {

@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 
@@ -17,6 +17,27 @@ pub struct Port {
     pub publish: bool,
     /// Scheme of `${service.port.url}`: `http`, `https`, `tcp`, …
     pub scheme: String,
+}
+
+impl Port {
+    /// Whoever reaches this machine reaches it.
+    pub fn is_open(&self) -> bool {
+        self.publish && self.bind.is_unspecified()
+    }
+
+    /// Binds it to loopback, of the same kind of address, where it binds to all of them.
+    pub fn close(&mut self) {
+        match self.bind {
+            IpAddr::V4(address) if address.is_unspecified() => {
+                self.bind = Ipv4Addr::LOCALHOST.into();
+            }
+            IpAddr::V6(address) if address.is_unspecified() => {
+                self.bind = Ipv6Addr::LOCALHOST.into();
+            }
+            IpAddr::V4(_) | IpAddr::V6(_) => {}
+        }
+        self.everywhere = false;
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]

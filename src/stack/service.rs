@@ -68,6 +68,22 @@ pub enum Pull {
     #[default]
     Missing,
     Never,
+    /// At each `up`.
+    Always,
+    /// At an `up`, once it has been there for so long.
+    After(Duration),
+}
+
+impl Pull {
+    /// Whether an image that is there is looked for anew. `tagged`: when it got its name here, where that is known, as `now`
+    /// since 1970.
+    pub fn is_due(self, tagged: Option<Duration>, now: Duration) -> bool {
+        match self {
+            Self::Missing | Self::Never => false,
+            Self::Always => true,
+            Self::After(age) => tagged.is_none_or(|tagged| now.saturating_sub(tagged) > age),
+        }
+    }
 }
 
 /// What a service is made from.

@@ -40,6 +40,7 @@ pub fn service(name: &str, needs: &[&str], address: &str) -> ServiceState {
         } else {
             vec![address.to_owned()]
         },
+        open_ports: Vec::new(),
         probed: name != "migrate",
         provisions: false,
         replicas: 1,

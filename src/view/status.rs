@@ -33,6 +33,25 @@ pub fn table(state: &State, now: u64, columns: Option<usize>, look: Look) -> Vec
     frame(state, &canvas)
 }
 
+/// What a person should know beside the table.
+pub fn notes(state: &State) -> Vec<String> {
+    let open = state.services.iter().filter_map(|service| {
+        let info = &service.info;
+        let numbers: Vec<String> = info.open_ports.iter().map(u16::to_string).collect();
+        let is_there = info.wanted && service.has_started();
+        (is_there && !numbers.is_empty())
+            .then(|| format!("{} (port {})", info.name, numbers.join(", ")))
+    });
+    let open: Vec<String> = open.collect();
+    if open.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "open to the network, as the stack file has it: {}; `dev up --loopback` keeps that to this machine",
+        open.join(", ")
+    )]
+}
+
 /// The same state with only `services`, or all where none is named.
 #[must_use]
 pub fn only(mut state: State, services: &[String]) -> State {
@@ -77,6 +96,8 @@ pub struct ServiceReport<'a> {
     pub needs: &'a [Gate],
     pub replicas: u32,
     pub addresses: &'a [String],
+    /// Ports of the host that whoever reaches this machine reaches.
+    pub open_ports: &'a [u16],
     pub last_line: &'a str,
 }
 
@@ -99,6 +120,7 @@ pub fn report(state: &State, now: u64) -> Report<'_> {
         needs: &service.info.needs,
         replicas: service.info.replicas,
         addresses: &service.info.addresses,
+        open_ports: &service.info.open_ports,
         last_line: &service.last_line,
     });
     Report {
@@ -136,6 +158,26 @@ mod tests {
         let once = text(&state, Some(80));
         let piped = text(&only(state, &["db".to_owned(), "cache".to_owned()]), None);
         insta::assert_snapshot!("status", format!("{once}\n{piped}"));
+    }
+
+    #[test]
+    fn ports_that_are_open_to_the_network_are_named() {
+        let mut state = samples::degraded();
+        assert!(notes(&state).is_empty());
+        samples::enter(&mut state, "web", Phase::Ready, 9_000);
+        for service in &mut state.services {
+            if ["api", "web"].contains(&service.info.name.as_str()) {
+                service.info.open_ports = vec![8000, 8001];
+            }
+        }
+        let api = only(state, &["api".to_owned()]);
+        assert_eq!(
+            notes(&api),
+            [
+                "open to the network, as the stack file has it: api (port 8000, 8001); \
+              `dev up --loopback` keeps that to this machine"
+            ]
+        );
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl WatchSet {
                     .extend(bases(&stack.dir, inputs).into_iter().map(Root::new));
             }
             if let Source::Build(build) = &service.source {
-                set.files.insert(build.dockerfile.clone().into());
+                set.files.extend(build.dockerfile_path().map(Into::into));
                 if !names_files(service) || broken.contains(&service.name) {
                     let root = Root::new(build.context.clone());
                     set.roots.push(Root {

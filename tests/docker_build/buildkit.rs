@@ -243,3 +243,73 @@ async fn a_hundred_thousand_ignored_files_cost_nothing() {
         start.elapsed()
     );
 }
+
+/// An agent that gives back what it is asked, in capitals; on a socket as people's own.
+fn agent(socket: &std::path::Path) -> std::thread::JoinHandle<()> {
+    use std::io::{Read, Write};
+    let listener = std::os::unix::net::UnixListener::bind(socket).expect("a socket");
+    std::thread::spawn(move || {
+        let (mut asked, _) = listener.accept().expect("somebody");
+        let mut buffer = [0; 64];
+        let length = asked.read(&mut buffer).expect("a question");
+        let answer = buffer[..length].to_ascii_uppercase();
+        asked.write_all(&answer).expect("an answer");
+    })
+}
+
+#[tokio::test]
+async fn an_ssh_agent_is_handed_to_a_step_that_asks_for_it() {
+    let bench = Bench::new("ssh").await;
+    let socket = bench.dir().join("agent.sock");
+    let answered = agent(socket.as_std_path());
+    bench.write(".dockerignore", "*.sock\n");
+    bench.write(
+        "Dockerfile",
+        "FROM dev.local/python:3.11\nRUN --mount=type=ssh python -c \"import os, socket; \
+         s = socket.socket(socket.AF_UNIX); s.connect(os.environ['SSH_AUTH_SOCK']); s.sendall(b'who is there'); \
+         open('/answer', 'wb').write(s.recv(64))\"\n",
+    );
+    let mut spec = bench.spec();
+    spec.options.ssh.insert("default".to_owned(), Some(socket));
+    let image = bench.build(&spec).await.image();
+    answered.join().expect("it was asked");
+    assert_eq!(
+        bench.read(&image, "/answer").await.as_deref(),
+        Some("WHO IS THERE")
+    );
+}
+
+#[tokio::test]
+async fn an_ssh_agent_that_is_none_is_told() {
+    let bench = Bench::new("nossh").await;
+    bench.write("Dockerfile", "FROM scratch\n");
+    bench.write("id_rsa", "a key");
+    for (name, said) in [("id_rsa", "ssh-add"), ("nothing", "ssh-agent")] {
+        let mut spec = bench.spec();
+        let path = bench.dir().join(name);
+        spec.options.ssh.insert("default".to_owned(), Some(path));
+        let failure = bench.build(&spec).await.error();
+        assert!(failure.message.contains(name), "{failure:#?}");
+        assert!(failure.help.unwrap_or_default().contains(said));
+    }
+}
+
+#[tokio::test]
+async fn a_dockerfile_may_come_with_the_spec() {
+    let bench = Bench::new("inline").await;
+    bench.write("hello.txt", "hello");
+    let mut spec = bench.spec();
+    spec.dockerfile = dev::stack::Build::NO_FILE.into();
+    spec.options.dockerfile = Some("FROM scratch\nCOPY hello.txt /\n".to_owned());
+    let image = bench.build(&spec).await.image();
+    assert_eq!(
+        bench.read(&image, "/hello.txt").await.as_deref(),
+        Some("hello")
+    );
+    spec.options.dockerfile = Some("FROM scratch\nCOPPY a b\n".to_owned());
+    let failure = bench.build(&spec).await.error();
+    assert!(
+        failure.message.starts_with("dockerfile_inline:2:"),
+        "{failure:#?}"
+    );
+}

@@ -54,6 +54,7 @@ fn container(found: &Value) -> Value {
         .collect();
     env.sort_unstable();
     let keys = [
+        "Image",
         "Domainname",
         "User",
         "Tty",

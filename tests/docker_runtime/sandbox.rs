@@ -56,6 +56,7 @@ impl Sandbox {
             service: service.to_owned(),
             index: 1,
             name: format!("{}-{service}-1", self.project),
+            image: String::new(),
             job: false,
             command: Some(
                 ["sh", "-c", script]

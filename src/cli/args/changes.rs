@@ -18,7 +18,7 @@ pub struct ChangeArgs {
     #[arg(long)]
     pub no_build: bool,
 
-    /// Pull images even where they are there, or never
+    /// Pull images even where they are there, only where they are not, or never, whatever the stack file says
     #[arg(long, value_name = "WHEN")]
     pub pull: Option<PullWhen>,
 
@@ -41,6 +41,10 @@ pub struct ChangeArgs {
     /// So many replicas of a service; repeat for more
     #[arg(long, value_name = "SERVICE=N", value_parser = super::value::scale)]
     pub scale: Vec<Scale>,
+
+    /// Publish to this machine only what the stack file publishes to the network, until the next `up` of everything
+    #[arg(long)]
+    pub loopback: bool,
 
     /// Remove containers whose service is gone from the stack file, as always
     #[arg(long)]
@@ -69,7 +73,8 @@ impl ChangeArgs {
             pull: match self.pull {
                 Some(PullWhen::Always) => Pull::Always,
                 Some(PullWhen::Never) => Pull::Never,
-                Some(PullWhen::Missing) | None => Pull::Missing,
+                Some(PullWhen::Missing) => Pull::Missing,
+                None => Pull::AsWritten,
             },
             recreate: match (self.force_recreate, self.no_recreate) {
                 (true, _) => Recreate::Always,
@@ -94,6 +99,7 @@ impl ChangeArgs {
                 true => named.iter().cloned().collect(),
                 false => BTreeSet::new(),
             },
+            loopback: self.loopback,
         }
     }
 
@@ -106,6 +112,7 @@ impl ChangeArgs {
             (self.no_recreate, "--no-recreate"),
             (self.renew_anon_volumes, "--renew-anon-volumes"),
             (self.no_deps, "--no-deps"),
+            (self.loopback, "--loopback"),
             (self.remove_orphans, "--remove-orphans"),
             (self.no_start, "--no-start"),
         ];

@@ -28,7 +28,7 @@ pub struct GlobalArgs {
     )]
     pub name: Option<String>,
 
-    /// Of a Compose file, take services with this profile, too; repeat for more [default: COMPOSE_PROFILES]
+    /// Take services with this profile, too; repeat for more [of a Compose file, default: COMPOSE_PROFILES]
     #[arg(long = "profile", global = true, id = "profile", value_name = "PROFILE", action = clap::ArgAction::Append)]
     pub profiles: Vec<String>,
 

@@ -11,6 +11,7 @@ mod exec;
 mod export;
 mod global;
 mod help;
+mod init;
 mod logs;
 mod open;
 mod plan;
@@ -41,6 +42,7 @@ pub use env::{EnvArgs, EnvFormat};
 pub use exec::ExecArgs;
 pub use export::{ExportArgs, ExportFormat};
 pub use global::GlobalArgs;
+pub use init::InitArgs;
 pub use logs::LogsArgs;
 pub use open::OpenArgs;
 pub use plan::PlanArgs;
@@ -98,6 +100,7 @@ pub enum Command {
     Config(ConfigArgs),
     Promote(PromoteArgs),
     Export(ExportArgs),
+    Init(InitArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
 }

@@ -11,6 +11,7 @@ fn job(name: &str, needs: &str) -> ServiceState {
         source: "build".to_owned(),
         needs: vec![ready(needs)],
         addresses: Vec::new(),
+        open_ports: Vec::new(),
         probed: false,
         provisions: false,
         replicas: 1,

@@ -129,6 +129,38 @@ async fn an_image_that_nobody_may_pull_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_image_is_looked_for_at_each_up_where_the_file_says_so() {
+    let mut api = runs("api", &[]);
+    api.pull = crate::stack::Pull::Always;
+    let bench = Bench::new([api, runs("web", &[])]);
+    bench.up_until_ready().ended().await;
+    let pulls = || {
+        (
+            bench.world.count("pull api:1"),
+            bench.world.count("pull web:1"),
+        )
+    };
+    let first = pulls();
+    let again = |pull| Wishes {
+        pull,
+        ..Wishes::default()
+    };
+    let (outcome, _) = wishing(&bench, Until::Ready, &[], again(Pull::AsWritten))
+        .ended()
+        .await;
+    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(pulls(), (first.0 + 1, first.1));
+    // What is asked for counts more.
+    for pull in [Pull::Missing, Pull::Never] {
+        wishing(&bench, Until::Ready, &[], again(pull))
+            .ended()
+            .await;
+        assert_eq!(pulls(), (first.0 + 1, first.1));
+    }
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_there_stays_as_it_is_until_an_up_without_that() {
     let mut bench = Bench::new(gold());
     bench.up_until_ready().ended().await;

@@ -26,7 +26,10 @@ const OUTSIDE_HASH: [&str; 7] = [
 
 impl Desire<'_> {
     pub(super) fn containers(&mut self, service: &Service, image: &str) -> Vec<ContainerSpec> {
-        let first = self.container(service, 1);
+        let first = ContainerSpec {
+            image: image.to_owned(),
+            ..self.container(service, 1)
+        };
         let mut containers = Vec::new();
         for index in 1..=service.replicas {
             let mut container = ContainerSpec {
@@ -36,7 +39,7 @@ impl Desire<'_> {
                 labels: self.labels(service, index),
                 ..first.clone()
             };
-            container.hash = hash(&container, image, self.key);
+            container.hash = hash(&container, self.key);
             containers.push(container);
         }
         containers
@@ -67,6 +70,7 @@ impl Desire<'_> {
             service: service.name.clone(),
             index,
             name: String::new(),
+            image: String::new(),
             job: service.is_job(),
             command: words("command", &service.command),
             entrypoint: words("entrypoint", &service.entrypoint),
@@ -212,11 +216,12 @@ impl Desire<'_> {
 }
 
 /// See [`ContainerSpec::hash`]. Taken apart completely, so that a new field cannot be forgotten here.
-fn hash(spec: &ContainerSpec, image: &str, key: &[u8; 32]) -> String {
+fn hash(spec: &ContainerSpec, key: &[u8; 32]) -> String {
     let ContainerSpec {
         service,
         index: _,
         name: _,
+        image,
         job,
         command,
         entrypoint,

@@ -17,6 +17,8 @@ pub struct ContainerSpec {
     pub index: u32,
     /// `gold-api-1`
     pub name: String,
+    /// How the engine knows the image: `postgres:15`.
+    pub image: String,
     pub job: bool,
     pub command: Option<Vec<Value>>,
     pub entrypoint: Option<Vec<Value>>,
@@ -39,7 +41,7 @@ pub struct ContainerSpec {
     pub cpu_millis: Option<u64>,
     pub pids: Option<u64>,
     pub options: OptionsSpec,
-    /// Hex; of everything above and of the image's reference, but not of what tells instances apart, `restart` and
+    /// Hex; of everything above, but not of what tells instances apart, `restart` and
     /// labels that are only information; with automatic host ports as `auto` and secret parts keyed.
     pub hash: String,
 }

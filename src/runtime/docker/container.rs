@@ -47,6 +47,9 @@ impl Docker {
         };
         let (mut body, later) = create::body(spec, image, engine);
         self.inherit(spec, &mut body).await;
+        if self.means(&spec.image, image).await {
+            body.image = Some(spec.image.clone());
+        }
         let mut options = CreateContainerOptionsBuilder::new().name(&spec.name);
         if let Some(platform) = &spec.options.given.platform {
             options = options.platform(platform);
@@ -74,6 +77,13 @@ impl Docker {
             return Err(error);
         }
         Ok(id)
+    }
+
+    /// Whether a name of an image is that one's now: by its name people know what a container is made from, by its id the
+    /// plan does.
+    async fn means(&self, reference: &str, id: &str) -> bool {
+        let found = within(QUICK, self.client().inspect_image(reference)).await;
+        found.is_ok_and(|found| found.id.as_deref() == Some(id))
     }
 
     /// Not for an engine elsewhere, whose files are not ours.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, ImageInspect, Network,
@@ -194,10 +195,16 @@ pub(super) fn image(found: ImageInspect) -> Option<ObservedImage> {
         })
     });
     let labels = config.labels.unwrap_or_default();
+    // An engine that does not know says the year 1.
+    let tagged = found.metadata.and_then(|metadata| {
+        let millis = metadata.last_tag_time?.timestamp_millis();
+        Some(Duration::from_millis(u64::try_from(millis).ok()?))
+    });
     Some(ObservedImage {
         id: found.id?,
         build: labels.get(LABEL_BUILD).cloned(),
         files: labels.get(LABEL_FILES).cloned(),
+        tagged,
         healthcheck,
     })
 }

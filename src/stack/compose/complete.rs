@@ -1,6 +1,8 @@
 //! What has to hold of each value when all files are merged: nothing is missing, nothing is empty, nothing stands twice.
 //! And what is said of attributes that `dev` does nothing with.
 
+use std::collections::BTreeSet;
+
 use super::canonical::joined;
 use super::form::{Attribute, Form, Support, Table, Unique};
 use super::node::Node;
@@ -14,12 +16,28 @@ pub(super) enum Purpose {
     Run,
 }
 
-pub(super) fn complete(node: &Node, form: &'static Form, purpose: Purpose, sink: &mut Sink) {
-    Complete { purpose, sink }.value(node, form, "");
+/// `disabled`: services that do not run, of which nothing is said that only matters when they do. Those of them that
+/// cannot be run are returned.
+pub(super) fn complete(
+    node: &Node,
+    form: &'static Form,
+    (purpose, disabled): (Purpose, &BTreeSet<String>),
+    sink: &mut Sink,
+) -> BTreeSet<String> {
+    let mut complete = Complete {
+        purpose,
+        disabled,
+        unfit: BTreeSet::new(),
+        sink,
+    };
+    complete.value(node, form, "");
+    complete.unfit
 }
 
 struct Complete<'a> {
     purpose: Purpose,
+    disabled: &'a BTreeSet<String>,
+    unfit: BTreeSet<String>,
     sink: &'a mut Sink,
 }
 
@@ -73,8 +91,14 @@ impl Complete<'_> {
                 continue;
             };
             let path = joined(path, key);
+            let off = self.disabled.iter().find(|name| is_of(&path, name));
             let finding = match support {
                 Support::Honoured => None,
+                Support::Warned(_) if off.is_some() => None,
+                Support::Refused(_) if off.is_some() => {
+                    self.unfit.extend(off.cloned());
+                    None
+                }
                 Support::Warned(why) => {
                     let message = format!("`{path}` has no effect: {why}");
                     Some(Finding::new(Code::NoEffect, message).warning())
@@ -93,6 +117,13 @@ impl Complete<'_> {
             self.value(&entry.node, form, &path);
         }
     }
+}
+
+/// `services.web.build` is of `web`.
+fn is_of(path: &str, service: &str) -> bool {
+    let rest = path.strip_prefix("services.");
+    let rest = rest.and_then(|rest| rest.strip_prefix(service));
+    rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn missing_value(node: &Node, path: &str, sink: &mut Sink) {

@@ -217,37 +217,50 @@ impl Whole<'_> {
             sink.push(Finding::new(Code::Empty, message).help("a Compose file has `services`"));
             return none;
         }
-        complete(project, &A_PROJECT, *purpose, sink);
+        let off = match purpose {
+            Purpose::Print => BTreeSet::new(),
+            Purpose::Run => unchosen(project, profiles),
+        };
+        let unfit = complete(project, &A_PROJECT, (*purpose, &off), sink);
         if sink.has_errors() {
             return none;
         }
         normalize(project, name, environment);
-        let disabled = choose(project, profiles);
+        let mut disabled = choose(project, profiles);
         let names: Vec<String> = disabled.keys().cloned().collect();
         consistent::check(project, &names, sink);
         if sink.has_errors() {
             return none;
         }
+        let mut lines = env_file::Lines::new(source);
         for (_, service) in project.section_mut("services") {
-            env_file::environment(service, environment, source, sink);
-            env_file::labels(service, source, sink);
+            lines.environment(service, environment, sink);
+            lines.labels(service, sink);
         }
         match purpose {
             Purpose::Print => {
                 prune(project);
                 none
             }
-            Purpose::Run => self.keep(disabled, project, source),
+            Purpose::Run => {
+                disabled.retain(|name, _| !unfit.contains(name));
+                self.keep(disabled, project, lines)
+            }
         }
     }
 
     /// Services that may be asked for by name, though no chosen profile has them; those with errors are not there.
-    fn keep(&self, disabled: Map, project: &mut Node, source: &dyn Files) -> BTreeSet<String> {
+    fn keep(
+        &self,
+        disabled: Map,
+        project: &mut Node,
+        mut lines: env_file::Lines<'_>,
+    ) -> BTreeSet<String> {
         let mut kept = BTreeSet::new();
         for (name, mut entry) in disabled {
             let mut sink = Sink::new(&[]);
-            env_file::environment(&mut entry.node, self.environment, source, &mut sink);
-            env_file::labels(&mut entry.node, source, &mut sink);
+            lines.environment(&mut entry.node, self.environment, &mut sink);
+            lines.labels(&mut entry.node, &mut sink);
             let services = project.get_mut("services").and_then(Node::as_map_mut);
             if let Some(services) = services.filter(|_| !sink.has_errors()) {
                 kept.insert(name.clone());
@@ -258,22 +271,32 @@ impl Whole<'_> {
     }
 }
 
+/// Services that no profile chooses.
+fn unchosen(project: &Node, profiles: &[String]) -> BTreeSet<String> {
+    let services = project.section("services");
+    services
+        .filter(|(_, service)| !is_chosen(service, profiles))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+fn is_chosen(service: &Node, profiles: &[String]) -> bool {
+    let own = service.get("profiles").map(Node::items).unwrap_or_default();
+    own.is_empty()
+        || profiles
+            .iter()
+            .any(|profile| profile == "*" || own.iter().any(|node| node.as_text() == Some(profile)))
+}
+
 /// Takes away the services that no profile chooses.
 fn choose(project: &mut Node, profiles: &[String]) -> Map {
-    let is_chosen = |service: &Node| {
-        let own = service.get("profiles").map(Node::items).unwrap_or_default();
-        own.is_empty()
-            || profiles.iter().any(|profile| {
-                profile == "*" || own.iter().any(|node| node.as_text() == Some(profile))
-            })
-    };
     let services = project.get_mut("services").and_then(Node::as_map_mut);
     let Some(services) = services else {
         return Map::new();
     };
     let (chosen, disabled) = std::mem::take(services)
         .into_iter()
-        .partition(|(_, entry)| is_chosen(&entry.node));
+        .partition(|(_, entry)| is_chosen(&entry.node, profiles));
     *services = chosen;
     disabled
 }

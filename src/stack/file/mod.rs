@@ -10,6 +10,7 @@ mod code;
 mod diagnostic;
 mod document;
 mod dotenv;
+mod draft;
 mod env;
 mod find;
 mod fitted;
@@ -52,6 +53,7 @@ use super::{Stack, compose};
 pub use code::{CODES, Code};
 pub use diagnostic::{Diagnostic, LoadError, Location, render, reporter};
 pub use document::Document;
+pub use draft::{Draft, DraftError, draft};
 pub use outside::{Outside, check_outside, variables_of};
 pub use parse::{Layer, parse};
 pub use reader::ReadText;
@@ -73,7 +75,7 @@ pub struct LoadRequest {
     pub envs: Vec<String>,
     /// `--name`: wins over the file's.
     pub name: Option<String>,
-    /// `--profile`: of Compose files, instead of those of `COMPOSE_PROFILES`.
+    /// `--profile`: services with these are meant, too; for Compose files instead of those of `COMPOSE_PROFILES`.
     pub profiles: Vec<String>,
     /// `--env-file`: for Compose files, instead of `.env`.
     pub env_files: Vec<Utf8PathBuf>,
@@ -135,6 +137,7 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, LoadError> {
     };
     let mut loaded = parse::upon(&dir, layers, request.name.as_deref(), &read_text, &beneath)?;
     loaded.env_files.extend(read.into_inner());
+    loaded.stack.choose(&request.profiles);
     Ok(loaded)
 }
 

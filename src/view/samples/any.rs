@@ -185,6 +185,7 @@ fn info() -> BoxedStrategy<ServiceInfo> {
                     source,
                     needs,
                     addresses,
+                    open_ports: Vec::new(),
                     probed,
                     provisions,
                     replicas,

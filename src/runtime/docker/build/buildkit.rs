@@ -2,12 +2,14 @@
 //! (<https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Image/operation/ImageBuild>).
 
 use bytes::Bytes;
+use camino::Utf8PathBuf;
 use http_body_util::Full;
 
 use super::session::{Offer, Session, random_id};
 use super::stream::{Message, Messages};
 use super::trace::Trace;
 use super::{BuiltImage, Job, pairs};
+use crate::engine::event::FailureClass;
 use crate::runtime::RuntimeError;
 use crate::runtime::docker::fault::Fault;
 use crate::runtime::docker::transport::Body;
@@ -22,6 +24,7 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Option<BuiltImage>, RuntimeEr
         secrets: secrets
             .map(|(id, value)| (id.clone(), value.text.clone().into_bytes()))
             .collect(),
+        agents: agents(job)?,
         environment: job.docker.inner.environment.clone(),
     };
     let session = match Session::open(job.docker, offer, job.deadlines.answer).await {
@@ -53,6 +56,37 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Option<BuiltImage>, RuntimeEr
             bytes_sent,
         })
     })
+}
+
+/// The sockets of the SSH agents that it is given: the one of the environment where the stack file names none.
+fn agents(job: &Job<'_>) -> Result<Vec<(String, Utf8PathBuf)>, RuntimeError> {
+    let given = job.spec.options.ssh.iter();
+    let agent = |(id, path): (&String, &Option<Utf8PathBuf>)| {
+        let own = job.docker.inner.environment.get("SSH_AUTH_SOCK");
+        let own = own.filter(|path| !path.is_empty()).map(Utf8PathBuf::from);
+        let refused = |message: String, help: &str| {
+            Err(RuntimeError::new(FailureClass::Unresolved, message).help(help))
+        };
+        let Some(path) = path.clone().or(own) else {
+            return refused(
+                format!("the build is to have the SSH agent `{id}`, and SSH_AUTH_SOCK is not set"),
+                "begin one: eval \"$(ssh-agent)\" && ssh-add",
+            );
+        };
+        use std::os::unix::fs::FileTypeExt;
+        match fs_err::metadata(&path) {
+            Ok(found) if found.file_type().is_socket() => Ok((id.clone(), path)),
+            Ok(_) => refused(
+                format!("`ssh: {id}={path}` of the build is no agent's socket"),
+                "`dev` hands agents to a build and no keys: add the key with ssh-add, and write `ssh: [default]`",
+            ),
+            Err(error) => refused(
+                format!("the SSH agent `{id}` of the build cannot be had: {error}"),
+                "begin one: eval \"$(ssh-agent)\" && ssh-add",
+            ),
+        }
+    };
+    given.map(agent).collect()
 }
 
 /// Reads what the build says until its end: the image's id.

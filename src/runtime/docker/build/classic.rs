@@ -26,6 +26,9 @@ pub(super) fn check(job: &Job<'_>) -> Result<(), RuntimeError> {
     if let Some((id, _)) = job.spec.secrets.first() {
         return needs(format!("the build secret `{id}`"), Vec::new());
     }
+    if let Some(id) = job.spec.options.ssh.keys().next() {
+        return needs(format!("the SSH agent `{id}` of a build"), Vec::new());
+    }
     // Podman's builder is behind the same call, and knows these.
     if job.docker.is_podman() {
         return Ok(());

@@ -5,6 +5,7 @@ mod buildkit;
 mod classic;
 mod dockerfile;
 mod failure;
+mod inline;
 mod mask;
 mod session;
 mod stream;
@@ -119,6 +120,8 @@ impl Docker {
         options: BuildOptions,
         progress: Option<&ProgressSender>,
     ) -> Result<BuiltImage, RuntimeError> {
+        let written = inline::Written::of(spec)?;
+        let spec = written.as_ref().map_or(spec, |written| &written.spec);
         let source = tokio::fs::read(&spec.dockerfile)
             .await
             .map_err(|error| no_dockerfile(spec, &error))?;
@@ -195,6 +198,9 @@ impl Job<'_> {
 
     /// The Dockerfile as people know it: relative to the context where it is in it.
     fn dockerfile_name(&self) -> &str {
+        if self.spec.options.dockerfile.is_some() {
+            return "dockerfile_inline";
+        }
         let path = &self.spec.dockerfile;
         path.strip_prefix(&self.spec.context)
             .unwrap_or(path)

@@ -30,6 +30,7 @@ fn spec() -> ContainerSpec {
         service: "api".into(),
         index: 1,
         name: "gold-api-1".into(),
+        image: "gold-api".into(),
         job: false,
         command: Some(vec![value("serve", false)]),
         entrypoint: None,

@@ -26,11 +26,7 @@ pub(super) static BUILD: Table = Table {
             ),
             Attribute::new("context", Form::Text),
             Attribute::new("dockerfile", Form::Text),
-            Attribute::refused(
-                "dockerfile_inline",
-                Form::Text,
-                "a build is made from a file",
-            ),
+            Attribute::new("dockerfile_inline", Form::Text),
             Attribute::refused(
                 "entitlements",
                 Form::List(&TEXTS),
@@ -53,7 +49,7 @@ pub(super) static BUILD: Table = Table {
             Attribute::warned("sbom", Form::Scalar, ATTESTATIONS),
             Attribute::new("secrets", Form::List(&BUILD_SECRETS)),
             Attribute::warned("shm_size", Form::Bytes, "the builder takes no size"),
-            Attribute::refused("ssh", Form::Ssh, "no agent is handed to a build"),
+            Attribute::new("ssh", Form::Ssh),
             Attribute::new("tags", Form::List(&NAMED_TEXTS)),
             Attribute::new("target", Form::Text),
             Attribute::refused("ulimits", Form::Named(&ULIMITS), "the builder takes none"),

@@ -19,8 +19,13 @@ impl Making<'_> {
             );
         }
         let context = self.dir.join(context);
-        let dockerfile = build.string("dockerfile");
-        let dockerfile = dockerfile.as_deref().unwrap_or("Dockerfile");
+        let options = options(build);
+        let dockerfile = match &options.dockerfile {
+            Some(_) => Build::NO_FILE.to_owned(),
+            None => build
+                .string("dockerfile")
+                .unwrap_or_else(|| "Dockerfile".to_owned()),
+        };
         let platforms = match build.strings("platforms") {
             given if given.is_empty() => node.string("platform").into_iter().collect(),
             given => given,
@@ -38,7 +43,7 @@ impl Making<'_> {
             platforms,
             cache_from: build.strings("cache_from"),
             cache_to: build.strings("cache_to"),
-            options: Box::new(options(build)),
+            options: Box::new(options),
             context,
         }
     }
@@ -85,12 +90,20 @@ impl Making<'_> {
 fn options(build: &Node) -> BuildOptions {
     let hosts = build.strings("extra_hosts").into_iter();
     BuildOptions {
+        dockerfile: build.string("dockerfile_inline"),
         labels: build.pairs("labels"),
         network: build.string("network"),
         extra_hosts: hosts.map(|line| line.replacen('=', ":", 1)).collect(),
         no_cache: build.is_set("no_cache"),
         pull: build.is_set("pull"),
         tags: build.strings("tags"),
+        ssh: build
+            .section("ssh")
+            .map(|(id, path)| {
+                let path = path.as_text().filter(|path| !path.is_empty());
+                (id.to_owned(), path.map(Utf8PathBuf::from))
+            })
+            .collect(),
     }
 }
 

@@ -6,7 +6,6 @@ use crate::stack::{ContainerOptions, Hook, Logging, Namespace, Namespaces, Volum
 
 impl Making<'_> {
     pub(super) fn container(&mut self, service: &str, node: &Node) -> ContainerOptions {
-        self.unheard(service, node);
         let links = node.strings("links").into_iter().map(|link| {
             let (name, alias) = link.split_once(':').unwrap_or((&link, &link));
             (name.to_owned(), alias.to_owned())
@@ -73,19 +72,6 @@ impl Making<'_> {
             uts: node.string("uts"),
             user: node.string("userns_mode"),
             cgroup: node.string("cgroup"),
-        }
-    }
-
-    /// What runs differently from what the file says.
-    fn unheard(&mut self, service: &str, node: &Node) {
-        let policy = node.text_at("pull_policy").unwrap_or_default();
-        let is_timed = ["always", "daily", "weekly", "refresh"].contains(&policy)
-            || policy.starts_with("every_");
-        if is_timed && let Some(at) = node.get("pull_policy") {
-            let message = format!(
-                "`services.{service}.pull_policy: {policy}` counts as `missing`: an image that is there is taken"
-            );
-            self.no_effect(at.span, message);
         }
     }
 }

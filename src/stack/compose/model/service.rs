@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::health::healthcheck;
 use super::{Making, Read};
 use crate::stack::compose::node::{Node, Value};
+use crate::stack::compose::units;
+use crate::stack::file::{Code, Finding};
 use crate::stack::{
-    Condition, Job, Kubernetes, Namespace, Need, Promote, Pull, Restart, Role, Service, Source,
-    Stop, Template,
+    Condition, Healthcheck, Job, Kubernetes, Namespace, Need, Promote, Pull, Restart, Role,
+    Service, Source, Stop, Template,
 };
 
 /// Of Compose.
 const GRACE: Duration = Duration::from_secs(10);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Making<'_> {
     pub(super) fn service(&mut self, name: &str, node: &Node) -> Service {
@@ -101,6 +105,12 @@ impl Making<'_> {
             }
             let condition = match dependency.text_at("condition") {
                 Some("service_started") | None => Condition::Started,
+                Some("service_healthy")
+                    if there.and_then(healthcheck) == Some(Healthcheck::Disabled) =>
+                {
+                    self.never_healthy(service, name, dependency);
+                    Condition::Ready
+                }
                 Some(_) => Condition::Ready,
             };
             let need = Need {
@@ -111,6 +121,18 @@ impl Making<'_> {
             needs.insert(name.to_owned(), need);
         }
         needs
+    }
+
+    /// `docker compose` tells that when it waits for it.
+    fn never_healthy(&mut self, service: &str, needed: &str, dependency: &Node) {
+        let at = dependency.get("condition").unwrap_or(dependency).span;
+        let message = format!(
+            "`{service}` waits for `{needed}` to be healthy, and the health check of `{needed}` is switched off"
+        );
+        let finding = Finding::new(Code::Conflict, message).at(at, "never true");
+        self.sink.push(finding.help(format!(
+            "write `condition: service_started`, or give `{needed}` a `healthcheck`"
+        )));
     }
 
     fn restart(&mut self, node: &Node) -> Restart {
@@ -190,6 +212,16 @@ fn environment(node: &Node) -> BTreeMap<String, Template> {
 fn pull(node: &Node) -> Pull {
     match node.text_at("pull_policy") {
         Some("never") => Pull::Never,
-        _ => Pull::Missing,
+        Some("always") => Pull::Always,
+        Some("daily") => Pull::After(DAY),
+        Some("weekly") => Pull::After(7 * DAY),
+        Some(text) => {
+            let age = text.strip_prefix("every_").and_then(units::duration);
+            let age = age.and_then(|nanos| u64::try_from(nanos).ok());
+            age.map_or(Pull::Missing, |nanos| {
+                Pull::After(Duration::from_nanos(nanos))
+            })
+        }
+        None => Pull::Missing,
     }
 }

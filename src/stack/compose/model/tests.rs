@@ -1,10 +1,11 @@
 use std::io;
+use std::time::Duration;
 
 use camino::Utf8Path;
 
 use crate::stack::compose::{Files, Request, load_stack};
 use crate::stack::file::{Code, Diagnostic, LoadError};
-use crate::stack::{Condition, HostPort, Restart, Stack};
+use crate::stack::{Condition, HostPort, Pull, Restart, Source, Stack};
 
 /// A file in memory.
 struct Text<'a>(&'a str);
@@ -75,6 +76,105 @@ fn services_of_other_profiles_can_be_named_and_nobody_needs_them() {
     assert!(stack.services["a"].needs.is_empty());
     assert_eq!(stack.services["d"].profiles, ["debug"]);
     assert!(!stack.services.contains_key("broken"));
+}
+
+#[test]
+fn what_does_not_run_may_say_what_cannot_be_had() {
+    let text = "services:\n  a: {image: x}\n  b: {image: x, profiles: [p], use_api_socket: true, isolation: hyperv}\n";
+    let request = Request {
+        start_dir: "/src/shop".into(),
+        files: vec!["/src/shop/compose.yaml".into()],
+        ..Request::default()
+    };
+    let run = load_stack(&request, &Text(text)).unwrap();
+    assert!(run.warnings.is_empty());
+    assert!(!run.stack.services.contains_key("b"));
+    let chosen = Request {
+        profiles: vec!["p".into()],
+        ..request
+    };
+    let error = load_stack(&chosen, &Text(text)).unwrap_err();
+    assert_eq!(error.diagnostics.len(), 2, "{error:?}");
+}
+
+#[test]
+fn nobody_waits_for_a_health_check_that_is_switched_off() {
+    let text = |check: &str, condition: &str| {
+        format!(
+            "services:\n  a:\n    image: x\n    depends_on: {{b: {{condition: {condition}}}}}\n  b: {{image: x, healthcheck: {check}}}\n"
+        )
+    };
+    for check in ["{disable: true}", "{test: [NONE]}"] {
+        let error = stack(&text(check, "service_healthy")).unwrap_err();
+        let told = &error.diagnostics[0];
+        assert_eq!(told.location().unwrap().line, 4, "{check}");
+        assert!(told.message().contains("switched off"), "{check}");
+        stack(&text(check, "service_started")).unwrap();
+    }
+    stack(&text("{test: 'true'}", "service_healthy")).unwrap();
+}
+
+#[test]
+fn a_dockerfile_may_stand_in_the_file() {
+    let stack = stack(
+        "services:\n  a:\n    build:\n      context: .\n      dockerfile_inline: |\n        FROM x\n        RUN true\n",
+    )
+    .unwrap();
+    let Source::Build(build) = &stack.services["a"].source else {
+        panic!()
+    };
+    assert_eq!(build.context, "/src/shop");
+    assert_eq!(
+        build.options.dockerfile.as_deref(),
+        Some("FROM x\nRUN true\n")
+    );
+    assert_eq!(build.dockerfile_path(), None);
+}
+
+#[test]
+fn an_image_is_pulled_as_often_as_the_file_says() {
+    let pull = |policy: &str| {
+        let text = format!("services:\n  a: {{image: x, pull_policy: {policy}}}\n");
+        stack(&text).unwrap().services["a"].pull
+    };
+    let hour = Duration::from_secs(3600);
+    assert_eq!(pull("always"), Pull::Always);
+    assert_eq!(pull("daily"), Pull::After(24 * hour));
+    assert_eq!(pull("weekly"), Pull::After(168 * hour));
+    assert_eq!(pull("every_12h"), Pull::After(12 * hour));
+    for policy in ["missing", "if_not_present", "build"] {
+        assert_eq!(pull(policy), Pull::Missing);
+    }
+    let now = 100 * hour;
+    assert!(!pull("every_12h").is_due(Some(89 * hour), now));
+    assert!(pull("every_12h").is_due(Some(87 * hour), now));
+    assert!(pull("every_12h").is_due(None, now));
+    assert!(pull("always").is_due(Some(now), now));
+    assert!(!pull("missing").is_due(None, now));
+}
+
+#[test]
+fn files_of_variables_have_a_bound_together() {
+    struct Large(String);
+    impl Files for Large {
+        fn compose(&self, _: &Utf8Path) -> Result<String, Box<Diagnostic>> {
+            Ok(self.0.clone())
+        }
+        fn env(&self, _: &Utf8Path) -> io::Result<String> {
+            Ok(format!("A={}\n", "x".repeat(1 << 20)))
+        }
+    }
+    let services: String = (0..9)
+        .map(|n| format!("  s{n}: {{image: x, env_file: a.env}}\n"))
+        .collect();
+    let request = Request {
+        start_dir: "/src/shop".into(),
+        files: vec!["/src/shop/compose.yaml".into()],
+        ..Request::default()
+    };
+    let error = load_stack(&request, &Large(format!("services:\n{services}"))).unwrap_err();
+    assert_eq!(error.diagnostics.len(), 1);
+    assert_eq!(error.diagnostics[0].code(), Code::TooLarge);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod follow;
 mod health;
 mod secrets;
 mod sender;
+mod ssh;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use bollard_buildkit_proto::health::health_server::HealthServer;
 use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
 use bollard_buildkit_proto::moby::filesync::v1::auth_server::AuthServer;
 use bollard_buildkit_proto::moby::filesync::v1::file_sync_server::FileSyncServer;
+use bollard_buildkit_proto::moby::sshforward::v1::ssh_server::SshServer;
 use bytes::Bytes;
 use camino::Utf8PathBuf;
 use http::Method;
@@ -31,10 +33,12 @@ use crate::runtime::docker::fault::Fault;
 pub(super) use files::Sent;
 
 /// The methods that the engine may call; it asks for no others.
-const METHODS: [&str; 4] = [
+const METHODS: [&str; 6] = [
     "/moby.filesync.v1.Auth/Credentials",
     "/moby.filesync.v1.FileSync/DiffCopy",
     "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+    "/moby.sshforward.v1.SSH/CheckAgent",
+    "/moby.sshforward.v1.SSH/ForwardAgent",
     "/grpc.health.v1.Health/Check",
 ];
 /// Include and exclude patterns come as headers.
@@ -51,6 +55,8 @@ pub(super) struct Offer {
     /// Absolute: where the Dockerfile lies.
     pub dockerfile_folder: Utf8PathBuf,
     pub secrets: Vec<(String, Vec<u8>)>,
+    /// Sockets of SSH agents, by id.
+    pub agents: Vec<(String, Utf8PathBuf)>,
     /// Where the credentials of registries are found.
     pub environment: Environment,
 }
@@ -135,6 +141,10 @@ fn services(offer: Offer, sent: &Arc<Sent>, work: &Work) -> Services {
     };
     let routes = Routes::new(FileSyncServer::new(files))
         .add_service(SecretsServer::new(secrets))
+        .add_service(SshServer::new(ssh::Agents {
+            sockets: offer.agents,
+            work: work.clone(),
+        }))
         .add_service(AuthServer::new(auth::Auth {
             environment: offer.environment,
         }))
