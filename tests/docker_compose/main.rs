@@ -3,8 +3,12 @@
 //!
 //! Needs an engine with the images of `tests/engines`, and the plugin that `tests/engines/peers` builds.
 
+mod builds;
+mod converted;
 mod engine;
 mod handover;
 mod made;
+mod open_ports;
 mod runs;
 mod tool;
+mod unhealthy;

@@ -3,7 +3,7 @@
 use crate::engine::{containers, text};
 use crate::tool::{Project, Tool};
 
-const BOTH: [Tool; 2] = [Tool::Dev, Tool::Compose];
+pub const BOTH: [Tool; 2] = [Tool::Dev, Tool::Compose];
 
 /// What both tools let come of a file.
 fn same<T: PartialEq + std::fmt::Debug>(file: &str, act: impl Fn(&Project, Tool) -> T) -> T {
@@ -158,7 +158,7 @@ volumes: {data: {}}
 }
 
 /// As teams have it: built in stages, nothing but the app published, values from the environment.
-const PRODUCTION: &str = r#"
+pub const PRODUCTION: &str = r#"
 name: ${STACK}
 services:
   app:
@@ -334,133 +334,4 @@ outputs = { host = "extra" }
         .collect();
     assert_eq!(names, ["/P-extra-1", "/P-web-1"]);
     project.done(Tool::Dev, &["down"]);
-}
-
-#[test]
-fn a_dockerfile_may_stand_in_the_file() {
-    let file = r#"
-services:
-  web:
-    build:
-      context: .
-      dockerfile_inline: |
-        FROM dev.local/python:3.11
-        COPY index.html /srv/
-        RUN echo built >> /srv/index.html
-    init: true
-    command: python -m http.server 8000 --directory /srv
-    ports: ["${PORT}:8000"]
-#### index.html
-hello
-"#;
-    let body = same(file, |project, tool| {
-        project.up(tool);
-        project.get("/index.html")
-    });
-    assert_eq!(body, "hello\nbuilt\n");
-    let project = Project::new(file);
-    project.up(Tool::Dev);
-    // What is built is known by its text, too.
-    assert!(project.done(Tool::Dev, &["plan"]).contains("nothing to do"));
-    project.write(
-        "compose.yaml".as_ref(),
-        &file.replace("echo built", "echo anew"),
-    );
-    project.up(Tool::Dev);
-    assert_eq!(project.get("/index.html"), "hello\nanew\n");
-}
-
-#[test]
-fn nobody_waits_for_a_health_check_that_is_switched_off() {
-    let file = "
-services:
-  a:
-    image: dev.local/busybox
-    command: sleep 1000
-    depends_on: {b: {condition: service_healthy}}
-  b: {image: dev.local/busybox, command: sleep 1000, stop_grace_period: 1s, healthcheck: {disable: true}}
-";
-    for tool in BOTH {
-        let project = Project::new(file);
-        let ended = project.run(tool, &["up", "-d"]);
-        assert_ne!(ended.code, 0, "{tool:?}: {ended:?}");
-        let found = containers(&project.name);
-        let running = |container: &&serde_json::Value| container["State"]["Running"] == true;
-        let ran: Vec<&str> = found
-            .iter()
-            .filter(running)
-            .map(|c| text(&c["Name"]))
-            .collect();
-        assert!(!ran.iter().any(|name| name.ends_with("-a-1")), "{ran:?}");
-    }
-}
-
-#[test]
-fn ports_stay_open_to_the_network_unless_that_is_asked() {
-    let project = Project::new(
-        r#"
-services:
-  web:
-    image: dev.local/python:3.11
-    init: true
-    command: python -m http.server 8000
-    ports: ["${PORT}:8000"]
-"#,
-    );
-    let bound = || {
-        let found = containers(&project.name);
-        let ports = &found[0]["NetworkSettings"]["Ports"]["8000/tcp"];
-        text(&ports[0]["HostIp"]).to_owned()
-    };
-    let note = || project.run(Tool::Dev, &["status"]).said;
-    project.done(Tool::Dev, &["up", "--wait"]);
-    assert_eq!(bound(), "0.0.0.0");
-    let told = note();
-    let port = format!("web (port {})", project.port);
-    assert!(
-        told.contains("open to the network") && told.contains(&port),
-        "{told}"
-    );
-    project.done(Tool::Dev, &["up", "--wait", "--loopback"]);
-    assert_eq!(bound(), "127.0.0.1");
-    project.get("/");
-    assert_eq!(note(), "");
-    // What only brings it up again does not open it.
-    project.done(Tool::Dev, &["stop"]);
-    project.done(Tool::Dev, &["start"]);
-    assert_eq!(bound(), "127.0.0.1");
-    project.done(Tool::Dev, &["up", "--wait"]);
-    assert_eq!(bound(), "0.0.0.0");
-}
-
-#[test]
-fn the_dev_toml_that_is_made_of_a_file_means_the_same() {
-    let project = Project::new(PRODUCTION);
-    let name = project.name.clone();
-    let project = project
-        .with("STACK", &name)
-        .with("POSTGRES_PASSWORD", "hunter2")
-        .with("CORS_ORIGIN", "https://shop.example");
-    project.up(Tool::Dev);
-    let ids = || -> Vec<String> {
-        let found = containers(&name);
-        found.iter().map(|c| text(&c["Id"]).to_owned()).collect()
-    };
-    let before = ids();
-    project.done(Tool::Dev, &["init", "--from", "compose.yaml"]);
-    let written = fs_err::read_to_string(project.dir.join("dev.toml")).expect("a dev.toml");
-    assert!(written.contains("compose = \"compose.yaml\""), "{written}");
-    assert!(written.contains("[services.app]"), "{written}");
-    assert!(
-        !written.contains("hunter2") && !written.contains("shop.example"),
-        "{written}"
-    );
-    assert!(project.done(Tool::Dev, &["plan"]).contains("nothing to do"));
-    project.up(Tool::Dev);
-    assert_eq!(ids(), before);
-    // It is a person's from now on.
-    let ended = project.run(Tool::Dev, &["init", "--from", "compose.yaml"]);
-    assert_ne!(ended.code, 0);
-    assert!(ended.said.contains("--force"), "{ended:?}");
-    project.done(Tool::Dev, &["init", "--from", "compose.yaml", "--force"]);
 }

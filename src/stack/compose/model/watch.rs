@@ -15,15 +15,6 @@ impl Making<'_> {
         rules.filter_map(|rule| self.rule(service, rule)).collect()
     }
 
-    /// From the project's folder, as far as it is there.
-    fn within(&self, path: &str) -> String {
-        match Utf8Path::new(path).strip_prefix(self.dir) {
-            Ok(rest) if rest.as_str().is_empty() => ".".to_owned(),
-            Ok(rest) => rest.to_string(),
-            Err(_) => path.to_owned(),
-        }
-    }
-
     fn rule(&mut self, service: &str, rule: &Node) -> Option<WatchRule> {
         let path = rule.string("path")?;
         let target = rule.string("target");
@@ -56,6 +47,7 @@ impl Making<'_> {
             self.refuse(rule.span, message, "`target` says where in the container");
             return None;
         };
+        let base = Utf8Path::new(&path);
         let include = rule.strings("include");
         let mut ignore = rule.strings("ignore");
         if !include.is_empty() {
@@ -66,8 +58,9 @@ impl Making<'_> {
                 .chain(ignore)
                 .collect();
         }
+        let _absolute = base;
         Some(WatchRule {
-            paths: vec![self.within(&path)],
+            paths: vec![path],
             ignore,
             action,
         })

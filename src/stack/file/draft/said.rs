@@ -6,8 +6,8 @@ use std::time::Duration;
 use camino::Utf8Path;
 
 use crate::stack::{
-    AfterSync, Build, BuildOptions, Condition, HostPort, Mount, Need, Part, Port, Probe, ProbeKind,
-    Protocol, Service, Source, Template, WatchAction, WatchRule,
+    Build, BuildOptions, Condition, HostPort, Mount, Need, Part, Port, Probe, ProbeKind, Protocol,
+    Service, Source, Template,
 };
 
 /// One line of a service's table.
@@ -55,7 +55,6 @@ pub(super) fn said(service: &Service, dir: &Utf8Path) -> Vec<Said> {
     all.extend(needs(&service.needs));
     all.extend(service.ready.as_ref().and_then(ready));
     all.extend(volumes(&service.mounts, dir));
-    all.extend(watch(&service.watch));
     all.extend(service.env.iter().filter_map(|(name, value)| {
         let value = plain(value)?;
         Some(Said {
@@ -213,35 +212,6 @@ fn volumes(mounts: &[Mount], dir: &Utf8Path) -> Option<Said> {
     let all: Option<Vec<String>> = mounts.iter().map(mount).collect();
     let all = all.filter(|all| !all.is_empty())?;
     Some(Said::new("volumes", list(&all), Vec::new()))
-}
-
-fn watch(rules: &[WatchRule]) -> Option<Said> {
-    if rules.is_empty() {
-        return None;
-    }
-    let rule = |rule: &WatchRule| {
-        let mut parts = vec![format!("paths = {}", list(&rule.paths))];
-        if !rule.ignore.is_empty() {
-            parts.push(format!("ignore = {}", list(&rule.ignore)));
-        }
-        let then = match &rule.action {
-            WatchAction::Sync { target, then } => {
-                parts.push(format!("sync = {}", quoted(target)));
-                match then {
-                    AfterSync::Nothing => None,
-                    AfterSync::Restart => Some("\"restart\"".to_owned()),
-                    AfterSync::Signal(name) => Some(format!("{{ signal = {} }}", quoted(name))),
-                    AfterSync::Exec(words) => Some(format!("{{ exec = {} }}", list(words))),
-                }
-            }
-            WatchAction::Restart => Some("\"restart\"".to_owned()),
-            WatchAction::Rebuild => Some("\"rebuild\"".to_owned()),
-        };
-        parts.extend(then.map(|then| format!("then = {then}")));
-        format!("  {},\n", table(&parts))
-    };
-    let rules: String = rules.iter().map(rule).collect();
-    Some(Said::new("watch", format!("[\n{rules}]"), Vec::new()))
 }
 
 /// Text that refers to nothing. A `$` is written in another way in either file.
