@@ -334,7 +334,9 @@ impl Hashing {
                 mounted.is_some_and(|mounted| mounted.leaves_out_path(path))
             };
             let (context, dockerfile) = (build.context.as_path(), build.dockerfile.as_path());
-            let key = (context, dockerfile, mounted.as_ref().map(|_| tag.as_str()));
+            let has_further = build.options.folders().next().is_some();
+            let own = mounted.is_some() || has_further;
+            let key = (context, dockerfile, own.then_some(tag.as_str()));
             let read = |apart: &dyn Fn(&Path) -> bool| {
                 let weight = |path: &Path| match path {
                     path if is_mounted(path) => Weight::Ignored,
@@ -345,7 +347,13 @@ impl Hashing {
                 let hash = hash_context_by(context, dockerfile, &mut index, &weight).ok()?;
                 // Without its index the next look only reads more.
                 let _unsaved = index.save();
-                Some(hash)
+                build.further().try_fold(hash, |hash, further| {
+                    let (context, dockerfile) = (&further.context, &further.dockerfile);
+                    let mut index = Index::for_context(state, context, dockerfile);
+                    let more = hash_context_by(context, dockerfile, &mut index, &weight).ok()?;
+                    let _unsaved = index.save();
+                    Some(hash.with(&more))
+                })
             };
             if let Some(apart) = coverage.apart(tag) {
                 if let Some(hash) = read(&apart) {

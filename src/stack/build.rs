@@ -32,6 +32,16 @@ impl Build {
         let is_text = self.options.dockerfile.is_some();
         (!is_text).then_some(self.dockerfile.as_path())
     }
+
+    /// Its further folders, each as if it were the context of a build.
+    pub fn further(&self) -> impl Iterator<Item = Self> {
+        let folders = self.options.folders();
+        folders.map(|(_, folder)| Self {
+            context: folder.to_owned(),
+            dockerfile: Self::NO_FILE.into(),
+            ..self.clone()
+        })
+    }
 }
 
 /// What only a Compose file says of a build.
@@ -45,6 +55,10 @@ pub struct BuildOptions {
     /// `NAME:ADDRESS`.
     pub extra_hosts: Vec<String>,
     pub no_cache: bool,
+    /// Stages that are built without the cache.
+    pub no_cache_filter: Vec<String>,
+    /// Further contexts by name: folders (absolute), `docker-image://…`, or addresses that the builder reads.
+    pub contexts: BTreeMap<String, String>,
     /// Base images are pulled even if they are there.
     pub pull: bool,
     /// Beside the image's own.
@@ -53,6 +67,14 @@ pub struct BuildOptions {
     /// the image is of them.
     #[serde(skip)]
     pub ssh: BTreeMap<String, Option<Utf8PathBuf>>,
+}
+
+impl BuildOptions {
+    /// Further contexts that are folders of this machine.
+    pub fn folders(&self) -> impl Iterator<Item = (&str, &Utf8Path)> {
+        let folders = self.contexts.iter().filter(|(_, at)| at.starts_with('/'));
+        folders.map(|(name, at)| (name.as_str(), Utf8Path::new(at)))
+    }
 }
 
 /// A secret served to `RUN --mount=type=secret,id=…`; never an argument.

@@ -94,11 +94,13 @@ impl WatchSet {
             if let Source::Build(build) = &service.source {
                 set.files.extend(build.dockerfile_path().map(Into::into));
                 if !names_files(service) || broken.contains(&service.name) {
-                    let root = Root::new(build.context.clone());
-                    set.roots.push(Root {
-                        exclude: dockerignore(build),
-                        ..root
-                    });
+                    for build in std::iter::once(build.clone()).chain(build.further()) {
+                        let root = Root::new(build.context.clone());
+                        set.roots.push(Root {
+                            exclude: dockerignore(&build),
+                            ..root
+                        });
+                    }
                 }
             }
         }

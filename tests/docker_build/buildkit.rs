@@ -313,3 +313,89 @@ async fn a_dockerfile_may_come_with_the_spec() {
         "{failure:#?}"
     );
 }
+
+#[tokio::test]
+async fn further_contexts_are_folders_and_images() {
+    let bench = Bench::new("further").await;
+    bench.write("main/Dockerfile", "FROM scratch\nCOPY --from=shared lib/a.txt /a.txt\nCOPY --from=tools /bin/busybox /b\nCOPY c.txt /\n");
+    bench.write("main/c.txt", "own");
+    bench.write("shared/lib/a.txt", "shared");
+    bench.write("shared/.dockerignore", "secret\n");
+    let mut spec = bench.spec();
+    (spec.context, spec.dockerfile) = (
+        bench.dir().join("main"),
+        bench.dir().join("main/Dockerfile"),
+    );
+    spec.options.contexts = [
+        ("shared".to_owned(), bench.dir().join("shared").to_string()),
+        ("tools".to_owned(), format!("docker-image://{BASE}")),
+    ]
+    .into();
+    let built = bench.build(&spec).await;
+    if !has_named_contexts(&bench).await {
+        let failure = built.error();
+        assert!(failure.help.unwrap_or_default().contains("Engine 23"));
+        return;
+    }
+    assert!(
+        built
+            .lines
+            .iter()
+            .any(|line| line.text.contains("COPY c.txt"))
+    );
+    let image = built.image();
+    let found = bench.docker.inspect_image(&spec.tag).await.expect("tagged");
+    assert_eq!(found.id.as_deref(), Some(image.id.as_str()));
+    let labels = found.config.and_then(|c| c.labels).expect("labels");
+    assert_eq!(labels.get(LABEL_BUILD).map(String::as_str), Some("abc123"));
+    for (path, content) in [("/a.txt", "shared"), ("/c.txt", "own")] {
+        assert_eq!(bench.read(&image, path).await.as_deref(), Some(content));
+    }
+    // What changes there is sent, and what fails is told as for any build.
+    bench.write("shared/lib/a.txt", "changed");
+    let image = bench.build(&spec).await.image();
+    assert_eq!(
+        bench.read(&image, "/a.txt").await.as_deref(),
+        Some("changed")
+    );
+    bench.write(
+        "main/Dockerfile",
+        &format!("FROM {BASE}\nRUN echo oh no >&2; exit 3\n"),
+    );
+    let failure = bench.build(&spec).await.error();
+    assert!(
+        failure.message.ends_with("failed with exit code 3"),
+        "{failure:#?}"
+    );
+    assert_eq!(failure.detail, ["oh no"]);
+}
+
+/// Docker Engine 23 and newer.
+async fn has_named_contexts(bench: &Bench) -> bool {
+    let version = bench.docker.version().await.expect("a version");
+    let api = version.api_version.unwrap_or_default();
+    let minor = api
+        .split('.')
+        .nth(1)
+        .and_then(|minor| minor.parse::<u32>().ok());
+    minor.is_some_and(|minor| minor >= 42)
+}
+
+#[tokio::test]
+async fn one_stage_is_built_without_the_cache() {
+    let bench = Bench::new("filter").await;
+    bench.write(
+        "Dockerfile",
+        &format!("FROM {BASE} AS fresh\nRUN cat /proc/sys/kernel/random/uuid > /id\nFROM {BASE} AS kept\nRUN cat /proc/sys/kernel/random/uuid > /id\nFROM scratch\nCOPY --from=fresh /id /fresh\nCOPY --from=kept /id /kept\n"),
+    );
+    let mut spec = bench.spec();
+    spec.options.no_cache_filter = vec!["fresh".to_owned()];
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let image = bench.build(&spec).await.image();
+        let read = async |path: &str| bench.read(&image, path).await.expect("a file");
+        seen.push((read("/fresh").await, read("/kept").await));
+    }
+    assert_ne!(seen[0].0, seen[1].0);
+    assert_eq!(seen[0].1, seen[1].1);
+}

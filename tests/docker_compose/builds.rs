@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::engine::text;
 use crate::runs::BOTH;
 use crate::tool::{Project, Tool};
 
@@ -48,4 +49,51 @@ hello
     project.write("compose.yaml".as_ref(), &compose);
     project.up(Tool::Dev);
     assert_eq!(project.get("/index.html"), "hello\nanew\n");
+}
+
+#[test]
+fn further_contexts_of_a_build() {
+    let file = r#"
+services:
+  web:
+    build:
+      context: ./web
+      additional_contexts:
+        shared: ./shared
+        tools: docker-image://dev.local/busybox
+    init: true
+    command: python -m http.server 8000 --directory /srv
+    ports: ["${PORT}:8000"]
+#### web/Dockerfile
+FROM dev.local/python:3.11
+COPY --from=shared index.html /srv/
+COPY --from=tools /bin/busybox /srv/tool
+#### shared/index.html
+hello
+"#;
+    let version = crate::engine::ask("/version");
+    let api = text(&version["ApiVersion"]).to_owned();
+    let minor = api
+        .split('.')
+        .nth(1)
+        .and_then(|minor| minor.parse::<u32>().ok());
+    let project = Project::new(file);
+    if minor.is_none_or(|minor| minor < 42) {
+        // Engines before 23 have no such thing, and that is said.
+        let ended = project.run(Tool::Dev, &["up", "--wait"]);
+        assert_eq!(ended.code, 1, "{ended:?}");
+        assert!(format!("{ended:?}").contains("Engine 23"), "{ended:?}");
+        return;
+    }
+    for tool in BOTH {
+        let project = Project::new(file).with("DOCKER_CONFIG", &config());
+        project.up(tool);
+        assert_eq!(project.get("/index.html"), "hello\n", "{tool:?}");
+    }
+    project.up(Tool::Dev);
+    assert!(project.done(Tool::Dev, &["plan"]).contains("nothing to do"));
+    project.write("shared/index.html".as_ref(), "changed\n");
+    assert!(project.done(Tool::Dev, &["plan"]).contains("sources"));
+    project.up(Tool::Dev);
+    assert_eq!(project.get("/index.html"), "changed\n");
 }

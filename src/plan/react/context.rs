@@ -8,7 +8,9 @@ pub(super) fn in_context(service: &Service, path: &Utf8Path, facts: &Facts<'_>) 
     let Source::Build(build) = &service.source else {
         return false;
     };
+    let mut further = build.options.folders();
     is_named(build, path)
+        || further.any(|(_, folder)| path.starts_with(folder) && path != folder)
         || path.starts_with(&build.context)
             && path != build.context
             && !(facts.excluded)(build, path)

@@ -21,6 +21,24 @@ pub struct ContextHash {
     pub bytes: u64,
 }
 
+impl ContextHash {
+    /// Of both together.
+    #[must_use]
+    pub fn with(self, other: &Self) -> Self {
+        let both = |own: &str, other: &str| {
+            let mut hasher = TreeHasher::default();
+            hasher.part(own.as_bytes(), other.as_bytes());
+            hasher.finish()
+        };
+        Self {
+            hash: both(&self.hash, &other.hash),
+            rest: both(&self.rest, &other.rest),
+            files: self.files + other.files,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
 /// Hashes the context of a build after its ignore rules, and its Dockerfile wherever that lies. A tree that did not
 /// change costs a walk and a stat for each file. Call [`Index::save`] afterwards.
 ///

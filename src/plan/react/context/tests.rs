@@ -83,3 +83,25 @@ fn after_a_failure_everything_that_the_build_reads_tries_it_again() {
         ["rebuild api: requirements.txt and 1 more"]
     );
 }
+
+#[test]
+fn further_folders_of_a_build_count_as_its_context_does() {
+    let Source::Build(mut built) = build() else {
+        panic!()
+    };
+    let contexts = [("shared", "/lib/shared"), ("tools", "docker-image://tools")];
+    built.options.contexts = contexts
+        .map(|(name, at)| (name.to_owned(), at.to_owned()))
+        .into();
+    let further: Vec<_> = built.further().map(|build| build.context).collect();
+    assert_eq!(further, ["/lib/shared"]);
+    let service = service("api", Source::Build(built), Vec::new());
+    let none = BTreeSet::new();
+    let facts = Facts {
+        layers: &BTreeSet::new(),
+        excluded: &|_, _| false,
+        broken: &none,
+    };
+    assert!(in_context(&service, "/lib/shared/a.txt".into(), &facts));
+    assert!(!in_context(&service, "/lib/other".into(), &facts));
+}

@@ -8,7 +8,7 @@ use http_body_util::Full;
 use super::session::{Offer, Session, random_id};
 use super::stream::{Message, Messages};
 use super::trace::Trace;
-use super::{BuiltImage, Job, pairs};
+use super::{BuiltImage, Job, pairs, solve};
 use crate::engine::event::FailureClass;
 use crate::runtime::RuntimeError;
 use crate::runtime::docker::fault::Fault;
@@ -25,6 +25,11 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Option<BuiltImage>, RuntimeEr
             .map(|(id, value)| (id.clone(), value.text.clone().into_bytes()))
             .collect(),
         agents: agents(job)?,
+        further: spec
+            .options
+            .folders()
+            .map(|(name, folder)| (format!("{}{name}", solve::FURTHER), folder.to_owned()))
+            .collect(),
         environment: job.docker.inner.environment.clone(),
     };
     let session = match Session::open(job.docker, offer, job.deadlines.answer).await {
@@ -35,17 +40,9 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Option<BuiltImage>, RuntimeEr
         }) => return Ok(None),
         Err(fault) => return Err(job.fault(&fault)),
     };
-    let mut pairs = pairs(spec, spec.dockerfile.file_name().unwrap_or("Dockerfile"));
-    pairs.push(("version", "2".to_owned()));
-    pairs.push(("session", session.id.clone()));
-    pairs.push(("remote", "client-session".to_owned()));
-    pairs.push(("buildid", random_id()));
-    let result = match job
-        .post(&pairs, &[], Body::Left(Full::new(Bytes::new())))
-        .await
-    {
-        Ok(messages) => follow(job, messages).await,
-        Err(error) => Err(error),
+    let result = match solve::is_needed(&spec.options) {
+        true => solve::solve(job, &session.id).await,
+        false => post(job, &session.id).await,
     };
     let (files_sent, bytes_sent) = (session.sent.files(), session.sent.bytes());
     session.close().await;
@@ -56,6 +53,20 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Option<BuiltImage>, RuntimeEr
             bytes_sent,
         })
     })
+}
+
+/// By the engine's own call, which says what became of it, too.
+async fn post(job: &Job<'_>, session: &str) -> Result<String, RuntimeError> {
+    let spec = job.spec;
+    let mut pairs = pairs(spec, spec.dockerfile.file_name().unwrap_or("Dockerfile"));
+    pairs.push(("version", "2".to_owned()));
+    pairs.push(("session", session.to_owned()));
+    pairs.push(("remote", "client-session".to_owned()));
+    pairs.push(("buildid", random_id()));
+    let messages = job
+        .post(&pairs, &[], Body::Left(Full::new(Bytes::new())))
+        .await?;
+    follow(job, messages).await
 }
 
 /// The sockets of the SSH agents that it is given: the one of the environment where the stack file names none.

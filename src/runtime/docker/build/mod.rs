@@ -8,6 +8,7 @@ mod failure;
 mod inline;
 mod mask;
 mod session;
+mod solve;
 mod stream;
 mod superseded;
 mod tar;
@@ -306,21 +307,11 @@ fn pairs(spec: &BuildSpec, dockerfile: &str) -> Vec<(&'static str, String)> {
         .iter()
         .map(|(name, value)| (name.as_str(), value.text.as_str()))
         .collect();
-    let given = spec.options.labels.iter();
-    let mut labels: BTreeMap<&str, &str> = given
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    let ours = spec.labels.iter();
-    labels.extend(ours.map(|(name, value)| (name.as_str(), value.as_str())));
-    labels.insert(LABEL_BUILD, &spec.hash);
-    if let Some(files) = &spec.files {
-        labels.insert(LABEL_FILES, files);
-    }
     let mut pairs = vec![
         ("t", spec.tag.clone()),
         ("dockerfile", dockerfile.to_owned()),
         ("buildargs", json(args)),
-        ("labels", json(labels)),
+        ("labels", json(labels(spec))),
     ];
     if let Some(target) = &spec.target {
         pairs.push(("target", target.clone()));
@@ -341,6 +332,21 @@ fn pairs(spec: &BuildSpec, dockerfile: &str) -> Vec<(&'static str, String)> {
     }
     pairs.extend(further_pairs(&spec.options));
     pairs
+}
+
+/// All that the image gets.
+fn labels(spec: &BuildSpec) -> BTreeMap<&str, &str> {
+    let given = spec.options.labels.iter();
+    let mut labels: BTreeMap<&str, &str> = given
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let ours = spec.labels.iter();
+    labels.extend(ours.map(|(name, value)| (name.as_str(), value.as_str())));
+    labels.insert(LABEL_BUILD, &spec.hash);
+    if let Some(files) = &spec.files {
+        labels.insert(LABEL_FILES, files);
+    }
+    labels
 }
 
 /// What only a Compose file asks for.

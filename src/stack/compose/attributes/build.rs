@@ -12,11 +12,7 @@ pub(super) static BUILD: Table = Table {
     ..Table::new(
         "`build`",
         &[
-            Attribute::refused(
-                "additional_contexts",
-                Form::Dict(Dict::Pairs),
-                "a build has one context",
-            ),
+            Attribute::new("additional_contexts", Form::Dict(Dict::Pairs)),
             Attribute::new("args", Form::Dict(Dict::Arguments)),
             Attribute::new("cache_from", Form::List(&TEXTS)),
             Attribute::warned(
@@ -37,11 +33,7 @@ pub(super) static BUILD: Table = Table {
             Attribute::new("labels", Form::Dict(Dict::Labels)),
             Attribute::new("network", Form::Text),
             Attribute::new("no_cache", Form::Bool),
-            Attribute::refused(
-                "no_cache_filter",
-                Form::List(&TEXT_OR_TEXTS),
-                "a build is cached as a whole, or not at all",
-            ),
+            Attribute::new("no_cache_filter", Form::List(&TEXT_OR_TEXTS)),
             Attribute::new("platforms", Form::List(&TEXTS)),
             Attribute::refused("privileged", Form::Bool, "a build runs without privileges"),
             Attribute::warned("provenance", Form::Scalar, ATTESTATIONS),

@@ -20,6 +20,15 @@ impl Making<'_> {
         }
         let context = self.dir.join(context);
         let options = options(build);
+        for (name, context) in build.section("additional_contexts") {
+            if let Some(other) = context.as_text().and_then(|at| at.strip_prefix("service:")) {
+                let message = format!(
+                    "`services.{service}.build.additional_contexts`: `{name}` is the image of the service `{other}`"
+                );
+                let help = "`dev` builds each image by itself: build the other one as a stage of the same Dockerfile";
+                self.refuse(context.span, message, help);
+            }
+        }
         let dockerfile = match &options.dockerfile {
             Some(_) => Build::NO_FILE.to_owned(),
             None => build
@@ -94,6 +103,8 @@ fn options(build: &Node) -> BuildOptions {
         labels: build.pairs("labels"),
         network: build.string("network"),
         extra_hosts: hosts.map(|line| line.replacen('=', ":", 1)).collect(),
+        no_cache_filter: build.strings("no_cache_filter"),
+        contexts: build.pairs("additional_contexts"),
         no_cache: build.is_set("no_cache"),
         pull: build.is_set("pull"),
         tags: build.strings("tags"),

@@ -132,6 +132,27 @@ fn a_dockerfile_may_stand_in_the_file() {
 }
 
 #[test]
+fn a_build_may_have_further_contexts() {
+    let text = |context: &str| {
+        format!(
+            "services:\n  a:\n    build:\n      context: .\n      additional_contexts:\n        shared: {context}\n  b: {{build: .}}\n"
+        )
+    };
+    let context = |at: &str| {
+        let stack = stack(&text(at)).unwrap();
+        let Source::Build(build) = &stack.services["a"].source else {
+            panic!()
+        };
+        build.options.contexts["shared"].clone()
+    };
+    assert_eq!(context("../lib"), "/src/lib");
+    assert_eq!(context("docker-image://x:1"), "docker-image://x:1");
+    let error = stack(&text("service:b")).unwrap_err();
+    assert_eq!(error.diagnostics[0].code(), Code::ComposeUnsupported);
+    assert_eq!(error.diagnostics[0].location().unwrap().line, 6);
+}
+
+#[test]
 fn an_image_is_pulled_as_often_as_the_file_says() {
     let pull = |policy: &str| {
         let text = format!("services:\n  a: {{image: x, pull_policy: {policy}}}\n");

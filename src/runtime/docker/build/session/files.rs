@@ -1,5 +1,6 @@
 //! FileSync: BuildKit says which folder and which paths of it, gets what is there, and asks for what it lacks.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,8 @@ const QUEUE: usize = 32;
 
 pub(super) struct Files {
     pub context: Utf8PathBuf,
+    /// Further ones by name.
+    pub further: BTreeMap<String, Utf8PathBuf>,
     pub dockerfile_folder: Utf8PathBuf,
     pub sent: Arc<Sent>,
     pub work: Work,
@@ -77,6 +80,9 @@ impl FileSync for Files {
             }
             "context" => (self.context.clone(), Arc::clone(&self.sent)),
             "dockerfile" => (self.dockerfile_folder.clone(), Arc::default()),
+            other if self.further.contains_key(other) => {
+                (self.further[other].clone(), Arc::clone(&self.sent))
+            }
             other => return Err(Status::not_found(format!("no folder `{other}` here"))),
         };
         let (packets, output) = tokio::sync::mpsc::channel(QUEUE);

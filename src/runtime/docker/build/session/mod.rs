@@ -10,6 +10,7 @@ mod secrets;
 mod sender;
 mod ssh;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ const CONNECTION_WINDOW: u32 = 64 << 20;
 pub(super) struct Offer {
     /// Absolute.
     pub context: Utf8PathBuf,
+    /// Further folders, absolute, by what the engine calls them.
+    pub further: BTreeMap<String, Utf8PathBuf>,
     /// Absolute: where the Dockerfile lies.
     pub dockerfile_folder: Utf8PathBuf,
     pub secrets: Vec<(String, Vec<u8>)>,
@@ -132,6 +135,7 @@ type Services = TowerToHyperService<Routes>;
 fn services(offer: Offer, sent: &Arc<Sent>, work: &Work) -> Services {
     let files = files::Files {
         context: offer.context,
+        further: offer.further,
         dockerfile_folder: offer.dockerfile_folder,
         sent: Arc::clone(sent),
         work: work.clone(),
