@@ -1,5 +1,7 @@
 //! `dev restart`.
 
+use std::collections::BTreeSet;
+
 use super::args::{GlobalArgs, RestartArgs, UpArgs};
 use super::asked::Asked;
 use super::down::through_engine;
@@ -10,11 +12,13 @@ use super::meet::{Met, meet_for_more};
 use super::output::Output;
 use super::session::Session;
 use super::up::{First, Own};
-use crate::engine::goal::Outcome;
+use crate::engine::goal::{Goal, Outcome};
 use crate::engine::input::Command;
 use crate::engine::state::State;
 use crate::engine::wire::Request;
 use crate::plan::observed::Generation;
+use crate::runtime::world::{Look, World};
+use crate::stack::Need;
 
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
@@ -40,8 +44,10 @@ pub async fn run(global: &GlobalArgs, arguments: &RestartArgs) -> Result<ExitCod
     };
     let mut session = session.whole()?;
     session.adjust(&session.as_asked(), &[])?;
+    let mut services: Vec<String> = instances.iter().map(|i| i.service.clone()).collect();
+    services.extend(bound(&session, &services).await?);
     let up = UpArgs {
-        services: instances.iter().map(|i| i.service.clone()).collect(),
+        services,
         wait: true,
         changes: session.as_asked(),
         ..UpArgs::default()
@@ -65,6 +71,39 @@ pub async fn run(global: &GlobalArgs, arguments: &RestartArgs) -> Result<ExitCod
         }),
     };
     own.run(&session, &up, lock, screen).await
+}
+
+/// Services that run, and are to be restarted with one of these, however many are between.
+async fn bound(session: &Session, named: &[String]) -> Result<Vec<String>, CliError> {
+    let stack = &session.stack;
+    let mut found: BTreeSet<&String> = BTreeSet::new();
+    // In the order of the graph one pass is enough.
+    for name in stack.in_order() {
+        let service = stack.services.get(&name);
+        let Some((name, service)) = service.map(|service| (&service.name, service)) else {
+            continue;
+        };
+        let is_bound = |(need, how): (&String, &Need)| {
+            how.restart && (named.contains(need) || found.contains(need))
+        };
+        if !named.contains(name) && service.needs.iter().any(is_bound) {
+            found.insert(name);
+        }
+    }
+    if named.is_empty() || found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ask = Look {
+        project: stack.name.clone(),
+        ..Look::default()
+    };
+    let required = session.needs_containers(&Goal::Observe);
+    let there = session.world(required).await?.look(&ask).await?.containers;
+    let runs = |name: &&String| {
+        let mut of_it = there.iter().filter(|container| container.service == **name);
+        of_it.any(|container| container.is_running())
+    };
+    Ok(found.into_iter().filter(runs).cloned().collect())
 }
 
 fn wanted(state: &State) -> Vec<Instance> {

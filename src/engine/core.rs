@@ -397,6 +397,7 @@ impl Engine {
                 job: service.is_job(),
                 source: service.source_text(),
                 needs: gates(service),
+                optional: optional(service),
                 addresses: self.addresses(service),
                 open_ports: self.open_ports(service),
                 probed: self.readiness_probe(&service.name).is_some()
@@ -436,6 +437,7 @@ impl Engine {
             job: false,
             source: String::new(),
             needs: Vec::new(),
+            optional: Vec::new(),
             addresses: Vec::new(),
             open_ports: Vec::new(),
             probed: false,
@@ -506,6 +508,12 @@ impl Engine {
 }
 
 /// What a service needs, as views are told.
+/// Needs that a service does without where they fail.
+fn optional(service: &crate::stack::Service) -> Vec<String> {
+    let needs = service.needs.iter().filter(|(_, need)| !need.required);
+    needs.map(|(name, _)| name.clone()).collect()
+}
+
 fn gates(service: &crate::stack::Service) -> Vec<Gate> {
     let needs = service.needs.iter().map(|(name, need)| Gate {
         service: name.clone(),

@@ -134,6 +134,9 @@ pub struct ServiceInfo {
     pub source: String,
     /// What has to be so before it starts, and all the while that it runs.
     pub needs: Vec<Gate>,
+    /// Those of them that it does without where they fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub optional: Vec<String>,
     /// `http://127.0.0.1:8000` or `127.0.0.1:5432`, as far as ports are chosen: of the main port first, each replica's.
     pub addresses: Vec<String>,
     /// Ports of the host that are published to every address it has: whoever reaches this machine reaches them.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::event::{Failure, FailureClass};
 use super::state::{Phase, ServiceState, State};
+use crate::plan::hold::Gate;
 use crate::plan::reconcile::Removal;
 
 /// What the world is to be compared with.
@@ -82,27 +83,54 @@ impl State {
         found
     }
 
+    /// Whether `names` need it, and all of them that do, do without it where it fails.
+    fn is_spared(&self, service: &ServiceState, names: &BTreeSet<String>) -> bool {
+        let name = &service.info.name;
+        let mut needed = self
+            .services
+            .iter()
+            .filter(|other| names.contains(&other.info.name))
+            .filter(|other| other.info.needs.iter().any(|need| need.service == *name))
+            .peekable();
+        needed.peek().is_some() && needed.all(|other| other.info.optional.contains(name))
+    }
+
     /// The same for these services alone.
     pub fn verdict_of(&self, names: &BTreeSet<String>) -> Option<Outcome> {
+        let lost = self.lost(&self.with_needs(names));
         let open: Vec<&ServiceState> = self
             .services
             .iter()
             .filter(|service| names.contains(&service.info.name))
             .filter(|service| !service.is_ready() || service.is_outdated())
+            .filter(|s| !(lost.contains(s.info.name.as_str()) && self.is_spared(s, names)))
             .collect();
         if open.is_empty() {
             return Some(Outcome::Done);
         }
-        let beneath = self.with_needs(names);
-        let gave_up = |service: &&ServiceState| {
-            let gave_up = service.gave_up && !service.is_ready() && !service.comes_back();
-            let failed = gave_up || service.is_outdated();
-            failed && beneath.contains(&service.info.name)
-        };
+        let stuck = open
+            .iter()
+            .all(|service| lost.contains(service.info.name.as_str()));
+        stuck.then(|| {
+            let failures = self.services.iter().filter(|service| {
+                has_failed(service)
+                    && lost.contains(service.info.name.as_str())
+                    && !self.is_spared(service, names)
+            });
+            Outcome::Failed(
+                failures
+                    .filter_map(|s| Some((s.info.name.clone(), s.failure.clone()?)))
+                    .collect(),
+            )
+        })
+    }
+
+    /// Of these services those that failed, and everything that waits for one of them.
+    fn lost(&self, beneath: &BTreeSet<String>) -> BTreeSet<&str> {
         let mut lost: BTreeSet<&str> = self
             .services
             .iter()
-            .filter(gave_up)
+            .filter(|service| has_failed(service) && beneath.contains(&service.info.name))
             .map(|service| service.info.name.as_str())
             .collect();
         // Services stand in the order of the graph, so one pass carries a loss to everything above it.
@@ -114,26 +142,20 @@ impl State {
             );
             // Through a job that is done, what it needs is waited for.
             let passes_on = service.info.job && service.done;
-            if (waits || passes_on)
-                && service
-                    .info
-                    .needs
-                    .iter()
-                    .any(|need| lost.contains(need.service.as_str()) && !self.is_open(need))
-            {
+            let is_cut_off = |need: &Gate| {
+                lost.contains(need.service.as_str())
+                    && !service.info.optional.contains(&need.service)
+                    && !self.is_open(need)
+            };
+            if (waits || passes_on) && service.info.needs.iter().any(is_cut_off) {
                 lost.insert(&service.info.name);
             }
         }
-        let stuck = open
-            .iter()
-            .all(|service| lost.contains(service.info.name.as_str()));
-        stuck.then(|| {
-            let failures = self.services.iter().filter(gave_up);
-            Outcome::Failed(
-                failures
-                    .filter_map(|s| Some((s.info.name.clone(), s.failure.clone()?)))
-                    .collect(),
-            )
-        })
+        lost
     }
+}
+
+fn has_failed(service: &ServiceState) -> bool {
+    let gave_up = service.gave_up && !service.is_ready() && !service.comes_back();
+    gave_up || service.is_outdated()
 }

@@ -239,6 +239,8 @@ struct Rule<'a> {
     rule: &'a WatchRule,
     paths: Globs,
     ignore: Vec<RuleIgnore>,
+    /// What counts alone. Empty: all.
+    include: Vec<Globs>,
     /// Each of `paths` alone with the folder or file that its content is relative to, and how many parts it has.
     bases: Vec<(Globs, Utf8PathBuf, usize)>,
 }
@@ -258,18 +260,30 @@ impl<'a> Rule<'a> {
             .collect();
         let ignore = bases
             .iter()
-            .map(|(_, base, _)| RuleIgnore::new(dir, base, &rule.ignore))
+            .map(|(_, base, _)| RuleIgnore::new(dir, base, rule))
             .collect();
+        let include = match rule.include.as_slice() {
+            [] => Vec::new(),
+            only => bases
+                .iter()
+                .map(|(_, base, _)| globs::as_dockerignore(base, only))
+                .collect(),
+        };
         Self {
             rule,
             paths: Globs::new(dir, &rule.paths),
             ignore,
+            include,
             bases,
         }
     }
 
     fn covers(&self, path: &Utf8Path) -> bool {
-        self.paths.cover(path) && !self.ignore.iter().any(|ignore| ignore.ignores(path))
+        let is_included =
+            self.include.is_empty() || self.include.iter().any(|only| only.cover(path));
+        is_included
+            && self.paths.cover(path)
+            && !self.ignore.iter().any(|ignore| ignore.ignores(path))
     }
 
     /// How closely it names a path that it covers: parts without a wildcard, then all parts.

@@ -77,7 +77,9 @@ pub struct ExecSpec {
     pub command: Vec<String>,
     pub user: Option<String>,
     pub workdir: Option<String>,
+    /// `NAME=value`.
     pub env: Vec<String>,
+    pub privileged: bool,
     pub timeout: Option<Duration>,
 }
 

@@ -228,6 +228,16 @@ pub struct Hook {
     pub privileged: bool,
 }
 
+impl From<Vec<String>> for Hook {
+    /// As the container's own user, where that begins.
+    fn from(command: Vec<String>) -> Self {
+        Self {
+            command,
+            ..Self::default()
+        }
+    }
+}
+
 /// How a network is made, beside what every network has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct NetworkOptions {

@@ -1,5 +1,7 @@
 use serde::Serialize;
 
+use super::Hook;
+
 /// What a saved file leads to. The first rule of a service that covers a path
 /// decides, but for a rebuild that names it as closely as a sync.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -8,6 +10,12 @@ pub struct WatchRule {
     pub paths: Vec<String>,
     /// Globs under `paths` that do not count, beside .gitignore and .dockerignore.
     pub ignore: Vec<String>,
+    /// What counts alone; empty: all. Written as `ignore` in a Compose file is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<String>,
+    /// `ignore` is read as a .dockerignore in each of `paths`, as Compose has it, and not as a .gitignore.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub as_dockerignore: bool,
     pub action: WatchAction,
 }
 
@@ -33,4 +41,6 @@ pub enum AfterSync {
     Signal(String),
     /// A command inside the container.
     Exec(Vec<String>),
+    /// The same, as whom and where it says.
+    Hook(Box<Hook>),
 }

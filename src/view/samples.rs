@@ -35,6 +35,7 @@ pub fn service(name: &str, needs: &[&str], address: &str) -> ServiceState {
                 condition: Condition::Ready,
             })
             .collect(),
+        optional: Vec::new(),
         addresses: if address.is_empty() {
             Vec::new()
         } else {

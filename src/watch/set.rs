@@ -73,8 +73,7 @@ impl WatchSet {
             for rule in &service.watch {
                 for base in bases(&stack.dir, &rule.paths) {
                     let root = Root::new(base.clone());
-                    let ignore =
-                        crate::plan::react::RuleIgnore::new(&stack.dir, &base, &rule.ignore);
+                    let ignore = crate::plan::react::RuleIgnore::new(&stack.dir, &base, rule);
                     set.roots.push(root.exclude(move |path, _| {
                         Utf8Path::from_path(path).is_some_and(|path| ignore.ignores(path))
                     }));

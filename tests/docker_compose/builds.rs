@@ -4,8 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::engine::text;
-use crate::runs::BOTH;
-use crate::tool::{Project, Tool};
+use crate::tool::{BOTH, Project, Tool};
 
 /// Where `docker compose` finds the builder that it asks for.
 fn config() -> String {

@@ -8,6 +8,12 @@ use serde_json::Value;
 
 /// The answer to a question such as `/containers/json`.
 pub fn ask(path: &str) -> Value {
+    let body = call("GET", path, "");
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+}
+
+/// Makes or removes something; whether the engine agrees is for later questions to tell.
+pub fn call(method: &str, path: &str, body: &str) -> String {
     let host = std::env::var("DOCKER_HOST").unwrap_or_default();
     let socket = host
         .strip_prefix("unix://")
@@ -16,11 +22,16 @@ pub fn ask(path: &str) -> Value {
     stream
         .set_read_timeout(Some(Duration::from_secs(30)))
         .expect("a limit");
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n").expect("a question");
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .expect("a question");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{path}: {error}: {answer}"))
+    body.to_owned()
 }
 
 fn of_project(project: &str) -> String {
@@ -60,4 +71,24 @@ pub fn volumes(project: &str) -> Vec<Value> {
 
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+/// State, exit code, and when it was started, of a service's first container.
+pub fn state(project: &str, service: &str) -> Option<(String, i64, String)> {
+    let wanted = format!("/{project}-{service}-1");
+    let found = containers(project);
+    let container = found.iter().find(|c| text(&c["Name"]) == wanted)?;
+    let state = &container["State"];
+    Some((
+        text(&state["Status"]).to_owned(),
+        state["ExitCode"].as_i64().unwrap_or(-1),
+        text(&state["StartedAt"]).to_owned(),
+    ))
+}
+
+/// The names of a project's containers, without the project's.
+pub fn names(project: &str) -> Vec<String> {
+    let found = containers(project);
+    let names = found.iter().map(|c| text(&c["Name"]));
+    names.map(|name| name.replace(project, "P")).collect()
 }

@@ -1,16 +1,7 @@
 //! Files run by both: the same answers, the same files, the same exit codes.
 
 use crate::engine::{containers, text};
-use crate::tool::{Project, Tool};
-
-pub const BOTH: [Tool; 2] = [Tool::Dev, Tool::Compose];
-
-/// What both tools let come of a file.
-fn same<T: PartialEq + std::fmt::Debug>(file: &str, act: impl Fn(&Project, Tool) -> T) -> T {
-    let [ours, theirs] = BOTH.map(|tool| act(&Project::new(file).with("TOKEN", "s3cret"), tool));
-    assert_eq!(ours, theirs, "dev, and docker compose");
-    ours
-}
+use crate::tool::{BOTH, Project, Tool, same};
 
 const ONE_SHOT: &str = r#"
 services:

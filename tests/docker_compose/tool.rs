@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -81,27 +81,31 @@ impl Project {
         fs_err::write(path, content).expect("a file");
     }
 
-    pub fn run(&self, tool: Tool, arguments: &[&str]) -> Ended {
+    fn command(&self, tool: Tool, arguments: &[&str]) -> Command {
         let program = match tool {
             Tool::Dev => PathBuf::from(env!("CARGO_BIN_EXE_dev")),
             Tool::Compose => compose(),
         };
         let mut command = Command::new("timeout");
         command.args(["--kill-after=10", "300"]).arg(program);
+        for name in ["COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"] {
+            command.env_remove(name);
+        }
         command
             .args(arguments)
             .current_dir(&self.dir)
             .env("PWD", &self.dir)
             .env("PORT", self.port.to_string())
             .envs(self.variables.iter().cloned());
-        for name in ["COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"] {
-            command.env_remove(name);
-        }
+        command
+    }
+
+    pub fn run(&self, tool: Tool, arguments: &[&str]) -> Ended {
         let Output {
             status,
             stdout,
             stderr,
-        } = command.output().expect("it runs");
+        } = self.command(tool, arguments).output().expect("it runs");
         Ended {
             code: status.code().unwrap_or(-1),
             printed: String::from_utf8_lossy(&stdout).into_owned(),
@@ -130,6 +134,40 @@ impl Project {
         self.done(Tool::Compose, &arguments)
     }
 
+    /// The same, where the container may not be there at the moment.
+    pub fn look(&self, service: &str, command: &[&str]) -> Option<String> {
+        let arguments = [&["exec", "-T", service], command].concat();
+        let ended = self.run(Tool::Compose, &arguments);
+        (ended.code == 0).then_some(ended.printed)
+    }
+
+    /// Up, with somebody who brings in what is saved, until the end of the returned value.
+    pub fn watch(&self, tool: Tool) -> Watching {
+        let said = self.dir.with_extension("said");
+        let file = fs_err::File::create(&said).expect("a file");
+        let arguments: &[&str] = match tool {
+            Tool::Dev => &["up"],
+            Tool::Compose => &["watch"],
+        };
+        let output = || Stdio::from(file.file().try_clone().expect("the same file"));
+        let mut command = self.command(tool, arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(output())
+            .stderr(output());
+        let watching = Watching(command.spawn().expect("it runs"));
+        match tool {
+            Tool::Dev => {
+                self.done(tool, &["wait", "--timeout", "2m"]);
+            }
+            Tool::Compose => eventually("compose watches", || {
+                let said = fs_err::read_to_string(&said).expect("what it said");
+                said.contains("Watch enabled").then_some(())
+            }),
+        }
+        watching
+    }
+
     /// The body of an answer from the published port; asked until there is one.
     pub fn get(&self, path: &str) -> String {
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -141,6 +179,39 @@ impl Project {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// A tool that stays in front.
+pub struct Watching(Child);
+
+impl Drop for Watching {
+    /// Ctrl-C, and all that follows from it.
+    fn drop(&mut self) {
+        let id = self.0.id().to_string();
+        let _sent = Command::new("kill").args(["-INT", &id]).status();
+        let _ended = self.0.wait();
+    }
+}
+
+/// Asks until there is an answer.
+pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(90);
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+pub const BOTH: [Tool; 2] = [Tool::Dev, Tool::Compose];
+
+/// What both tools let come of a file.
+pub fn same<T: PartialEq + std::fmt::Debug>(file: &str, act: impl Fn(&Project, Tool) -> T) -> T {
+    let [ours, theirs] = BOTH.map(|tool| act(&Project::new(file).with("TOKEN", "s3cret"), tool));
+    assert_eq!(ours, theirs, "dev, and docker compose");
+    ours
 }
 
 impl Drop for Project {
@@ -176,6 +247,17 @@ fn get(port: u16, path: &str) -> Option<String> {
 fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("an address").port()
+}
+
+/// The first of so many that are free, one after the other; where the engine itself takes none.
+pub fn free_ports(count: u16) -> u16 {
+    let begin = 20_000 + (std::process::id() % 900) as u16 * 12;
+    (begin..32_000)
+        .step_by(usize::from(count))
+        .find(|first| {
+            (*first..first + count).all(|port| TcpListener::bind(("0.0.0.0", port)).is_ok())
+        })
+        .expect("free ports")
 }
 
 /// The real one, built once.

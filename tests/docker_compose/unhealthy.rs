@@ -1,8 +1,7 @@
 //! What nobody can wait for.
 
 use crate::engine::{containers, text};
-use crate::runs::BOTH;
-use crate::tool::Project;
+use crate::tool::{BOTH, Project};
 
 #[test]
 fn nobody_waits_for_a_health_check_that_is_switched_off() {

@@ -10,6 +10,7 @@ fn job(name: &str, needs: &str) -> ServiceState {
         job: true,
         source: "build".to_owned(),
         needs: vec![ready(needs)],
+        optional: Vec::new(),
         addresses: Vec::new(),
         open_ports: Vec::new(),
         probed: false,

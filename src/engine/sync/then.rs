@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::engine::event::FailureClass;
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{ExecSpec, World};
-use crate::stack::AfterSync;
+use crate::stack::{AfterSync, Hook};
 
 /// Does each thing once, and says whether the container is to be restarted: that makes signals unnecessary, but not commands,
 /// which may leave something behind.
@@ -30,21 +30,23 @@ pub(super) async fn follow(
             AfterSync::Nothing | AfterSync::Restart => Ok(()),
             AfterSync::Signal(_) if restart => Ok(()),
             AfterSync::Signal(signal) => world.signal(container, signal).await,
-            AfterSync::Exec(command) => run(world, container, command).await,
+            AfterSync::Exec(command) => run(world, container, command.clone().into()).await,
+            AfterSync::Hook(hook) => run(world, container, (**hook).clone()).await,
         };
         result = result.and(done);
     }
     (restart, result)
 }
 
-async fn run(
-    world: &Arc<dyn World>,
-    container: &str,
-    command: &[String],
-) -> Result<(), RuntimeError> {
+async fn run(world: &Arc<dyn World>, container: &str, hook: Hook) -> Result<(), RuntimeError> {
+    let env = hook.env.into_iter();
     let spec = ExecSpec {
-        command: command.to_vec(),
-        ..ExecSpec::default()
+        command: hook.command,
+        user: hook.user,
+        workdir: hook.workdir,
+        env: env.map(|(name, value)| format!("{name}={value}")).collect(),
+        privileged: hook.privileged,
+        timeout: None,
     };
     let output = world.exec(container, &spec).await?;
     if output.code == 0 {

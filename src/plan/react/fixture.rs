@@ -101,6 +101,8 @@ pub fn rule(paths: &[&str], action: WatchAction) -> WatchRule {
     WatchRule {
         paths: paths.iter().map(|&p| p.to_owned()).collect(),
         ignore: Vec::new(),
+        include: Vec::new(),
+        as_dockerignore: false,
         action,
     }
 }

@@ -2,6 +2,7 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use crate::stack::WatchRule;
 use crate::stack::path::clean;
 
 /// Files, folders (all that is in them) and globs, `*` within a part and `**` across; `!` takes back what came before.
@@ -71,21 +72,36 @@ impl Globs {
 }
 
 /// The `ignore` of a watch rule for one of its paths: written from the stack's folder or from that path, because both
-/// are what people expect.
+/// are what people expect; that of a Compose file from the path alone.
 #[derive(Debug, Clone)]
-pub struct RuleIgnore([Globs; 2]);
+pub struct RuleIgnore(Vec<Globs>);
 
 impl RuleIgnore {
-    pub fn new(dir: &Utf8Path, base: &Utf8Path, patterns: &[String]) -> Self {
-        Self([
-            Globs::beneath(dir, patterns),
-            Globs::beneath(base, patterns),
-        ])
+    pub fn new(dir: &Utf8Path, base: &Utf8Path, rule: &WatchRule) -> Self {
+        Self(match rule.as_dockerignore {
+            true => vec![as_dockerignore(base, &rule.ignore)],
+            false => vec![
+                Globs::beneath(dir, &rule.ignore),
+                Globs::beneath(base, &rule.ignore),
+            ],
+        })
     }
 
     pub fn ignores(&self, path: &Utf8Path) -> bool {
         self.0.iter().any(|globs| globs.cover(path))
     }
+}
+
+/// Patterns as in a .dockerignore in `dir`: each from there, with or without a `/` before it.
+pub(super) fn as_dockerignore(dir: &Utf8Path, patterns: &[String]) -> Globs {
+    let patterns = patterns.iter().map(|pattern| {
+        let (bang, rest) = match pattern.strip_prefix('!') {
+            Some(rest) => ("!", rest.trim()),
+            None => ("", pattern.as_str()),
+        };
+        format!("{bang}{}", rest.trim_start_matches('/'))
+    });
+    Globs::new(dir, patterns)
 }
 
 /// Takes the leading `..` and `.` of a pattern, or its leading `/`, into the folder.

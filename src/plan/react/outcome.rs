@@ -118,7 +118,7 @@ impl Outcome {
         let (commands, others): (Vec<Sync>, Vec<Sync>) = self
             .syncs
             .drain(..)
-            .partition(|sync| matches!(sync.then, AfterSync::Exec(_)));
+            .partition(|sync| matches!(sync.then, AfterSync::Exec(_) | AfterSync::Hook(_)));
         self.syncs = commands;
         let mut files: Vec<_> = others.into_iter().flat_map(|sync| sync.files).collect();
         files.sort_by(|(a, _), (b, _)| a.cmp(b));

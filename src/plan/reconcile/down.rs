@@ -123,8 +123,14 @@ pub fn remove(stack: &Stack, observed: &Observed, removal: Removal) -> Plan {
 fn own_images(stack: &Stack) -> BTreeSet<String> {
     let everything = stack.services.keys().cloned().collect();
     let builds = image_tags(stack, &everything).into_iter();
-    let own = builds.filter(|(_, build)| build.image.is_none());
+    // A Compose file's have their names already, which are these.
+    let ours: BTreeSet<String> = stack.services.keys().map(|name| own(stack, name)).collect();
+    let own = builds.filter(|(tag, build)| build.image.is_none() || ours.contains(tag));
     own.map(|(tag, _)| tag).collect()
+}
+
+fn own(stack: &Stack, service: &str) -> String {
+    format!("{}-{service}", stack.name).to_lowercase()
 }
 
 /// Returns the stopping operation of each container, by its id.

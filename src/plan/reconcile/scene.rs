@@ -522,6 +522,8 @@ impl Service {
         self.watch.push(crate::stack::WatchRule {
             paths: vec!["app".to_owned()],
             ignore: Vec::new(),
+            include: Vec::new(),
+            as_dockerignore: false,
             action: crate::stack::WatchAction::Sync {
                 target: "/app".to_owned(),
                 then: crate::stack::AfterSync::Nothing,

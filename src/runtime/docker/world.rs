@@ -20,6 +20,8 @@ use crate::runtime::{ProgressSender, RuntimeError};
 
 /// For commands inside a container that name no limit.
 const EXEC: Duration = Duration::from_secs(60);
+/// How long a container has to stop whose hooks failed.
+const UNBEGUN: Duration = Duration::from_secs(10);
 /// Events from this long before the subscription are sent too, so that none falls between it and the first look.
 const OVERLAP: i64 = 1_000_000_000;
 
@@ -99,7 +101,11 @@ impl DockerWorld {
             Action::StartContainer { hooks, .. } => {
                 let id = input();
                 docker.start(&id).await?;
-                docker.after_start(&id, hooks).await?;
+                if let Err(error) = docker.after_start(&id, hooks).await {
+                    // It has not begun as its file says: what goes on from it is a new start, with all of them.
+                    docker.stop(&id, None, UNBEGUN).await?;
+                    return Err(error);
+                }
                 let observed = docker.look_at_container(&id).await?;
                 Ok(observed.map_or(Output::Nothing, |container| {
                     Output::Started(Box::new(container))
@@ -189,7 +195,9 @@ impl World for DockerWorld {
                 command: spec.command.clone(),
                 user: spec.user.clone(),
                 workdir: spec.workdir.clone(),
-                ..super::ExecSpec::default()
+                env: spec.env.iter().filter_map(|line| variable(line)).collect(),
+                privileged: spec.privileged,
+                tty: false,
             };
             let output = self.docker.exec(container, &asked, None, limit).await?;
             let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -261,6 +269,12 @@ impl World for DockerWorld {
     fn describe(&self) -> String {
         format!("{} (API {})", self.docker.address(), self.docker.version())
     }
+}
+
+/// `NAME=value`.
+fn variable(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.split_once('=')?;
+    Some((name.to_owned(), value.to_owned()))
 }
 
 fn nothing(result: Result<(), RuntimeError>) -> Result<Output, RuntimeError> {

@@ -84,6 +84,8 @@ fn rule(reader: &mut Reader<'_>, node: &Node, source: Option<&Source>) -> Option
     Some(WatchRule {
         paths: node.texts_of("paths"),
         ignore: node.texts_of("ignore"),
+        include: Vec::new(),
+        as_dockerignore: false,
         action,
     })
 }

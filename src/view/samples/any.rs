@@ -184,6 +184,7 @@ fn info() -> BoxedStrategy<ServiceInfo> {
                     job,
                     source,
                     needs,
+                    optional: Vec::new(),
                     addresses,
                     open_ports: Vec::new(),
                     probed,

@@ -113,14 +113,15 @@ fn volumes_from(node: &Node) -> Vec<VolumesFrom> {
 }
 
 fn hooks(node: &Node, key: &str) -> Vec<Hook> {
-    let items = node.list(key).iter();
-    items
-        .map(|hook| Hook {
-            command: hook.strings("command"),
-            user: hook.string("user"),
-            workdir: hook.string("working_dir"),
-            env: hook.pairs("environment"),
-            privileged: hook.is_set("privileged"),
-        })
-        .collect()
+    node.list(key).iter().map(hook).collect()
+}
+
+pub(super) fn hook(node: &Node) -> Hook {
+    Hook {
+        command: node.strings("command"),
+        user: node.string("user"),
+        workdir: node.string("working_dir"),
+        env: node.pairs("environment"),
+        privileged: node.is_set("privileged"),
+    }
 }

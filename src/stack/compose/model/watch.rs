@@ -1,10 +1,8 @@
 //! `develop.watch`.
 
-use camino::Utf8Path;
-
 use super::{Making, Read};
 use crate::stack::compose::node::Node;
-use crate::stack::{AfterSync, WatchAction, WatchRule};
+use crate::stack::{AfterSync, Hook, WatchAction, WatchRule};
 
 impl Making<'_> {
     pub(super) fn watch(&mut self, service: &str, node: &Node) -> Vec<WatchRule> {
@@ -30,16 +28,10 @@ impl Making<'_> {
             "sync+restart" => sync(AfterSync::Restart),
             _ => {
                 let exec = rule.get("exec")?;
-                let others = ["user", "working_dir", "environment", "privileged"];
-                for key in others {
-                    if let Some(node) = exec.get(key).filter(|node| !is_nothing(node)) {
-                        let message = format!(
-                            "`exec.{key}` in `services.{service}.develop.watch` cannot be honoured: `dev` runs the command as the container's own"
-                        );
-                        self.refuse(node.span, message, "leave it out");
-                    }
-                }
-                sync(AfterSync::Exec(exec.strings("command")))
+                sync(match super::container::hook(exec) {
+                    hook if is_plain(&hook) => AfterSync::Exec(hook.command),
+                    hook => AfterSync::Hook(Box::new(hook)),
+                })
             }
         };
         let Some(action) = action else {
@@ -47,26 +39,17 @@ impl Making<'_> {
             self.refuse(rule.span, message, "`target` says where in the container");
             return None;
         };
-        let base = Utf8Path::new(&path);
-        let include = rule.strings("include");
-        let mut ignore = rule.strings("ignore");
-        if !include.is_empty() {
-            // Everything else is left out.
-            let wanted = include.iter().map(|pattern| format!("!{pattern}"));
-            ignore = std::iter::once("**".to_owned())
-                .chain(wanted)
-                .chain(ignore)
-                .collect();
-        }
-        let _absolute = base;
         Some(WatchRule {
             paths: vec![path],
-            ignore,
+            ignore: rule.strings("ignore"),
+            include: rule.strings("include"),
+            as_dockerignore: true,
             action,
         })
     }
 }
 
-fn is_nothing(node: &Node) -> bool {
-    node.is_null() || node.as_map().is_some_and(|map| map.is_empty())
+/// Whether it says no more than its command.
+fn is_plain(hook: &Hook) -> bool {
+    *hook == Hook::from(hook.command.clone())
 }
