@@ -5,7 +5,7 @@ use super::event::{
 };
 use super::state::{InstanceState, Phase, ProbeState, ServiceState, State, Work};
 use crate::plan::hold::{Gate, Hold};
-use crate::plan::observed::Status;
+use crate::plan::observed::{Generation, Status};
 use crate::stack::Condition;
 
 impl State {
@@ -213,6 +213,11 @@ impl ServiceState {
     fn apply(&mut self, event: &Event, at: u64) {
         match event {
             Event::Instance { index, found, .. } => self.found(*index, found.as_ref(), at),
+            Event::Successor { index, found, .. } => {
+                if let Some(instance) = self.instances.get_mut(index) {
+                    instance.succeeded_by(found.as_ref(), at);
+                }
+            }
             Event::Held { holds, .. } => {
                 self.holds.clone_from(holds);
                 // Who tells it later than it was so, tells since when.
@@ -231,12 +236,8 @@ impl ServiceState {
                 let Some(instance) = self.instances.get_mut(index) else {
                     return;
                 };
-                if instance
-                    .found
-                    .as_ref()
-                    .is_some_and(|found| found.generation == *generation)
-                {
-                    instance.probed(*passed, answer, *failures, at);
+                if let Some(life) = instance.of_mut(generation) {
+                    life.probed(*passed, answer, *failures, at);
                 }
             }
             Event::Provisioned {
@@ -301,9 +302,15 @@ impl ServiceState {
             self.sync_failure = None;
         }
         if instance.found.as_ref().map(|old| &old.generation) != Some(&found.generation) {
-            *instance = InstanceState {
-                seen: at,
-                ..InstanceState::default()
+            let next = instance.successor.take();
+            let takes_over = |next: &InstanceState| next.is_of(&found.generation);
+            *instance = match next {
+                Some(next) if takes_over(&next) => *next,
+                successor => InstanceState {
+                    seen: at,
+                    successor,
+                    ..InstanceState::default()
+                },
             };
         }
         instance.found = Some(found.clone());
@@ -501,6 +508,44 @@ impl InstanceState {
             && (!info.provisions || self.provisioned)
     }
 
+    fn is_of(&self, generation: &Generation) -> bool {
+        let found = self.found.as_ref();
+        found.is_some_and(|found| found.generation == *generation)
+    }
+
+    /// What is known of one life: that which counts, or that which is to.
+    pub fn of(&self, generation: &Generation) -> Option<&Self> {
+        let lives = [Some(self), self.successor.as_deref()];
+        let mut lives = lives.into_iter().flatten();
+        lives.find(|life| life.is_of(generation))
+    }
+
+    fn of_mut(&mut self, generation: &Generation) -> Option<&mut Self> {
+        if self.is_of(generation) {
+            return Some(self);
+        }
+        let next = self.successor.as_deref_mut();
+        next.filter(|next| next.is_of(generation))
+    }
+
+    fn succeeded_by(&mut self, found: Option<&Found>, at: u64) {
+        let Some(found) = found else {
+            self.successor = None;
+            return;
+        };
+        let known = self.successor.take();
+        let mut next = known
+            .filter(|next| next.is_of(&found.generation))
+            .unwrap_or_else(|| {
+                Box::new(Self {
+                    seen: at,
+                    ..Self::default()
+                })
+            });
+        next.found = Some(found.clone());
+        self.successor = Some(next);
+    }
+
     fn probed(&mut self, passed: bool, answer: &str, failures: u32, at: u64) {
         let old = self.probe.take();
         let failed = !passed || old.as_ref().is_some_and(|probe| probe.failed);
@@ -521,6 +566,7 @@ impl Event {
     pub fn service(&self) -> Option<&str> {
         match self {
             Self::Instance { service, .. }
+            | Self::Successor { service, .. }
             | Self::Held { service, .. }
             | Self::Probe { service, .. }
             | Self::Provisioned { service, .. }

@@ -38,6 +38,13 @@ pub enum Event {
         index: u32,
         found: Option<Found>,
     },
+    /// What was found of the container that is to take the place of one that still serves. `None`: there is none, or it
+    /// counts now.
+    Successor {
+        service: String,
+        index: u32,
+        found: Option<Found>,
+    },
     /// An operation of the plan. `service` is empty for networks, volumes and pulled images of several services.
     Operation {
         service: Option<String>,

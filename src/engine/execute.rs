@@ -370,7 +370,8 @@ impl Action {
             Self::StartContainer { container, .. }
             | Self::Seed { container, .. }
             | Self::Sync { container, .. }
-            | Self::RenameContainer { container, .. } => Some(container),
+            | Self::RenameContainer { container, .. }
+            | Self::SetAliases { container, .. } => Some(container),
             _ => None,
         }
     }
@@ -395,6 +396,7 @@ impl Action {
                 a.hash == b.hash
             }
             (Self::StartContainer { .. }, Self::StartContainer { .. }) => true,
+            (Self::SetAliases { networks: a, .. }, Self::SetAliases { networks: b, .. }) => a == b,
             (Self::StartProcess { spec: a }, Self::StartProcess { spec: b }) => {
                 a.hash == b.hash && a.ports == b.ports
             }

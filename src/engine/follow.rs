@@ -57,13 +57,20 @@ impl Engine {
         let kept = !container.is_process();
         let begun = i128::from(self.begun) * 1_000_000;
         let shown = if started < begun { begun } else { 0 };
+        // What it stands beside writes to the same log: that has later lines than the first of this one.
+        let life = container.generation();
+        let is_first =
+            container.is_successor() && started >= begun && !self.instances.was_followed(&life);
         let follow = async move {
             tokio::time::sleep(pause).await;
             // Without a file, as on a full disk, the log is only shown.
             let ring = kept
                 .then(|| Ring::open(&folder, &name, limit).ok())
                 .flatten();
-            let newest = ring.as_ref().map_or(shown, Ring::newest);
+            let newest = match is_first {
+                true => 0,
+                false => ring.as_ref().map_or(shown, Ring::newest),
+            };
             // A probe has to see this life's lines from the first one on; the ring takes only what is new to it.
             let since = if probe.is_some() {
                 started

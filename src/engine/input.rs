@@ -38,6 +38,11 @@ pub enum Input {
         total: u64,
     },
     Probed(ProbeReport),
+    /// Of one that is to take the place of another; `attempt`: what is asked anew counts anew.
+    CandidateProbed {
+        attempt: u64,
+        report: ProbeReport,
+    },
     /// The liveness probe of a life that was ready.
     Alive(ProbeReport),
     Provisioned {

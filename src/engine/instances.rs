@@ -8,16 +8,17 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::candidate::Candidate;
 use super::core::{Engine, now};
 use super::event::Event;
 use super::goal::Goal;
 use super::input::Input;
 use crate::plan::observed::{Generation, ObservedContainer};
-use crate::probe::{ProbeReport, Subject};
+use crate::probe::{ProbeReport, Subject, Target};
 use crate::stack::{Probe, ProbeKind};
 
 /// Log lines that may wait for a probe; more are dropped, which a pattern that comes once may not survive: so many.
-const PROBE_LINES: usize = 4096;
+pub(super) const PROBE_LINES: usize = 4096;
 
 /// How long the log of what has ended is read at most.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -26,8 +27,12 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Instances {
     pub(super) attended: BTreeMap<(String, u32), Attended>,
+    /// Of each instance the one that is to take the place of one that serves.
+    pub(super) candidates: BTreeMap<(String, u32), Candidate>,
+    /// Counts how often one of those was asked anew.
+    pub(super) attempts: u64,
     /// Who follows the log of which life; one that broke off has finished.
-    followers: BTreeMap<(String, u32), (Generation, JoinHandle<()>)>,
+    followers: BTreeMap<Generation, JoinHandle<()>>,
     /// Execs that may run at once: each costs the machine about 45 ms of CPU.
     pub(super) execs: Arc<Semaphore>,
 }
@@ -38,6 +43,7 @@ pub(super) struct Attended {
     probe: Option<Probe>,
     /// The container that has to reach it, where it is a process.
     asker: Option<String>,
+    target: Target,
     cancel: CancellationToken,
     pub(super) provision_tries: u32,
     pub(super) provisioning: bool,
@@ -49,6 +55,8 @@ impl Default for Instances {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             attended: BTreeMap::new(),
+            candidates: BTreeMap::new(),
+            attempts: 0,
             followers: BTreeMap::new(),
             execs: Arc::new(Semaphore::new(cores)),
         }
@@ -63,16 +71,26 @@ impl Instances {
         }
     }
 
-    fn is_followed(&self, key: &(String, u32), generation: &Generation) -> bool {
-        self.followers
-            .get(key)
-            .is_some_and(|(life, follower)| life == generation && !follower.is_finished())
+    pub(super) fn is_followed(&self, generation: &Generation) -> bool {
+        let follower = self.followers.get(generation);
+        follower.is_some_and(|follower| !follower.is_finished())
+    }
+
+    /// It may have broken off since.
+    pub(super) fn was_followed(&self, generation: &Generation) -> bool {
+        self.followers.contains_key(generation)
+    }
+
+    pub(super) fn follow(&mut self, generation: Generation, follower: JoinHandle<()>) {
+        self.followers.retain(|_, follower| !follower.is_finished());
+        self.followers.insert(generation, follower);
     }
 
     pub fn clear(&mut self) {
         for attended in std::mem::take(&mut self.attended).into_values() {
             attended.cancel.cancel();
         }
+        self.candidates.clear();
     }
 }
 
@@ -106,24 +124,23 @@ impl Engine {
         for container in running {
             self.attend_one(&container);
         }
+        self.attend_candidates();
         self.attend_sync();
     }
 
     /// Reads a container's log to its end, where nobody does.
     pub(super) fn read_whole_log(&mut self, container: &ObservedContainer) {
-        let key = (container.service.clone(), container.index);
         let generation = container.generation();
-        if self.watching && !self.instances.is_followed(&key, &generation) {
+        if self.watching && !self.instances.is_followed(&generation) {
             let follower = self.follow_log(container, None);
-            self.instances.followers.insert(key, (generation, follower));
+            self.instances.follow(generation, follower);
         }
     }
 
     /// The same, and tells when that is done.
     pub(super) fn read_last_words_of(&mut self, container: &ObservedContainer) {
         self.read_whole_log(container);
-        let key = (container.service.clone(), container.index);
-        let Some((_, follower)) = self.instances.followers.remove(&key) else {
+        let Some(follower) = self.instances.followers.remove(&container.generation()) else {
             return;
         };
         self.reads_last_words = true;
@@ -143,8 +160,13 @@ impl Engine {
         let probe = self.readiness_probe(&container.service);
         let known = self.instances.attended.get(&key);
         let asker = self.asker(container);
+        // It is another where a container was attached to its network anew.
+        let target = self.target(container);
         let is_known = known.is_some_and(|known| {
-            known.generation == generation && known.probe == probe && known.asker == asker
+            known.generation == generation
+                && known.probe == probe
+                && known.asker == asker
+                && known.target == target
         });
         let reads_log = matches!(
             probe.as_ref().map(|probe| &probe.kind),
@@ -152,11 +174,9 @@ impl Engine {
         );
         let (lines, reader) = mpsc::channel(PROBE_LINES);
         let mut for_probe = (reads_log && !is_known).then_some(lines);
-        if self.watching && !self.instances.is_followed(&key, &generation) {
+        if self.watching && !self.instances.is_followed(&generation) {
             let follower = self.follow_log(container, for_probe.take());
-            self.instances
-                .followers
-                .insert(key.clone(), (generation.clone(), follower));
+            self.instances.follow(generation.clone(), follower);
         }
         if is_known {
             return;
@@ -167,13 +187,14 @@ impl Engine {
             self.read_log(container, lines, cancel.clone());
         }
         if let Some(probe) = probe.clone() {
-            self.begin_probe(container, probe, reader, cancel.clone());
+            self.begin_probe(container, probe, reader, cancel.clone(), Input::Probed);
         }
         let listened = cancel.clone();
         let attended = Attended {
             generation: generation.clone(),
             probe: probe.clone(),
             asker,
+            target,
             cancel,
             provision_tries: 0,
             provisioning: false,

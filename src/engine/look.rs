@@ -208,6 +208,7 @@ impl Engine {
                 found: None,
             });
         }
+        self.see_candidates();
         self.bounce.retain(|generation, _| {
             containers
                 .iter()

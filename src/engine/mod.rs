@@ -5,6 +5,7 @@ mod apply;
 mod brake;
 mod broken;
 pub mod bus;
+mod candidate;
 mod commands;
 pub mod core;
 pub(crate) mod cover;

@@ -53,8 +53,7 @@ impl Engine {
         let proven: BTreeSet<String> = self
             .observed
             .places()
-            .filter(|place| place.successor.is_some())
-            .map(|place| place.current().id.clone())
+            .filter_map(|place| Some(place.coming()?.id.clone()))
             .filter(|container| self.is_proven(container))
             .collect();
         let is_ready = |container: &str| proven.contains(container);
@@ -240,6 +239,9 @@ impl Engine {
                 Action::StartContainer { .. } | Action::StartProcess { .. },
                 Output::Started(container),
             ) => self.started(*container),
+            (Action::SetAliases { .. }, Output::Started(container)) => {
+                self.attached_anew(*container);
+            }
             (Action::StopContainer { id, .. }, _) => {
                 let stopped = self
                     .observed
@@ -303,7 +305,21 @@ impl Engine {
         self.observed
             .containers
             .retain(|other| other.id != container.id);
-        if self.is_from_unseen_image(&container) {
+        let unseen = self.is_from_unseen_image(&container);
+        if self.stands_beside(&container) {
+            // Its image may say how it is to be asked.
+            self.look.wanted |= unseen;
+            let status = Status::Running;
+            let container = ObservedContainer {
+                status,
+                ..container
+            };
+            self.observed.containers.push(container.clone());
+            self.see_candidate(&container);
+            self.attend();
+            return;
+        }
+        if unseen {
             self.look.unseen.insert(service.clone());
             self.look.wanted = true;
             self.announce();
@@ -430,6 +446,12 @@ impl Engine {
             {
                 Verb::Update
             }
+            // Neither when one goes that does not count yet.
+            Action::StopContainer { id, .. } | Action::RemoveContainer { id, .. }
+                if self.is_beside_one_that_serves(id) =>
+            {
+                Verb::Update
+            }
             Action::RemoveNetwork { .. }
             | Action::RemoveVolume { .. }
             | Action::RemoveImage { .. }
@@ -437,6 +459,7 @@ impl Engine {
             Action::Seed { .. }
             | Action::Sync { .. }
             | Action::RenameContainer { .. }
+            | Action::SetAliases { .. }
             | Action::SetRestartPolicy { .. } => Verb::Update,
             Action::StartContainer { .. }
             | Action::StartProcess { .. }

@@ -25,6 +25,7 @@ impl Engine {
         probe: Probe,
         lines: mpsc::Receiver<String>,
         cancel: CancellationToken,
+        input: impl Fn(ProbeReport) -> Input + Send + 'static,
     ) {
         let subject = Subject {
             service: container.service.clone(),
@@ -38,7 +39,7 @@ impl Engine {
             .spawn(async move { prober.run(reports, cancel).await });
         self.tasks.spawn(async move {
             while let Some(report) = reported.recv().await {
-                if inputs.send(Input::Probed(report)).await.is_err() {
+                if inputs.send(input(report)).await.is_err() {
                     break;
                 }
             }
@@ -149,7 +150,7 @@ impl Engine {
         });
     }
 
-    fn target(&self, container: &ObservedContainer) -> Target {
+    pub(super) fn target(&self, container: &ObservedContainer) -> Target {
         let routable = self.world.bridge_is_routable();
         let published = container.ports.iter().map(|(number, _, address, host)| {
             let ip = if address.is_unspecified() {

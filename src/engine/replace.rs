@@ -5,7 +5,7 @@ use tokio::time::Duration;
 use super::core::{Engine, now};
 use super::event::{Event, Failure, FailureClass, Found};
 use super::state::ServiceState;
-use crate::plan::observed::ObservedContainer;
+use crate::plan::observed::{ObservedContainer, Status};
 use crate::plan::{Operation, Subject};
 
 /// How long a new one has to run before it counts, where no probe says that it is ready.
@@ -26,25 +26,23 @@ impl Engine {
     fn proven_at(&self, container: &ObservedContainer) -> Option<u64> {
         let service = self.state.service(&container.service)?;
         let instance = service.instances.get(&container.index)?;
-        let is_it = instance
-            .found
-            .as_ref()
-            .is_some_and(|found| found.generation == container.generation());
-        let ready = is_it && instance.is_ready(&service.info);
+        let instance = instance.of(&container.generation())?;
+        let ready = instance.is_ready(&service.info);
         let wait = if service.info.probed {
             0
         } else {
             u64::try_from(OUTLIVES.as_millis()).unwrap_or(u64::MAX)
         };
-        ready.then(|| instance.seen.saturating_add(wait))
+        let since = self.untouched_since(container).unwrap_or(0);
+        ready.then(|| instance.seen.max(since).saturating_add(wait))
     }
 
     /// When the next of those on trial counts without a further word, milliseconds since 1970.
     pub(super) fn next_proof(&self) -> Option<u64> {
         let time = now();
-        let on_trial = self.observed.places().filter(|place| place.is_on_trial());
-        on_trial
-            .filter_map(|place| self.proven_at(place.current()))
+        let places = self.observed.places();
+        places
+            .filter_map(|place| self.proven_at(place.coming()?))
             .filter(|at| *at > time)
             .min()
     }
@@ -63,14 +61,10 @@ impl Engine {
         if scope.iter().any(pauses) {
             return true;
         }
-        let spent = |service: &str| {
-            let supervisor = self.supervisors.get(service);
-            supervisor.is_none_or(|supervisor| supervisor.failure().is_some())
-        };
-        let mut on_trial = self.observed.places().filter(|place| place.is_on_trial());
-        on_trial.any(|place| {
-            let service = &place.holder.service;
-            scope.contains(service) && !spent(service) && !self.is_proven(&place.current().id)
+        let mut coming = self.observed.places().filter_map(|place| place.coming());
+        coming.any(|next| {
+            let service = &next.service;
+            scope.contains(service) && !self.is_spent(service) && !self.is_proven(&next.id)
         })
     }
 
@@ -78,8 +72,12 @@ impl Engine {
     pub(super) fn reject(&mut self, service: &str, failure: Failure) {
         let why = rejection(failure);
         self.read_last_words(service);
+        let on_trial = self.has_trial(service);
         if let Some(supervisor) = self.supervisors.get_mut(service) {
-            supervisor.on_rejected(why.clone(), now());
+            match on_trial {
+                true => supervisor.on_rejected(why.clone(), now()),
+                false => supervisor.on_outdone(why.clone()),
+            }
         }
         // What was asked for once was tried.
         let of_it = self
@@ -101,8 +99,8 @@ impl Engine {
     fn read_last_words(&mut self, service: &str) {
         let places = self.observed.places();
         let rejected: Vec<ObservedContainer> = places
-            .filter(|place| place.holder.service == service && place.is_on_trial())
-            .map(|place| place.current().clone())
+            .filter(|place| place.holder.service == service)
+            .filter_map(|place| place.coming().cloned())
             .collect();
         for container in rejected {
             self.read_whole_log(&container);
@@ -127,13 +125,21 @@ impl Engine {
             return;
         }
         let current = self.observed.place(service, index);
-        let found = current.map(|place| Found::of(place.current()));
+        let current = current.map(|place| place.current().clone());
+        let found = current.as_ref().map(Found::of);
         self.life_is_over(service, index);
         self.emit(Event::Instance {
             service: service.to_owned(),
             index,
             found,
         });
+        // What was to take its place has done so.
+        if let Some(next) = current.filter(|next| next.status == Status::Running) {
+            if let Some(supervisor) = self.supervisors.get_mut(service) {
+                supervisor.on_started(&next.generation(), now());
+            }
+            self.attend();
+        }
     }
 }
 

@@ -98,6 +98,7 @@ impl Engine {
                 total,
             } => self.progressed(ticket, text, done, total),
             Input::Probed(report) => self.probed(report),
+            Input::CandidateProbed { attempt, report } => self.candidate_probed(attempt, report),
             Input::Alive(report) => self.alive(report),
             Input::Provisioned {
                 service,
@@ -163,7 +164,11 @@ impl Engine {
         let supervised = supervised.filter_map(super::supervise::Supervisor::next_deadline);
         let further = [self.refused.next_deadline(), self.brake.next_deadline(time)];
         let further = further.into_iter().flatten();
-        for at in supervised.chain(further).chain(self.next_proof()) {
+        for at in supervised
+            .chain(further)
+            .chain(self.next_proof())
+            .chain(self.next_candidate_deadline(time))
+        {
             wait = wait.min(Duration::from_millis(at.saturating_sub(time)));
         }
         now_instant + wait.max(Duration::from_millis(1))
@@ -177,6 +182,7 @@ impl Engine {
             // Nobody can get ready as far as anybody could tell.
             return;
         }
+        self.reject_late_candidates(time);
         let due: Vec<String> = self
             .supervisors
             .iter()

@@ -70,6 +70,9 @@ pub struct InstanceState {
     pub probe: Option<ProbeState>,
     /// Provisioning of the current generation is done, or there is none.
     pub provisioned: bool,
+    /// The one that is to take its place and runs beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<Box<InstanceState>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -256,6 +256,11 @@ impl Supervisor {
         self.gave_up.is_none() || self.is_rejected()
     }
 
+    /// The same where that has run on all along.
+    pub fn on_outdone(&mut self, failure: Failure) {
+        self.give_up(failure);
+    }
+
     /// Time passed: the deadline for readiness, and the end of a pause.
     pub fn on_time(&mut self, now: u64, answer: &str) -> Verdict {
         if self.not_before.is_some_and(|at| at <= now) {
@@ -265,17 +270,7 @@ impl Supervisor {
             Some(deadline) if deadline <= now && self.is_awaited() => {
                 self.awaited = None;
                 self.ready_since = None;
-                let seconds = self.within as f64 / 1000.0;
-                let failure = Failure {
-                    class: FailureClass::NotReady,
-                    message: format!("not ready within {seconds} s"),
-                    detail: if answer.is_empty() {
-                        Vec::new()
-                    } else {
-                        vec![answer.to_owned()]
-                    },
-                    help: Some("`ready.within` in the stack file sets the deadline".to_owned()),
-                };
+                let failure = not_ready(self.within, answer);
                 if self.is_rejected() {
                     // Should it get there after all, the new one is not tried again for that.
                     let message = "neither the new one nor the one before got ready in time";
@@ -356,6 +351,21 @@ impl Supervisor {
         self.not_before = None;
         self.gave_up = Some(failure.clone());
         Verdict::GaveUp(failure)
+    }
+}
+
+/// `within`: milliseconds; `answer`: the last one of the probe, which may be empty.
+pub(super) fn not_ready(within: u64, answer: &str) -> Failure {
+    let seconds = within as f64 / 1000.0;
+    Failure {
+        class: FailureClass::NotReady,
+        message: format!("not ready within {seconds} s"),
+        detail: if answer.is_empty() {
+            Vec::new()
+        } else {
+            vec![answer.to_owned()]
+        },
+        help: Some("`ready.within` in the stack file sets the deadline".to_owned()),
     }
 }
 

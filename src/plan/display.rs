@@ -66,6 +66,12 @@ impl Action {
             Self::StopContainer { .. } => "stop",
             Self::UnpauseContainer { .. } => "unpause",
             Self::RenameContainer { .. } => "rename",
+            Self::SetAliases { networks, .. }
+                if networks.iter().all(|on| on.aliases.is_empty()) =>
+            {
+                "unname"
+            }
+            Self::SetAliases { .. } => "name",
             Self::SetRestartPolicy { .. } => "update",
         }
     }

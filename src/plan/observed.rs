@@ -1,6 +1,6 @@
 //! What one look at the world found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -60,6 +60,8 @@ pub struct ObservedContainer {
     pub ports: Vec<(u16, Protocol, IpAddr, u16)>,
     /// Its address on each network.
     pub addresses: BTreeMap<String, IpAddr>,
+    /// By which names others on each network find it, beside its own.
+    pub aliases: BTreeMap<String, BTreeSet<String>>,
     /// As the engine writes it; empty where it has not ended.
     pub finished_at: String,
     /// Name of the engine's restart policy: `no`, `always`, …

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::desired::{BuildSpec, ContainerSpec, ProcessSpec};
+use super::desired::{BuildSpec, ContainerSpec, NetworkAttachment, ProcessSpec};
 use super::hold::Gate;
 use crate::stack::{Hook, NetworkOptions, Restart, VolumeOptions};
 
@@ -118,6 +118,14 @@ pub enum Action {
     RenameContainer {
         container: Input<String>,
         name: String,
+    },
+    /// Detaches a container from its networks and attaches it again, so that it is found by these aliases and no
+    /// others: no engine changes them otherwise.
+    SetAliases {
+        container: Input<String>,
+        networks: Vec<NetworkAttachment>,
+        /// For so long after that nothing else is done to it: who had asked for it by name still reaches it.
+        drain: Duration,
     },
     /// Live, without a restart.
     SetRestartPolicy {
@@ -313,6 +321,9 @@ impl Action {
             }
             | Self::RenameContainer {
                 container: input, ..
+            }
+            | Self::SetAliases {
+                container: input, ..
             } => Some(input),
             _ => None,
         }
@@ -328,6 +339,7 @@ impl Action {
                 | Self::StartProcess { .. }
                 | Self::StopContainer { .. }
                 | Self::UnpauseContainer { .. }
+                | Self::SetAliases { .. }
         )
     }
 }

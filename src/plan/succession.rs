@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::desired::ContainerSpec;
 use super::observed::{Observed, ObservedContainer, Status};
 
 /// Ends the name of a container until it has taken the place of the one before. No other container of ours ends so: those
@@ -31,6 +32,20 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// The one to come, which runs already while the one before still counts.
+    pub fn candidate(&self) -> Option<&'a ObservedContainer> {
+        self.successor
+            .filter(|next| next.id != self.current().id && serves(next))
+    }
+
+    /// The new one, where it was started: it may count already, or not yet.
+    pub fn coming(&self) -> Option<&'a ObservedContainer> {
+        match self.is_on_trial() {
+            true => self.successor,
+            false => self.candidate(),
+        }
+    }
+
     /// The new one counts, and what it replaces is still there to come back.
     pub fn is_on_trial(&self) -> bool {
         self.successor
@@ -46,6 +61,24 @@ impl ObservedContainer {
     /// It was made to take the place of another one.
     pub fn is_successor(&self) -> bool {
         self.name.ends_with(SUCCESSOR)
+    }
+
+    /// Others do not find it by all the names that it should have.
+    pub fn lacks_names(&self, spec: &ContainerSpec) -> bool {
+        spec.networks.iter().any(|wanted| {
+            let has = self.aliases.get(&wanted.network);
+            let mut names = wanted.aliases.iter();
+            !names.all(|name| has.is_some_and(|has| has.contains(name)))
+        })
+    }
+
+    /// Others find it by one of those names.
+    pub fn has_a_name(&self, spec: &ContainerSpec) -> bool {
+        spec.networks.iter().any(|wanted| {
+            let has = self.aliases.get(&wanted.network);
+            let mut names = wanted.aliases.iter();
+            names.any(|name| has.is_some_and(|has| has.contains(name)))
+        })
     }
 }
 

@@ -21,6 +21,7 @@ mod promote;
 mod runtime;
 mod service;
 mod template;
+mod update;
 mod watch_rule;
 
 pub mod resolve;
@@ -49,6 +50,7 @@ pub use promote::Promote;
 pub use runtime::Runtime;
 pub use service::{Condition, Job, Limits, Need, Pull, Restart, Role, Service, Source, Stop};
 pub use template::{Output, Part, Reference, Template, TemplateError};
+pub use update::{Obstacle, UpdateOrder};
 pub use watch_rule::{AfterSync, WatchAction, WatchRule};
 
 /// A whole stack, layers merged, presets expanded, references parsed but not resolved.

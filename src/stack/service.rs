@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Build, ContainerOptions, Kubernetes, Mount, Output, Port, Probe, Promote, Template,
-    WatchAction, WatchRule,
+    UpdateOrder, WatchAction, WatchRule,
 };
 
 /// One service with its preset expanded: from here on nobody asks which preset it was.
@@ -57,6 +57,9 @@ pub struct Service {
     /// Ending with 0 is no failure, and it is not started again for that.
     pub may_end: bool,
     pub pull: Pull,
+    /// Of the container that runs and the one that takes its place.
+    #[serde(skip_serializing_if = "UpdateOrder::is_default")]
+    pub update: UpdateOrder,
     pub container: ContainerOptions,
 }
 
@@ -221,6 +224,7 @@ impl Service {
             kubernetes: Kubernetes::default(),
             may_end: false,
             pull: Pull::default(),
+            update: UpdateOrder::default(),
             container: ContainerOptions::default(),
         }
     }

@@ -304,6 +304,7 @@ pub fn probe(state: &mut State, name: &str, passed: bool, answer: &str) {
         seen: NOW,
         probe: Some(probe),
         provisioned: false,
+        successor: None,
     };
     get(state, name).instances.insert(1, instance);
 }

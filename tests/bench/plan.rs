@@ -223,6 +223,7 @@ fn there(desired: &Desired, stack: &Stack, mut observed: Observed) -> Observed {
                 .filter_map(|port| Some((port.container, port.protocol, port.bind, port.host?)))
                 .collect(),
             addresses: BTreeMap::new(),
+            aliases: BTreeMap::new(),
             finished_at: String::new(),
             restart_policy: "no".to_owned(),
             stop_grace: Some(spec.stop_grace),

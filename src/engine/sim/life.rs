@@ -19,6 +19,8 @@ pub enum Life {
 pub struct Behaviour {
     /// From its start until its probe passes.
     pub ready_after: Duration,
+    /// The same from when it was attached to its networks anew.
+    pub settles: Duration,
     /// Its probe fails whatever else.
     pub sick: bool,
     /// So it does in containers that run as this user.
@@ -44,6 +46,7 @@ impl Default for Behaviour {
     fn default() -> Self {
         Self {
             ready_after: Duration::from_millis(200),
+            settles: Duration::ZERO,
             sick: false,
             sick_as: None,
             dead_inside: false,

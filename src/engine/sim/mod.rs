@@ -18,6 +18,7 @@ mod life;
 mod model;
 mod mounted;
 mod observe;
+mod overlap;
 mod processes;
 mod reload;
 mod replace;

@@ -18,6 +18,7 @@ use crate::plan::desired::{
 use crate::plan::observed::{
     Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status,
 };
+use crate::plan::reconcile::scene::aliases;
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Call, LogLine, Look, Output};
 use crate::stack::resolve::Value;
@@ -32,6 +33,8 @@ pub struct SimContainer {
     ports: Vec<PortSpec>,
     mounts: Vec<MountSpec>,
     networks: Vec<NetworkAttachment>,
+    /// When it was attached to its networks anew.
+    attached: Option<Instant>,
     pub began: Option<Instant>,
     pub ended: Option<Instant>,
     /// The engine that started it.
@@ -60,6 +63,8 @@ pub struct Model {
     pub faults: Vec<Fault>,
     pub journal: Vec<Entry>,
     pub violations: Vec<String>,
+    /// Services that somebody calls by name all the while.
+    pub called: BTreeSet<String>,
     /// Host ports that others have.
     pub foreign_ports: BTreeSet<u16>,
     /// Needs of each service, for the world's own check of gates.
@@ -124,7 +129,10 @@ impl Model {
             .is_some_and(|began| began.elapsed() >= behaviour.ready_after);
         let sick =
             behaviour.sick || (behaviour.sick_as.is_some() && behaviour.sick_as == container.user);
-        container.seen.status == Status::Running && up && !sick
+        let settled = container
+            .attached
+            .is_none_or(|attached| attached.elapsed() >= behaviour.settles);
+        container.seen.status == Status::Running && up && settled && !sick
     }
 
     /// What a start has to wait for and is not so.
@@ -150,6 +158,32 @@ impl Model {
         closed.map(|(need, _)| need.clone())
     }
 
+    /// Whether this call takes the last one away that who calls its service is sent to.
+    fn check_called(&mut self, call: &Call) {
+        let id = match &call.action {
+            Action::StopContainer { id, .. } | Action::RemoveContainer { id, .. } => Some(id),
+            // It is detached for a moment.
+            Action::SetAliases { .. } => call.input.as_ref(),
+            _ => None,
+        };
+        let Some(touched) = id.and_then(|id| self.containers.get(id)) else {
+            return;
+        };
+        let service = &touched.seen.service;
+        let answers = |container: &SimContainer| {
+            let mut names = container.seen.aliases.values();
+            container.seen.service == *service
+                && container.seen.id != touched.seen.id
+                && self.is_ready(container)
+                && names.any(|names| names.contains(service))
+        };
+        if self.called.contains(service) && !self.containers.values().any(answers) {
+            let (verb, name) = (call.action.verb_text(), &touched.seen.name);
+            let violation = format!("{verb} {name}: nobody is left to be called");
+            self.violations.push(violation);
+        }
+    }
+
     /// What a call is about, for the check that nothing is done to one thing twice at once.
     pub fn subject(&self, call: &Call) -> String {
         let named = |id: &str| {
@@ -171,7 +205,8 @@ impl Model {
             Action::Seed { .. }
             | Action::Sync { .. }
             | Action::StartContainer { .. }
-            | Action::RenameContainer { .. } => named(call.input.as_deref().unwrap_or_default()),
+            | Action::RenameContainer { .. }
+            | Action::SetAliases { .. } => named(call.input.as_deref().unwrap_or_default()),
             Action::StopContainer { id, .. }
             | Action::RemoveContainer { id, .. }
             | Action::UnpauseContainer { id }
@@ -252,6 +287,7 @@ impl Model {
 
     /// Does what a call says.
     pub fn perform(&mut self, call: &Call) -> Result<Output, RuntimeError> {
+        self.check_called(call);
         let label = |name: &str| {
             call.labels
                 .iter()
@@ -385,6 +421,18 @@ impl Model {
                 }
                 Ok(Output::Nothing)
             }
+            Action::SetAliases { networks, .. } => {
+                let id = call.input.as_deref().unwrap_or_default();
+                let Some(container) = self.containers.get_mut(id) else {
+                    return Err(refused(
+                        FailureClass::Other,
+                        format!("no such container: {id}"),
+                    ));
+                };
+                container.seen.aliases = networks.iter().map(aliases).collect();
+                container.attached = Some(Instant::now());
+                Ok(Output::Started(Box::new(container.seen.clone())))
+            }
             Action::SetRestartPolicy { id, policy } => {
                 if let Some(container) = self.containers.get_mut(id) {
                     policy
@@ -428,6 +476,7 @@ impl Model {
             started_at: "0001-01-01T00:00:00Z".to_owned(),
             ports: Vec::new(),
             addresses: BTreeMap::new(),
+            aliases: spec.networks.iter().map(aliases).collect(),
             finished_at: String::new(),
             restart_policy: "no".to_owned(),
             stop_grace: Some(spec.stop_grace),
@@ -440,6 +489,7 @@ impl Model {
             ports: spec.ports.clone(),
             mounts: spec.mounts.clone(),
             networks: spec.networks.clone(),
+            attached: None,
             began: None,
             ended: None,
             begun_by: 0,
@@ -473,6 +523,7 @@ impl Model {
                 stop_grace: None,
                 ports: Vec::new(),
                 addresses: BTreeMap::new(),
+                aliases: BTreeMap::new(),
                 restart_policy: "no".to_owned(),
             };
             let container = SimContainer {
@@ -483,6 +534,7 @@ impl Model {
                 ports: Vec::new(),
                 mounts: Vec::new(),
                 networks: Vec::new(),
+                attached: None,
                 began: None,
                 ended: None,
                 begun_by: 0,

@@ -90,7 +90,9 @@ impl Engine {
         let services = &self.stack.services;
         let running: Vec<ObservedContainer> = self
             .observed
-            .current()
+            .places()
+            .flat_map(|place| [Some(place.current()), place.candidate()])
+            .flatten()
             .filter(|container| container.status == Status::Running)
             .filter(|container| scope.contains(&container.service))
             .filter(|container| services.get(&container.service).is_some_and(Service::syncs))

@@ -92,6 +92,7 @@ impl Place {
             started_at: String::new(),
             ports: Vec::new(),
             addresses: BTreeMap::new(),
+            aliases: BTreeMap::new(),
             restart_policy: "no".to_owned(),
         };
         let state = |name: &str| Utf8PathBuf::from_path_buf(self.path(name)).unwrap();

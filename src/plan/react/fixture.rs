@@ -56,6 +56,7 @@ pub fn service(name: &str, source: Source, watch: Vec<WatchRule>) -> Service {
         kubernetes: Kubernetes::default(),
         container: crate::stack::ContainerOptions::default(),
         may_end: false,
+        update: crate::stack::UpdateOrder::default(),
         pull: crate::stack::Pull::Missing,
     }
 }

@@ -77,6 +77,7 @@ impl Builder<'_> {
     ) {
         if container.is_successor() && !container.is_process() {
             // What it has replaced is gone already. Whatever else there is to do comes after.
+            self.name_again(spec, container, &Cause::Replaces);
             self.rename(spec, &Input::Known(container.id.clone()), Vec::new());
             return;
         }
@@ -138,6 +139,9 @@ impl Builder<'_> {
     fn keep(&mut self, spec: &ContainerSpec, image: &Image, container: &ObservedContainer) {
         let subject = subject(spec);
         self.restart_policy(subject.clone(), spec.job, spec.restart, container);
+        if self.starts_first(spec) {
+            self.name_again(spec, container, &Cause::Replaces);
+        }
         match container.status {
             Status::Paused => {
                 let action = Action::UnpauseContainer {
@@ -259,7 +263,7 @@ impl Builder<'_> {
             .iter()
             .filter(|(_, need)| need.restart)
             .find_map(|(name, _)| {
-                let newer = self.wanted.observed.containers.iter().any(|other| {
+                let newer = self.wanted.observed.current().any(|other| {
                     other.service == *name
                         && other.is_running()
                         && time(&other.started_at).is_some_and(|at| at > mine)

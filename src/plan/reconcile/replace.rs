@@ -1,12 +1,19 @@
 //! A container that runs is replaced so that it can come back: the new one is made while it serves, it is stopped only
 //! then, and it goes only when the new one is ready. See docs/design/rebuild.md.
 
+use std::time::Duration;
+
 use super::instance::{Files, observed_subject, subject};
 use super::{Builder, Image};
 use crate::plan::desired::ContainerSpec;
 use crate::plan::observed::{ObservedContainer, Status};
-use crate::plan::operation::{Action, Cause, Input, OnceReady, OnlyIf, OpId};
+use crate::plan::operation::{Action, Cause, Input, OnceReady, OnlyIf, OpId, Subject};
 use crate::plan::succession::{Place, successor_name};
+use crate::stack::UpdateOrder;
+
+/// Who had asked for the name before it was taken away, and met the moment in which the container was detached, tries again
+/// a second later: Linux repeats the first packet of a connection then.
+const DRAIN: Duration = Duration::from_millis(1500);
 
 impl Builder<'_> {
     /// Makes the new one beside `holder`, which runs, and puts it in its place. `outdated`: an earlier new one, in whose
@@ -24,9 +31,18 @@ impl Builder<'_> {
         after.extend(self.networks_and_volumes(spec));
         let first = self.plan.operations.len();
         if let Some(outdated) = outdated {
+            // It may be the one that is found.
+            if holder.is_running() && holder.lacks_names(spec) {
+                let id = Input::Known(holder.id.clone());
+                let subject = observed_subject(holder);
+                after = vec![self.set_aliases(subject, id, spec, cause, after)];
+            }
             after = vec![self.remove_container(outdated, cause, after)];
         }
-        let next = as_successor(spec);
+        let next = match self.starts_first(spec) && holder.status == Status::Running {
+            true => unnamed(as_successor(spec)),
+            false => as_successor(spec),
+        };
         let action = Action::CreateContainer {
             spec: Box::new(next.clone()),
             image: image.input(),
@@ -35,38 +51,116 @@ impl Builder<'_> {
         let container = Input::From(create);
         let files = self.files(spec, image);
         let seeded = self.seed(&next, &container, cause, vec![create], files);
-        self.take_over(spec, holder, &container, cause, seeded, files);
+        self.take_over(spec, (holder, None), &container, cause, seeded, files);
         for operation in &mut self.plan.operations[first..] {
             operation.only_if = only_if.cloned();
         }
     }
 
-    /// The new one is there, with everything that it needs before its start.
+    /// The new one is there, with everything that it needs before its start: `next`, where it was made earlier.
     fn take_over(
         &mut self,
         spec: &ContainerSpec,
-        holder: &ObservedContainer,
+        (holder, next): (&ObservedContainer, Option<&ObservedContainer>),
         container: &Input<String>,
         cause: &Cause,
         mut after: Vec<OpId>,
         files: Files,
     ) {
-        let next = as_successor(spec);
-        if holder.is_running() || holder.status == Status::Restarting {
+        let named = as_successor(spec);
+        if holder.status == Status::Running && self.starts_first(spec) {
+            let begun = self.begin(&named, container, cause, after, files);
+            self.hand_over(spec, (holder, next), container, cause, vec![begun]);
+            return;
+        }
+        if next.is_some_and(|next| next.lacks_names(spec)) {
+            let subject = subject(&named);
+            after = vec![self.set_aliases(subject, container.clone(), spec, cause, after)];
+        }
+        if is_up(holder) {
             let stop = self.stop_container(holder, cause, after);
             // It serves for as long as the new one could not start anyway.
             self.gate(stop, &spec.service);
             after = vec![stop];
         }
-        let begun = self.begin(&next, container, cause, after, files);
-        let stopped = ObservedContainer {
-            status: Status::Exited {
-                code: 0,
-                out_of_memory: false,
-            },
-            ..holder.clone()
+        let begun = self.begin(&named, container, cause, after, files);
+        self.finish(spec, &stopped(holder), container, vec![begun]);
+    }
+
+    /// Whether the new one is to get ready while the one before serves.
+    pub(super) fn starts_first(&self, spec: &ContainerSpec) -> bool {
+        let service = self.wanted.stack.services.get(&spec.service);
+        service.is_some_and(|service| service.update == UpdateOrder::StartFirst)
+    }
+
+    /// Both run. Whoever asks for the service is at any moment sent to one that is ready: the new one has its names before the
+    /// one before loses them, and that is only stopped once nobody is sent to it any more.
+    fn hand_over(
+        &mut self,
+        spec: &ContainerSpec,
+        (holder, next): (&ObservedContainer, Option<&ObservedContainer>),
+        container: &Input<String>,
+        cause: &Cause,
+        mut after: Vec<OpId>,
+    ) {
+        let first = self.plan.operations.len();
+        let successor = as_successor(spec);
+        if next.is_none_or(|next| next.lacks_names(spec)) {
+            let subject = subject(&successor);
+            after = vec![self.set_aliases(subject, container.clone(), spec, cause, after)];
+        }
+        if self.starts_first(spec) && holder.status == Status::Running && holder.has_a_name(spec) {
+            let (subject, bare) = (observed_subject(holder), unnamed(spec.clone()));
+            let id = Input::Known(holder.id.clone());
+            after = vec![self.set_aliases(subject, id, &bare, &Cause::Replaces, after)];
+        }
+        if is_up(holder) {
+            after = vec![self.stop_container(holder, &Cause::Replaces, after)];
+        }
+        self.once_ready(first, spec, container);
+        self.finish(spec, &stopped(holder), container, after);
+    }
+
+    /// Operations from `first` on wait until the new one is ready.
+    fn once_ready(&mut self, first: OpId, spec: &ContainerSpec, container: &Input<String>) {
+        for operation in &mut self.plan.operations[first..] {
+            operation.once_ready = Some(OnceReady {
+                container: container.clone(),
+                name: successor_name(&spec.name),
+            });
+        }
+    }
+
+    /// Attaches a container to its networks by the names of `spec`.
+    fn set_aliases(
+        &mut self,
+        subject: Subject,
+        container: Input<String>,
+        spec: &ContainerSpec,
+        cause: &Cause,
+        after: Vec<OpId>,
+    ) -> OpId {
+        let loses = spec.networks.iter().all(|on| on.aliases.is_empty());
+        let action = Action::SetAliases {
+            container,
+            networks: spec.networks.clone(),
+            drain: if loses { DRAIN } else { Duration::ZERO },
         };
-        self.finish(spec, &stopped, container, vec![begun]);
+        self.push(subject, action, cause.clone(), after)
+    }
+
+    /// One that runs and counts is to be found: what was to take its place may have had its names already.
+    pub(super) fn name_again(
+        &mut self,
+        spec: &ContainerSpec,
+        container: &ObservedContainer,
+        cause: &Cause,
+    ) {
+        if container.status == Status::Running && container.lacks_names(spec) {
+            let id = Input::Known(container.id.clone());
+            let subject = observed_subject(container);
+            self.set_aliases(subject, id, spec, cause, Vec::new());
+        }
     }
 
     /// Once the new one is ready, the one before goes, and the new one has its name.
@@ -79,12 +173,7 @@ impl Builder<'_> {
     ) {
         let first = self.plan.operations.len();
         let gone = self.remove_container(holder, &Cause::Replaces, after);
-        for operation in &mut self.plan.operations[first..] {
-            operation.once_ready = Some(OnceReady {
-                container: container.clone(),
-                name: successor_name(&spec.name),
-            });
-        }
+        self.once_ready(first, spec, container);
         self.rename(spec, container, vec![gone]);
     }
 
@@ -113,6 +202,14 @@ impl Builder<'_> {
         let outdated = self.outdated(spec, image, next);
         if outdated.is_none() && matches!(image, Image::Present(_)) {
             self.go_on(spec, image, holder, next);
+            return;
+        }
+        if self.starts_first(spec) && !is_up(holder) && next.status == Status::Running {
+            // It is the one that is found, and serves until the newer one does.
+            let container = Input::Known(next.id.clone());
+            self.name_again(&as_successor(spec), next, &Cause::Replaces);
+            let gone = self.remove_container(holder, &Cause::Replaces, Vec::new());
+            self.rename(spec, &container, vec![gone]);
             return;
         }
         if !is_up(holder) && !is_up(next) {
@@ -156,6 +253,12 @@ impl Builder<'_> {
             }
             Status::Running | Status::Restarting => {
                 let level = self.level(&as_successor(spec), next);
+                if is_up(holder) {
+                    self.hand_over(spec, (holder, Some(next)), &container, &cause, level);
+                    return;
+                }
+                // Nobody else is there to be asked.
+                self.name_again(&as_successor(spec), next, &cause);
                 self.finish(spec, holder, &container, level);
             }
             Status::Dead => {}
@@ -174,7 +277,7 @@ impl Builder<'_> {
         let container = Input::Known(next.id.clone());
         let files = self.files_of(spec, Some(image), next);
         let seeded = self.seed(&as_successor(spec), &container, cause, Vec::new(), files);
-        self.take_over(spec, holder, &container, cause, seeded, files);
+        self.take_over(spec, (holder, Some(next)), &container, cause, seeded, files);
     }
 
     /// It gave up: what its container was to be replaced by makes way for that.
@@ -185,6 +288,9 @@ impl Builder<'_> {
     }
 
     fn fall_back(&mut self, spec: &ContainerSpec, place: &Place<'_>) {
+        if self.starts_first(spec) || place.successor.is_some() {
+            self.name_again(spec, place.holder, &Cause::Rejected);
+        }
         let Some(next) = place.successor else { return };
         let mut after = Vec::new();
         if is_up(next) {
@@ -219,5 +325,23 @@ fn as_successor(spec: &ContainerSpec) -> ContainerSpec {
     ContainerSpec {
         name: successor_name(&spec.name),
         ..spec.clone()
+    }
+}
+
+/// Found by no name but its own.
+fn unnamed(mut spec: ContainerSpec) -> ContainerSpec {
+    for network in &mut spec.networks {
+        network.aliases.clear();
+    }
+    spec
+}
+
+fn stopped(container: &ObservedContainer) -> ObservedContainer {
+    ObservedContainer {
+        status: Status::Exited {
+            code: 0,
+            out_of_memory: false,
+        },
+        ..container.clone()
     }
 }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{RestartOwner, Standing, Wanted, job_hash, reconcile};
 use crate::plan::allocate::{Allocations, Taken, allocate};
 use crate::plan::demands::Demands;
-use crate::plan::desired::{Desired, ProcessSpec, SourceHashes, desire, image_tags};
+use crate::plan::desired::{
+    Desired, NetworkAttachment, ProcessSpec, SourceHashes, desire, image_tags,
+};
 use crate::plan::observed::{
     Generation, Has, JobRecord, Observed, ObservedContainer, ObservedImage, ObservedNetwork,
     ObservedVolume, Status,
@@ -315,6 +317,7 @@ impl Scene {
                     started_at: String::new(),
                     ports: Vec::new(),
                     addresses: BTreeMap::new(),
+                    aliases: spec.networks.iter().map(aliases).collect(),
                     finished_at: String::new(),
                     restart_policy: "no".to_owned(),
                     stop_grace: Some(spec.stop_grace),
@@ -372,6 +375,10 @@ impl Scene {
                 let id = input.expect("a container");
                 self.by_id(&id).name.clone_from(name);
             }
+            Action::SetAliases { networks, .. } => {
+                let id = input.expect("a container");
+                self.by_id(&id).aliases = networks.iter().map(aliases).collect();
+            }
             Action::SetRestartPolicy { id, policy } => {
                 policy
                     .engine_name()
@@ -401,6 +408,7 @@ impl Scene {
             stop_grace: None,
             ports: Vec::new(),
             addresses: BTreeMap::new(),
+            aliases: BTreeMap::new(),
             restart_policy: "no".to_owned(),
         });
         self.start(&id);
@@ -451,6 +459,12 @@ impl Scene {
             .insert(service.to_owned(), JobRecord { hash });
         self.rerun.remove(service);
     }
+}
+
+/// A network, and the names by which others find a container there.
+pub fn aliases(attached: &NetworkAttachment) -> (String, BTreeSet<String>) {
+    let names = attached.aliases.iter().cloned().collect();
+    (attached.network.clone(), names)
 }
 
 /// Every operation comes after what it waits for and takes its input from.

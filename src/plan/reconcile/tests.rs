@@ -2,6 +2,7 @@ mod changes;
 mod demands;
 mod down;
 mod jobs;
+mod overlaps;
 mod processes;
 mod property;
 mod replacements;

@@ -1,6 +1,7 @@
 //! Docker Engine through its API (Podman's too, as far as it speaks the same).
 
 mod address;
+mod aliases;
 mod archive;
 mod bind_source;
 pub mod build;

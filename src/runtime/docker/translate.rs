@@ -1,6 +1,6 @@
 //! The engine's answers in the plan's terms. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -58,6 +58,7 @@ pub(super) fn container(found: ContainerInspectResponse) -> Option<ObservedConta
             .filter(|at| !at.starts_with("0001-"))
             .unwrap_or_default(),
         ports: ports(&network_settings),
+        aliases: aliases(&network_settings),
         addresses: addresses(network_settings),
         restart_policy: restart_policy.map_or_else(|| "no".to_owned(), |name| name.to_string()),
         stop_grace,
@@ -126,6 +127,14 @@ fn ports(settings: &NetworkSettings) -> Vec<(u16, Protocol, IpAddr, u16)> {
     }
     found.sort();
     found
+}
+
+fn aliases(settings: &NetworkSettings) -> BTreeMap<String, BTreeSet<String>> {
+    let networks = settings.networks.iter().flatten();
+    let names = |aliases: &Option<Vec<String>>| aliases.iter().flatten().cloned().collect();
+    networks
+        .map(|(name, endpoint)| (name.clone(), names(&endpoint.aliases)))
+        .collect()
 }
 
 fn addresses(settings: NetworkSettings) -> BTreeMap<String, IpAddr> {

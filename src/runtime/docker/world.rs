@@ -126,6 +126,17 @@ impl DockerWorld {
             } => nothing(docker.remove(id, true, *anonymous_volumes).await),
             Action::RenameContainer { name, .. } => nothing(docker.rename(&input(), name).await),
             Action::UnpauseContainer { id } => nothing(docker.unpause(id).await),
+            Action::SetAliases {
+                networks, drain, ..
+            } => {
+                let id = input();
+                docker.set_aliases(&id, networks).await?;
+                tokio::time::sleep(*drain).await;
+                let observed = docker.look_at_container(&id).await?;
+                Ok(observed.map_or(Output::Nothing, |container| {
+                    Output::Started(Box::new(container))
+                }))
+            }
             Action::SetRestartPolicy { id, policy } => {
                 nothing(docker.set_restart_policy(id, *policy).await)
             }

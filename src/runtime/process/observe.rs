@@ -44,6 +44,7 @@ impl ProcessWorld {
                 Vec::new()
             },
             addresses: BTreeMap::new(),
+            aliases: BTreeMap::new(),
             restart_policy: if policy.is_empty() { "no" } else { policy }.to_owned(),
         }
     }

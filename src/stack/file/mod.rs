@@ -36,6 +36,7 @@ mod shape;
 mod sink;
 mod stack_shape;
 mod tree;
+mod update;
 mod upon;
 mod volumes;
 mod watch;

@@ -9,7 +9,8 @@ use super::service_shape::{CONTAINER_ONLY, PRESET_ONLY};
 use super::sink::Finding;
 use super::tree::{Entry, Node, Span, Table, Value};
 use super::{
-    build, env, kubernetes, needs, preset, probe, process, promote, run, upon, volumes, watch,
+    build, env, kubernetes, needs, preset, probe, process, promote, run, update, upon, volumes,
+    watch,
 };
 use crate::stack::presets::PresetService;
 use crate::stack::{Kubernetes, Output, Probe, Service, Source, Template};
@@ -49,13 +50,12 @@ pub(super) fn service(reader: &mut Reader<'_>, entry: &Entry, project: &str) -> 
             source,
             ..read.service
         };
-        Read {
-            service: match base {
-                Some(base) => upon::lay(base, service, node),
-                None => service,
-            },
-            ..read
-        }
+        let mut service = match base {
+            Some(base) => upon::lay(base, service, node),
+            None => service,
+        };
+        update::check(reader, entry, &mut service);
+        Read { service, ..read }
     })
 }
 
@@ -123,6 +123,7 @@ fn rest(
         container: crate::stack::ContainerOptions::default(),
         may_end: false,
         pull: crate::stack::Pull::Missing,
+        update: update::update(node),
     };
     Read {
         service,

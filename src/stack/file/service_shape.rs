@@ -2,7 +2,9 @@
 
 use super::formats::{HTTP_PATH, IMAGE, KEY};
 use super::shape::{COMMAND, ENVIRONMENT, Kind, ONE_OR_MORE, Shape, TEXT, TEXTS, key};
-use super::{build, kubernetes, needs, ports, preset, probe, process, promote, volumes, watch};
+use super::{
+    build, kubernetes, needs, ports, preset, probe, process, promote, update, volumes, watch,
+};
 
 const HOST: Kind = Kind::OneOf(&["host"]);
 
@@ -147,6 +149,12 @@ pub(super) static SERVICE: Shape = Shape {
             "\"no\", \"on-failure\", \"always\" or \"unless-stopped\".",
         )
         .or(&["restart_policy"]),
+        key(
+            "update",
+            update::KIND,
+            "\"start-first\": the new container gets ready beside the one that it replaces; \"stop-first\" without it.",
+        )
+        .or(&["update_config", "order", "strategy"]),
         key("stop", process::STOP_KIND, "How it is asked to end.")
             .or(&["stop_signal", "stop_grace_period"]),
         key("limits", process::LIMITS_KIND, "Limits of one instance.").or(&[

@@ -67,6 +67,10 @@ pub(super) fn lay(base: Service, over: Service, node: &Node) -> Service {
         kubernetes: over.kubernetes,
         may_end: base.may_end && !says("job") && !says("restart"),
         pull: base.pull,
+        update: match says("update") {
+            true => over.update,
+            false => base.update,
+        },
         container: base.container,
         name: base.name,
         env: base.env,

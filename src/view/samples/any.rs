@@ -217,6 +217,13 @@ fn about_services() -> BoxedStrategy<Event> {
                 found,
             }
         }),
+        (name(), 0..3_u32, option::of(found())).prop_map(|(service, index, found)| {
+            Event::Successor {
+                service,
+                index,
+                found,
+            }
+        }),
         (name(), vec(hold(), 0..4)).prop_map(|(service, holds)| Event::Held { service, holds }),
         (name(), 0..3_u32, generation(), any::<bool>(), text()).prop_map(
             |(service, index, generation, passed, answer)| Event::Probe {
@@ -364,6 +371,7 @@ fn service() -> BoxedStrategy<ServiceState> {
             found,
             probe,
             provisioned: false,
+            successor: None,
         });
     let parts = (
         vec(hold(), 0..3),

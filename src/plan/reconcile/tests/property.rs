@@ -7,7 +7,7 @@ use super::super::{Removal, RestartOwner, Standing, remove, stop};
 use crate::plan::observed::{Has, Status};
 use crate::plan::operation::Action;
 use crate::stack::resolve::fixture::http;
-use crate::stack::{Condition, Restart, Service, Source};
+use crate::stack::{Condition, Restart, Service, Source, UpdateOrder};
 
 /// One service: its kind, whom of those before it it needs, and how.
 #[derive(Debug, Clone)]
@@ -18,6 +18,7 @@ struct Sketch {
     port: bool,
     synced: bool,
     replicas: u32,
+    starts_first: bool,
 }
 
 fn sketch() -> impl Strategy<Value = Sketch> {
@@ -29,15 +30,19 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         any::<bool>(),
         any::<bool>(),
         1..3u32,
+        any::<bool>(),
     )
-        .prop_map(|(kind, needs, volume, port, synced, replicas)| Sketch {
-            kind,
-            needs,
-            volume,
-            port,
-            synced,
-            replicas,
-        })
+        .prop_map(
+            |(kind, needs, volume, port, synced, replicas, starts_first)| Sketch {
+                kind,
+                needs,
+                volume,
+                port,
+                synced,
+                replicas,
+                starts_first,
+            },
+        )
 }
 
 fn name(n: usize) -> String {
@@ -71,6 +76,9 @@ fn services(sketches: &[Sketch]) -> Vec<Service> {
         }
         if sketch.port {
             one = one.with_port("http", http(8000));
+        }
+        if sketch.starts_first && one.overlap_obstacle().is_none() {
+            one.update = UpdateOrder::StartFirst;
         }
         if sketch.kind < 3 {
             one.replicated(sketch.replicas)
@@ -107,6 +115,8 @@ enum Blow {
     Unknown(prop::sample::Index),
     /// `--build`, `--pull always`
     ImagesAgain(prop::sample::Index),
+    /// It was to give way to another one, or to take its place.
+    Unnamed(prop::sample::Index),
     /// `--force-recreate`
     Renew(prop::sample::Index),
 }
@@ -135,6 +145,7 @@ fn blow() -> impl Strategy<Value = Blow> {
         index().prop_map(Blow::Unknown),
         index().prop_map(Blow::ImagesAgain),
         index().prop_map(Blow::Renew),
+        index().prop_map(Blow::Unnamed),
     ]
 }
 
@@ -168,6 +179,13 @@ fn strike(scene: &mut Scene, blow: &Blow) {
         }
         Blow::OtherImage(at) if count > 0 => {
             scene.observed.containers[at.index(count)].image_id = "sha256:old".to_owned();
+        }
+        Blow::Unnamed(at) if count > 0 => {
+            let container = &mut scene.observed.containers[at.index(count)];
+            let service = scene.stack.services.get(&container.service);
+            if service.is_some_and(|service| service.update == UpdateOrder::StartFirst) {
+                container.aliases.clear();
+            }
         }
         Blow::Policy(at) if count > 0 => {
             scene.observed.containers[at.index(count)].restart_policy = "always".to_owned();
@@ -222,6 +240,7 @@ fn strike(scene: &mut Scene, blow: &Blow) {
                 Source::Run(_) => Source::Image("moved:1".to_owned()),
                 _ => Source::Run("moved".to_owned()),
             };
+            service.update = UpdateOrder::StopFirst;
         }),
         Blow::Left => {
             scene.restarts = RestartOwner::Engine;
@@ -311,6 +330,8 @@ proptest! {
                 let up = scene.observed.containers.iter().filter(|c| c.service == *name);
                 let up: Vec<_> = up.filter(|c| matches!(c.status, Status::Running | Status::Restarting)).collect();
                 prop_assert_eq!(up.len(), service.replicas as usize);
+                let named = up.iter().all(|c| c.is_process() || c.aliases.values().any(|names| names.contains(name)));
+                prop_assert!(named, "{name} is not found");
                 let has_all = |id: &String| scene.observed.synced.get(id) == Some(&Has::Everything);
                 let of_mine = up.iter().filter(|c| service.syncs() && !c.is_process() && c.status == Status::Running);
                 for container in of_mine {
@@ -342,7 +363,9 @@ proptest! {
         scene.standing.insert(service.clone(), Standing::GaveUp);
         for operation in scene.plan().operations {
             let surplus = operation.cause == crate::plan::Cause::Surplus;
-            prop_assert!(operation.subject.service() != Some(service.as_str()) || surplus);
+            // It runs, and is to be found.
+            let named = matches!(operation.action, Action::SetAliases { .. });
+            prop_assert!(operation.subject.service() != Some(service.as_str()) || surplus || named);
         }
     }
 

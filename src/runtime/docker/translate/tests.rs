@@ -17,7 +17,7 @@ const RUNNING: &str = r#"{
     "dev.networks": "gold_default,gold_back"}},
   "NetworkSettings": {
     "Ports": {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18000"}], "9000/tcp": null, "7/sctp": null},
-    "Networks": {"gold_default": {"IPAddress": "172.18.0.2", "GlobalIPv6Address": ""},
+    "Networks": {"gold_default": {"Aliases": ["api", "ab12"], "IPAddress": "172.18.0.2", "GlobalIPv6Address": ""},
                  "gold_back": {"IPAddress": "", "GlobalIPv6Address": ""}}}
 }"#;
 
@@ -38,6 +38,14 @@ fn a_running_container() {
             status: Status::Running,
             started_at: "2024-01-02T03:04:06.7Z".into(),
             ports: vec![(8000, Protocol::Tcp, [127, 0, 0, 1].into(), 18000)],
+            aliases: [
+                (
+                    "gold_default".to_owned(),
+                    ["api".to_owned(), "ab12".to_owned()].into()
+                ),
+                ("gold_back".to_owned(), [].into()),
+            ]
+            .into(),
             addresses: [("gold_default".to_owned(), [172, 18, 0, 2].into())].into(),
             finished_at: String::new(),
             restart_policy: "unless-stopped".into(),

@@ -1,5 +1,6 @@
 //! `services.NAME.deploy`.
 
+use crate::stack::UpdateOrder;
 use crate::stack::compose::form::{
     Attribute, Dict, Form, List, STRICT_TEXTS, Short, TEXTS, Table, Unique,
 };
@@ -9,14 +10,36 @@ const NO_ROLLOUT: &str = "there is no rolling update on one machine: a container
 
 const BACKOFF: &str = "`dev` waits longer after each restart, and begins anew after a steady while";
 
+const ALL_AT_ONCE: &str = "containers of a service are replaced at once, each as soon as it can be";
+
 static UPDATE: Table = Table::new(
-    "`update_config` and `rollback_config`",
+    "`update_config`",
+    &[
+        Attribute::warned("delay", Form::Duration, ALL_AT_ONCE),
+        Attribute::warned(
+            "failure_action",
+            Form::Text,
+            "the one before stays or comes back",
+        ),
+        Attribute::warned("max_failure_ratio", Form::Number, ALL_AT_ONCE),
+        Attribute::warned(
+            "monitor",
+            Form::Duration,
+            "the one before goes once the new one is ready",
+        ),
+        Attribute::new("order", Form::Choice(&UpdateOrder::WORDS)),
+        Attribute::warned("parallelism", Form::Count, ALL_AT_ONCE),
+    ],
+);
+
+static ROLLBACK: Table = Table::new(
+    "`rollback_config`",
     &[
         Attribute::new("delay", Form::Duration),
         Attribute::new("failure_action", Form::Text),
         Attribute::new("max_failure_ratio", Form::Number),
         Attribute::new("monitor", Form::Duration),
-        Attribute::new("order", Form::Choice(&["start-first", "stop-first"])),
+        Attribute::new("order", Form::Choice(&UpdateOrder::WORDS)),
         Attribute::new("parallelism", Form::Count),
     ],
 );
@@ -139,8 +162,8 @@ pub(super) static DEPLOY: Table = Table {
                     ],
                 )),
             ),
-            Attribute::warned("rollback_config", Form::Table(&UPDATE), NO_ROLLOUT),
-            Attribute::warned("update_config", Form::Table(&UPDATE), NO_ROLLOUT),
+            Attribute::warned("rollback_config", Form::Table(&ROLLBACK), NO_ROLLOUT),
+            Attribute::new("update_config", Form::Table(&UPDATE)),
         ],
     )
 };

@@ -10,7 +10,7 @@ use crate::stack::compose::units;
 use crate::stack::file::{Code, Finding};
 use crate::stack::{
     Condition, Healthcheck, Job, Kubernetes, Namespace, Need, Promote, Pull, Restart, Role,
-    Service, Source, Stop, Template,
+    Service, Source, Stop, Template, UpdateOrder,
 };
 
 /// Of Compose.
@@ -77,13 +77,37 @@ impl Making<'_> {
             kubernetes: Kubernetes::default(),
             may_end: !is_one_shot && matches!(restart, Restart::No | Restart::OnFailure { .. }),
             pull: pull(node),
+            update: UpdateOrder::default(),
             container,
         };
         service.container.mounts = mount_options;
         if mode == Some(Namespace::Mode("host".to_owned())) {
             service.container.namespaces.network = None;
         }
+        service.update = self.update(node, &service);
         service
+    }
+
+    /// Where two cannot run at once, a file that others read too is no worse for asking.
+    fn update(&mut self, node: &Node, service: &Service) -> UpdateOrder {
+        let deploy = node.get("deploy");
+        let order = deploy
+            .and_then(|deploy| deploy.get("update_config")?.get("order"))
+            .and_then(|order| Some((UpdateOrder::of_word(order.as_text()?), order.span)));
+        let Some((UpdateOrder::StartFirst, span)) = order else {
+            return UpdateOrder::StopFirst;
+        };
+        match service.overlap_obstacle() {
+            None => UpdateOrder::StartFirst,
+            Some(obstacle) => {
+                let message = format!(
+                    "`services.{}.deploy.update_config.order: start-first` counts as `stop-first`: {}",
+                    service.name, obstacle.why
+                );
+                self.no_effect(span, message);
+                UpdateOrder::StopFirst
+            }
+        }
     }
 
     fn source(&mut self, name: &str, node: &Node) -> Source {
