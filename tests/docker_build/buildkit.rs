@@ -380,22 +380,3 @@ async fn has_named_contexts(bench: &Bench) -> bool {
         .and_then(|minor| minor.parse::<u32>().ok());
     minor.is_some_and(|minor| minor >= 42)
 }
-
-#[tokio::test]
-async fn one_stage_is_built_without_the_cache() {
-    let bench = Bench::new("filter").await;
-    bench.write(
-        "Dockerfile",
-        &format!("FROM {BASE} AS fresh\nRUN cat /proc/sys/kernel/random/uuid > /id\nFROM {BASE} AS kept\nRUN cat /proc/sys/kernel/random/uuid > /id\nFROM scratch\nCOPY --from=fresh /id /fresh\nCOPY --from=kept /id /kept\n"),
-    );
-    let mut spec = bench.spec();
-    spec.options.no_cache_filter = vec!["fresh".to_owned()];
-    let mut seen = Vec::new();
-    for _ in 0..2 {
-        let image = bench.build(&spec).await.image();
-        let read = async |path: &str| bench.read(&image, path).await.expect("a file");
-        seen.push((read("/fresh").await, read("/kept").await));
-    }
-    assert_ne!(seen[0].0, seen[1].0);
-    assert_eq!(seen[0].1, seen[1].1);
-}

@@ -33,7 +33,11 @@ pub(super) static BUILD: Table = Table {
             Attribute::new("labels", Form::Dict(Dict::Labels)),
             Attribute::new("network", Form::Text),
             Attribute::new("no_cache", Form::Bool),
-            Attribute::new("no_cache_filter", Form::List(&TEXT_OR_TEXTS)),
+            Attribute::refused(
+                "no_cache_filter",
+                Form::List(&TEXT_OR_TEXTS),
+                "a build is cached as a whole, or not at all",
+            ),
             Attribute::new("platforms", Form::List(&TEXTS)),
             Attribute::refused("privileged", Form::Bool, "a build runs without privileges"),
             Attribute::warned("provenance", Form::Scalar, ATTESTATIONS),
