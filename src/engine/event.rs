@@ -248,6 +248,8 @@ pub enum FailureClass {
     DiskFull,
     /// What was to replace a running container did not get ready: that one runs on, or again.
     Replacement,
+    /// What it syncs cannot be written in a container.
+    Sync,
     /// The name is taken by something that is not ours.
     NameTaken,
     /// A reference or a secret has no value.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::core::{Engine, now};
-use super::event::{Event, FailureClass, Level};
+use super::event::{Event, Failure, FailureClass, Level, WatchOutcome};
 use super::goal::Goal;
 use super::look::exit_failure;
+use super::state::ServiceState;
 use super::store::KeptFailure;
 use crate::plan::observed::{ObservedContainer, Status};
 
@@ -26,7 +27,7 @@ impl Engine {
         }
         let failed = || {
             let services = self.state.services.iter();
-            services.filter_map(|service| Some((service, service.failure.as_ref()?)))
+            services.filter_map(|service| Some((service, kept(service)?)))
         };
         let same = failed().count() == self.kept_failures.len()
             && failed().all(|(service, failure)| {
@@ -90,6 +91,18 @@ impl Engine {
                 self.emit_at(kept.at, event);
             }
             let why = kept.failure;
+            if why.class == FailureClass::Sync {
+                let event = Event::Watched {
+                    service,
+                    action: WatchOutcome::Failed,
+                    files: 0,
+                    first: String::new(),
+                    millis: 0,
+                    failure: Some(why),
+                };
+                self.emit_at(kept.at, event);
+                continue;
+            }
             self.emit_at(kept.at, Event::GaveUp { service, why });
         }
     }
@@ -114,10 +127,19 @@ impl Engine {
                     _ => false,
                 })
             }
-            FailureClass::NotReady => containers.any(ObservedContainer::is_running),
+            FailureClass::NotReady | FailureClass::Sync => {
+                containers.any(ObservedContainer::is_running)
+            }
             // Nobody of ours is there to ask again; whether the container engine answers, this look knows.
             FailureClass::Engine | FailureClass::NoEngine => false,
             _ => true,
         }
     }
+}
+
+/// What is to be known of a service later: why it failed, else which files it lacks.
+fn kept(service: &ServiceState) -> Option<&Failure> {
+    let refused = service.sync_failure.as_ref();
+    let refused = refused.filter(|failure| failure.class == FailureClass::Sync);
+    service.failure.as_ref().or(refused)
 }

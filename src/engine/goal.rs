@@ -102,7 +102,7 @@ impl State {
             .services
             .iter()
             .filter(|service| names.contains(&service.info.name))
-            .filter(|service| !service.is_ready() || service.is_outdated())
+            .filter(|service| !service.is_ready() || service.is_outdated() || service.lacks_files())
             .filter(|s| !(lost.contains(s.info.name.as_str()) && self.is_spared(s, names)))
             .collect();
         if open.is_empty() {
@@ -119,7 +119,7 @@ impl State {
             });
             Outcome::Failed(
                 failures
-                    .filter_map(|s| Some((s.info.name.clone(), s.failure.clone()?)))
+                    .filter_map(|s| Some((s.info.name.clone(), s.trouble()?.clone())))
                     .collect(),
             )
         })
@@ -157,5 +157,5 @@ impl State {
 
 fn has_failed(service: &ServiceState) -> bool {
     let gave_up = service.gave_up && !service.is_ready() && !service.comes_back();
-    gave_up || service.is_outdated()
+    gave_up || service.is_outdated() || service.lacks_files()
 }

@@ -149,6 +149,14 @@ impl ServiceState {
         self.is_ready() && self.failure.is_some()
     }
 
+    /// It runs and is ready, without all that it syncs: a container does not take that in.
+    pub fn lacks_files(&self) -> bool {
+        let refused = |failure: &Failure| {
+            matches!(failure.class, FailureClass::Sync | FailureClass::DiskFull)
+        };
+        self.is_ready() && self.sync_failure.as_ref().is_some_and(refused)
+    }
+
     /// What was to replace it failed, and it is being started again, or has its time to get ready.
     pub fn comes_back(&self) -> bool {
         let rejected = |failure: &Failure| failure.class == FailureClass::Replacement;

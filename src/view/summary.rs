@@ -20,13 +20,14 @@ pub fn closing(state: &State, named: &[String], millis: u64, look: Look) -> Line
         let wanted = state.services.iter().filter(|service| service.info.wanted);
         wanted.filter(|service| service.is_outdated())
     };
-    if ready == all && outdated().next().is_none() {
+    let wanted = || state.services.iter().filter(|service| service.info.wanted);
+    let lacking = |service: &&ServiceState| service.lacks_files() && !service.is_outdated();
+    if ready == all && outdated().next().is_none() && !wanted().any(|s| lacking(&s)) {
         let line = Line::new().with(Paint::Good, format!("{} ", look.tick()));
         return line
             .with(Paint::Bold, name)
             .with(Paint::Plain, format!(" {is} up in {}", took(millis)));
     }
-    let wanted = || state.services.iter().filter(|service| service.info.wanted);
     let names = |which: fn(&ServiceState) -> bool| {
         let names: Vec<String> = wanted()
             .filter(|s| which(s))
@@ -46,6 +47,13 @@ pub fn closing(state: &State, named: &[String], millis: u64, look: Look) -> Line
     let older: Vec<String> = outdated().map(|s| cell(&s.info.name)).collect();
     if !older.is_empty() {
         parts.push(format!("an older version runs: {}", older.join(", ")));
+    }
+    let lack: Vec<String> = wanted()
+        .filter(lacking)
+        .map(|s| cell(&s.info.name))
+        .collect();
+    if !lack.is_empty() {
+        parts.push(format!("files not synced: {}", lack.join(", ")));
     }
     Line::new()
         .with(Paint::Bad, format!("{} ", look.cross()))
@@ -85,6 +93,17 @@ mod tests {
         assert_eq!(
             text(&older),
             "✗ gold: 5 of 5 ready after 2.1s; an older version runs: db"
+        );
+        let mut lacking = samples::ready();
+        lacking.services[0].sync_failure = Some(crate::engine::event::Failure {
+            class: crate::engine::event::FailureClass::Sync,
+            message: "a file could not be synced".to_owned(),
+            detail: Vec::new(),
+            help: None,
+        });
+        assert_eq!(
+            text(&lacking),
+            "✗ gold: 5 of 5 ready after 2.1s; files not synced: db"
         );
         let named = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();

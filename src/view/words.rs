@@ -23,7 +23,7 @@ pub(super) enum Tone {
 
 pub(super) fn tone(service: &ServiceState) -> Tone {
     match service.phase {
-        Phase::Ready if is_degraded(service) => Tone::Warn,
+        Phase::Ready if is_lacking(service) => Tone::Warn,
         Phase::Ready | Phase::Done => Tone::Good,
         Phase::Pulling | Phase::Building | Phase::Creating | Phase::Starting | Phase::Running => {
             Tone::Busy
@@ -38,7 +38,7 @@ pub(super) fn tone(service: &ServiceState) -> Tone {
 }
 
 pub(super) fn word(service: &ServiceState) -> &'static str {
-    if service.phase == Phase::Ready && is_degraded(service) {
+    if service.phase == Phase::Ready && is_lacking(service) {
         "degraded"
     } else {
         phase(service.phase)
@@ -73,7 +73,7 @@ pub(super) fn urgency(service: &ServiceState) -> u8 {
         Phase::Unready | Phase::Paused => 2,
         Phase::Pulling | Phase::Building | Phase::Creating => 3,
         Phase::Starting | Phase::Running | Phase::Stopping => 3,
-        Phase::Ready if is_degraded(service) => 4,
+        Phase::Ready if is_lacking(service) => 4,
         Phase::Waiting => 5,
         Phase::Stopped => 6,
         Phase::Ready => 7,
@@ -84,6 +84,11 @@ pub(super) fn urgency(service: &ServiceState) -> u8 {
 
 pub(super) fn is_degraded(service: &ServiceState) -> bool {
     !service.degraded_by.is_empty()
+}
+
+/// It runs, but not with all that it should run with.
+fn is_lacking(service: &ServiceState) -> bool {
+    is_degraded(service) || service.lacks_files()
 }
 
 /// Good as it is: ready, or a job that is done.
@@ -221,7 +226,10 @@ fn failure(service: &ServiceState) -> Option<String> {
 /// What was not taken in.
 pub(super) fn sync_failure(service: &ServiceState) -> Option<String> {
     let failure = service.sync_failure.as_ref();
-    failure.map(|failure| cell(&failure.message))
+    failure.map(|failure| match failure.detail.first() {
+        Some(first) if service.lacks_files() => cell(&format!("files not synced: {first}")),
+        _ => cell(&failure.message),
+    })
 }
 
 /// `db is`, `db and cache are`

@@ -325,9 +325,23 @@ fn a_link_that_leads_out_of_the_target_is_not_written_through() {
     stack.write("www/sub/b.txt", "evil");
     up.says("leads out of the target");
     assert_eq!(docker(["exec", &container, "ls", "/etc/x"]), "");
+    let is_degraded = |wanted: bool| {
+        eventually(SOON, "the status tells of it", || {
+            let status = stack.dev(["status"]).succeeds();
+            let said = status.stdout.contains("files not synced");
+            let shown = status.stdout.contains("degraded");
+            if (said, shown) == (wanted, wanted) {
+                Ok(())
+            } else {
+                Err(status.story())
+            }
+        });
+    };
+    is_degraded(true);
     // The next save puts right what stands in the way.
     stack.write("www/a.txt", "again");
     gets_the_same(&stack, "site");
+    is_degraded(false);
 }
 
 #[test]
@@ -341,4 +355,25 @@ fn a_target_that_cannot_be_written_is_named() {
     let mut up = stack.start(["up"]);
     up.says("ead-only file system");
     assert!(!up.has_ended());
+    // It is ready, and not all is well.
+    stack.dev(["wait", "site"]).exits(1);
+    stack
+        .dev(["up", "--wait"])
+        .exits(1)
+        .says("files not synced: site");
+    up.signal(rustix::process::Signal::INT);
+    up.ends();
+
+    let up = stack.dev(["up", "--wait"]).exits(1);
+    assert_eq!(up.story().matches("ead-only file system").count(), 1);
+    // Nobody runs any more who could tell it.
+    stack
+        .dev(["status"])
+        .succeeds()
+        .says("degraded")
+        .says("ead-only file system");
+    stack
+        .dev(["why", "site"])
+        .succeeds()
+        .says("files not synced");
 }

@@ -73,7 +73,11 @@ impl Done {
             1 => "a file could not be synced".to_owned(),
             count => format!("{count} files could not be synced"),
         };
-        let class = self.class.unwrap_or(FailureClass::Other);
+        let refused = match self.problems.is_empty() {
+            true => FailureClass::Other,
+            false => FailureClass::Sync,
+        };
+        let class = self.class.unwrap_or(refused);
         let named = problems.take(NAMED).cloned().collect();
         let error = RuntimeError::new(class, message).detail(named);
         Err(if self.read_only {
@@ -90,7 +94,7 @@ impl From<Broken> for RuntimeError {
     fn from(broken: Broken) -> Self {
         match broken {
             Broken::Other(error) => error,
-            Broken::Denied => Self::new(FailureClass::Other, "the container refuses the files"),
+            Broken::Denied => Self::new(FailureClass::Sync, "the container refuses the files"),
             Broken::Stream(error) => Self::new(
                 FailureClass::Other,
                 format!("files do not reach the container: {error}"),

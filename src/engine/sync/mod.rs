@@ -235,14 +235,22 @@ impl Engine {
             millis,
             failure,
         };
+        let known = self
+            .state
+            .service(&service)
+            .and_then(|service| service.sync_failure.as_ref());
         if let Err(error) = result {
+            if known == Some(&error.0) {
+                // It is tried again and again, and told once.
+                return;
+            }
             self.emit(told(WatchOutcome::Failed, Some(error.0.clone())));
             let mut text = format!("{service}: {error}");
             for line in error.0.detail.iter().chain(&error.0.help) {
                 text = format!("{text}; {line}");
             }
             self.notice(Level::Error, text);
-        } else if files > 0 && index == 1 {
+        } else if (files > 0 || known.is_some()) && index == 1 {
             let outcome = if restart {
                 WatchOutcome::SyncedRestarts
             } else {

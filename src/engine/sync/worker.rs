@@ -51,6 +51,8 @@ pub(super) struct Worker {
     /// What the container has is not what it should have, as far as is known.
     pub(super) doubt: bool,
     failures: u32,
+    /// The last that was told is that something went wrong.
+    told_failure: bool,
 }
 
 pub(super) enum Way {
@@ -87,6 +89,7 @@ impl Worker {
             as_user: false,
             doubt: true,
             failures: 0,
+            told_failure: false,
         }
     }
 
@@ -176,7 +179,7 @@ impl Worker {
         self.larges.hold_back(&mut done, begun);
         let (restart, followed) = follow(&self.world, &self.life.id, &done.then).await;
         let result = done.result().and(followed);
-        if restart || result.is_err() || !done.sent.is_empty() {
+        if restart || result.is_err() || !done.sent.is_empty() || self.told_failure {
             self.tell(begun, &done, restart, result).await;
         }
         done.there()
@@ -232,7 +235,7 @@ impl Worker {
                 // As they are before: what changes meanwhile is told of again.
                 let looks = tokio::task::spawn_blocking(move || looks(pieces)).await;
                 let copied = copy(world, (&self.life.id, true), items, *owner, bounds).await;
-                copied.map_err(Broken::Other)?;
+                copied.map_err(refused)?;
                 done.sent = looks.unwrap_or_default();
             }
             Way::Unknown => {}
@@ -329,6 +332,7 @@ impl Worker {
             let shown = piece.source.strip_prefix(dir).unwrap_or(&piece.source);
             shown.to_string_lossy().into_owned()
         });
+        self.told_failure = result.is_err();
         let synced = Synced {
             service: self.service.clone(),
             index: self.index,
@@ -342,4 +346,12 @@ impl Worker {
         // When nobody listens any more, there is nothing to tell.
         let _ended = self.ways.2.send(Input::Synced(synced)).await;
     }
+}
+
+/// A container that does not take an archive will not take the next one either, unless the engine itself is away.
+fn refused(mut error: RuntimeError) -> Broken {
+    if error.0.class == FailureClass::Other {
+        error.0.class = FailureClass::Sync;
+    }
+    Broken::Other(error)
 }

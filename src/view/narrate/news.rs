@@ -62,6 +62,7 @@ impl Narrator {
     ) {
         let first = cell(first);
         let what = match files {
+            0 if first.is_empty() => "what changed".to_owned(),
             0 | 1 => first,
             n => format!("{first} and {} more", n - 1),
         };

@@ -91,6 +91,7 @@ fn class() -> BoxedStrategy<FailureClass> {
         Just(FailureClass::OutOfMemory),
         Just(FailureClass::NotReady),
         Just(FailureClass::DiskFull),
+        Just(FailureClass::Sync),
         Just(FailureClass::NameTaken),
         Just(FailureClass::Unresolved),
         Just(FailureClass::Other),
