@@ -1,6 +1,8 @@
+use camino::Utf8Path;
 use serde::Serialize;
 
 use super::Hook;
+use super::path::clean_text;
 
 /// What a saved file leads to. The first rule of a service that covers a path
 /// decides, but for a rebuild that names it as closely as a sync.
@@ -17,6 +19,29 @@ pub struct WatchRule {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub as_dockerignore: bool,
     pub action: WatchAction,
+}
+
+impl WatchRule {
+    /// Whether it can never decide anything beside the rules before it, as far as their texts say: those cover all that it names.
+    /// A rebuild may name a file as closely as they do, and is left alone.
+    pub fn is_covered_by(&self, earlier: &[Self]) -> bool {
+        let mut named = self.paths.iter().filter(|path| !path.starts_with('!'));
+        let covered = |path: &String| earlier.iter().any(|rule| rule.covers_all_of(path));
+        self.action != WatchAction::Rebuild && named.clone().next().is_some() && named.all(covered)
+    }
+
+    /// Nothing beneath `path` is left to a later rule.
+    fn covers_all_of(&self, path: &str) -> bool {
+        let takes_back = !self.ignore.is_empty() || self.paths.iter().any(|p| p.starts_with('!'));
+        let path = clean_text(path.trim());
+        let holds = |own: &String| {
+            let own = clean_text(own.trim());
+            let is_literal = !own.contains(['*', '?', '[', '{', '\\']);
+            let is_above = own == "." && !path.starts_with("..") && !path.starts_with('/');
+            own == path || is_literal && (is_above || Utf8Path::new(&path).starts_with(&own))
+        };
+        !takes_back && self.paths.iter().any(holds)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

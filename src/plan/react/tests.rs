@@ -168,6 +168,67 @@ fn the_first_rule_that_covers_a_path_decides() {
 }
 
 #[test]
+fn a_rule_that_is_said_never_to_act_never_decides() {
+    const PATHS: [&str; 9] = [
+        ".",
+        "app",
+        "app/",
+        "./app/x",
+        "app/**/*.py",
+        "app/x/a.py",
+        "*.py",
+        "../lib",
+        "!app/x",
+    ];
+    const FILES: [&str; 6] = [
+        "/p/a.py",
+        "/p/app/a.py",
+        "/p/app/x/a.py",
+        "/p/app/x/b",
+        "/p/web/a.js",
+        "/lib/a.py",
+    ];
+    let actions = || {
+        [
+            sync("/code", AfterSync::Nothing),
+            WatchAction::Restart,
+            WatchAction::Rebuild,
+        ]
+    };
+    let dir = Utf8Path::new("/p");
+    let mut said = 0;
+    for (first, second, beside) in PATHS
+        .iter()
+        .flat_map(|a| PATHS.iter().map(move |b| (a, b)))
+        .flat_map(|(a, b)| PATHS.iter().map(move |c| (*a, *b, *c)))
+    {
+        for (early, late) in actions()
+            .into_iter()
+            .flat_map(|early| actions().map(|late| (early.clone(), late)))
+        {
+            let earlier = rule(&[first, beside], early);
+            let later = rule(&[second], late);
+            if !later.is_covered_by(std::slice::from_ref(&earlier)) {
+                continue;
+            }
+            said += 1;
+            let rules = [Rule::new(dir, &earlier), Rule::new(dir, &later)];
+            for file in FILES {
+                let decides = deciding(&rules, Utf8Path::new(file));
+                let is_late = decides.is_some_and(|rule| std::ptr::eq(rule.rule, &later));
+                assert!(!is_late, "{earlier:?} {later:?} {file}");
+            }
+        }
+    }
+    assert!(said > 100, "{said}");
+    let kept = rule(&["app"], WatchAction::Rebuild);
+    assert!(!kept.is_covered_by(&[rule(&["."], sync("/", AfterSync::Nothing))]));
+    let mut ignoring = rule(&["."], sync("/", AfterSync::Nothing));
+    ignoring.ignore = vec!["app/x".to_owned()];
+    assert!(!rule(&["app/x"], WatchAction::Restart).is_covered_by(&[ignoring]));
+}
+
+#[test]
 fn a_rebuild_that_names_a_file_as_closely_wins_over_a_sync() {
     let rebuild = |path: &str| rule(&[path], WatchAction::Rebuild);
     let sync = |path: &str| rule(&[path], sync("/code", AfterSync::Nothing));

@@ -65,10 +65,32 @@ pub(super) fn watch(
     let Some(Value::Array(items)) = node.map(|node| &node.value) else {
         return Vec::new();
     };
-    items
-        .iter()
-        .filter_map(|item| rule(reader, item, source))
-        .collect()
+    let mut rules: Vec<WatchRule> = Vec::new();
+    for item in items {
+        if let Some(rule) = rule(reader, item, source) {
+            never_acts(reader, item, &rule, &rules);
+            rules.push(rule);
+        }
+    }
+    rules
+}
+
+/// The first rule that covers a path decides, so that one behind it may have nothing left.
+fn never_acts(reader: &mut Reader<'_>, node: &Node, rule: &WatchRule, earlier: &[WatchRule]) {
+    if !rule.is_covered_by(earlier) {
+        return;
+    }
+    let span = node.get("paths").unwrap_or(node).span;
+    let finding = Finding::new(
+        Code::NoEffect,
+        "this rule never acts: one before it covers all of it",
+    )
+    .at(span, "decided by an earlier rule");
+    reader.report(
+        finding
+            .warning()
+            .help("move it before that rule, or leave its paths out there with `ignore`"),
+    );
 }
 
 fn rule(reader: &mut Reader<'_>, node: &Node, source: Option<&Source>) -> Option<WatchRule> {

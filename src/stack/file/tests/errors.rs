@@ -242,6 +242,20 @@ fn what_has_no_effect_is_a_warning() {
 }
 
 #[test]
+fn a_rule_behind_one_that_covers_all_of_it_is_a_warning_with_its_place() {
+    let loaded = read(&[(
+        "dev.toml",
+        "[services.a]\nimage = \"x\"\nwatch = [\n  { paths = \".\", sync = \"/app\" },\n  \
+         { paths = [\"conf\", \"web/*.js\"], sync = \"/conf\", then = \"restart\" },\n]\n",
+    )])
+    .unwrap();
+    let [warning] = &loaded.warnings[..] else {
+        panic!("{:?}", loaded.warnings)
+    };
+    insta::assert_snapshot!("covered_rule", warning.render(false, 100));
+}
+
+#[test]
 fn every_code_has_a_snapshot() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/src/stack");
     // Some codes only a Compose file leads to.
