@@ -64,7 +64,7 @@ fn a_secret_that_changes_reaches_the_service_and_stops_no_job() {
     for token in ["first", "second"] {
         stack.file("out/base/secrets.env", &format!("TOKEN={token}\n"));
         stack.kubectl(&["apply", "--kustomize", base.to_str().unwrap()]);
-        stack.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+        stack.kubectl(&["rollout", "status", "deployment/web", "--timeout=180s"]);
         let ask = ["exec", "deployment/web", "--", "sh", "-c", "echo $TOKEN"];
         assert_eq!(stack.kubectl(&ask).trim(), token);
     }

@@ -9,6 +9,7 @@
 //! The cluster's network enforces no NetworkPolicy: their shape is tested with the objects (src/promote).
 
 mod away;
+mod examples;
 mod export;
 mod faults;
 mod promotion;

@@ -17,6 +17,8 @@ mod ci;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod hurt;
