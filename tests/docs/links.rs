@@ -10,6 +10,7 @@ const PAGES: &[&str] = &[
     "docs/reference/presets.md",
     "docs/reference/stack-file.md",
     "examples/gold-platform/README.md",
+    "examples/secumsg/README.md",
 ];
 
 /// As GitHub makes it: lower case, spaces to `-`, other signs left out.

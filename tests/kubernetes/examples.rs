@@ -15,6 +15,44 @@ fn example(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// What is built under a stack's name goes with it, on the engine and in the cluster's containerd.
+struct Images<'a>(&'a str);
+
+impl Drop for Images<'_> {
+    fn drop(&mut self) {
+        let built = format!("{}-", self.0);
+        let docker = ["docker", "image"].map(str::to_owned);
+        remove(
+            &docker,
+            &["ls", "--format={{.Repository}}:{{.Tag}}"],
+            &built,
+        );
+        if let Ok(address) = std::env::var("CONTAINERD_ADDRESS") {
+            let ctr = [
+                "ctr",
+                "--address",
+                &address,
+                "--namespace",
+                "k8s.io",
+                "images",
+            ];
+            remove(&ctr.map(str::to_owned), &["ls", "--quiet"], &built);
+        }
+    }
+}
+
+fn remove(program: &[String], list: &[&str], built: &str) {
+    let run = |arguments: &[&str]| {
+        let (first, rest) = program.split_first()?;
+        let output = Command::new(first).args(rest).args(arguments).output();
+        Some(String::from_utf8_lossy(&output.ok()?.stdout).into_owned())
+    };
+    let all = run(list).unwrap_or_default();
+    for name in all.lines().filter(|name| name.contains(built)) {
+        let _gone = run(&["rm", name]);
+    }
+}
+
 /// Serves the Ingress objects that there are now; where, `198.51.100.1:80`.
 #[track_caller]
 fn ingress(stack: &Stack) -> String {
@@ -40,6 +78,7 @@ fn get(address: &str, host: &str, path: &str) -> Option<String> {
 #[test]
 fn two_people_exchange_a_message_through_the_ingress() {
     let stack = Stack::copy_of(&example("secumsg"));
+    let _images = Images(&stack.name);
     stack.kubectl(&["create", "namespace", &stack.name]);
     let strict = "pod-security.kubernetes.io/enforce=restricted";
     stack.kubectl(&["label", "namespace", &stack.name, strict]);

@@ -72,30 +72,29 @@ fn jobs_secret(promotion: &Promotion) -> String {
 fn own_secret_of_jobs(promotion: &Promotion, objects: &mut [Object]) -> bool {
     let (old, new) = (&promotion.secret, jobs_secret(promotion));
     let jobs = objects.iter_mut().filter(|object| object.kind == Kind::Job);
-    jobs.map(|job| renamed(&mut job.value["spec"]["template"]["spec"], old, &new))
-        .fold(false, |any, one| any || one)
+    let renamed: usize = jobs
+        .map(|job| renamed(&mut job.value["spec"]["template"]["spec"], old, &new))
+        .sum();
+    renamed > 0
 }
 
-/// Gives every reference to a Secret another name; whether there was one.
-fn renamed(value: &mut Value, old: &str, new: &str) -> bool {
+/// Gives every reference to a Secret another name; how many there were.
+fn renamed(value: &mut Value, old: &str, new: &str) -> usize {
     match value {
-        Value::Array(list) => list
-            .iter_mut()
-            .map(|value| renamed(value, old, new))
-            .fold(false, |any, one| any || one),
+        Value::Array(list) => list.iter_mut().map(|value| renamed(value, old, new)).sum(),
         Value::Object(object) => {
             if let Some(name) = object.get_mut("secretKeyRef").map(|key| &mut key["name"])
                 && *name == old
             {
                 *name = json!(new);
-                return true;
+                return 1;
             }
             object
                 .values_mut()
                 .map(|value| renamed(value, old, new))
-                .fold(false, |any, one| any || one)
+                .sum()
         }
-        _ => false,
+        _ => 0,
     }
 }
 
