@@ -59,7 +59,8 @@ fn checked_from_outside(stack: &Stack, service: &str) {
 #[test]
 fn two_people_exchange_a_message_through_the_gateway() {
     let stack = example("secumsg");
-    stack.dev(["--env", "offline", "up", "--wait"]).succeeds();
+    let mut up = stack.start(["--env", "offline", "up", "--wait"]);
+    up.ends_within(BUILD).succeeds();
     checked_from_outside(&stack, "gateway");
     for database in ["auth_db", "keys_db", "messages_db"] {
         let applied = stack.sql("db", database, "select count(*) > 0 from migrations");
