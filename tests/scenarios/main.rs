@@ -35,6 +35,8 @@ mod on_host;
 #[cfg(test)]
 mod options;
 #[cfg(test)]
+mod overlap;
+#[cfg(test)]
 mod ports;
 #[cfg(test)]
 mod presets;

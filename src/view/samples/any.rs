@@ -15,7 +15,7 @@ use crate::plan::observed::{Generation, Status};
 use crate::stack::Condition;
 
 /// Variants of [`Event`]; [`event`] makes each of them.
-pub const VARIANTS: usize = 19;
+pub const VARIANTS: usize = 20;
 
 pub fn name() -> BoxedStrategy<String> {
     let known = prop_oneof![

@@ -5,7 +5,7 @@ use camino::Utf8Path;
 
 use crate::stack::compose::{Files, Request, load_stack};
 use crate::stack::file::{Code, Diagnostic, LoadError};
-use crate::stack::{Condition, HostPort, Pull, Restart, Source, Stack};
+use crate::stack::{Condition, HostPort, Pull, Restart, Source, Stack, UpdateOrder};
 
 /// A file in memory.
 struct Text<'a>(&'a str);
@@ -230,4 +230,29 @@ fn the_value_of_a_secret_is_in_no_text_of_the_stack() {
         stack.services["a"].container.files[0].target,
         "/run/secrets/t"
     );
+}
+
+#[test]
+fn the_order_of_an_update_is_kept_where_two_can_run_at_once() {
+    let with = |more: &str| {
+        let text = format!(
+            "services:\n  a:\n    image: x\n    deploy: {{update_config: {{order: start-first}}}}\n{more}"
+        );
+        stack(&text).unwrap().services["a"].update
+    };
+    for fits in ["", "    expose: [80]\n", "    volumes: ['./a:/a:ro', /b]\n"] {
+        assert_eq!(with(fits), UpdateOrder::StartFirst, "{fits}");
+    }
+    for not in [
+        "    ports: [80]\n",
+        "    volumes: ['./a:/a']\n",
+        "    volumes: ['data:/a']\nvolumes: {data: {}}\n",
+        "    network_mode: host\n",
+        "    network_mode: service:b\n  b: {image: x}\n",
+        "    container_name: a\n",
+        "    networks: {default: {ipv4_address: 10.0.0.2}}\n",
+        "  b:\n    image: x\n    depends_on: {a: {condition: service_completed_successfully}}\n",
+    ] {
+        assert_eq!(with(not), UpdateOrder::StopFirst, "{not}");
+    }
 }

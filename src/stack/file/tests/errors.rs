@@ -362,3 +362,33 @@ fn what_is_not_there_outside_is_told_where_it_is_written() {
     };
     check(&facts).unwrap();
 }
+
+#[test]
+fn two_that_cannot_run_at_once() {
+    let of = |more: &str| {
+        let text = format!("[services.a]\nupdate = \"start-first\"\n{more}");
+        read(&[("dev.toml", &text)])
+    };
+    let mut told = Vec::new();
+    for more in [
+        "image = \"x\"\nports = { http = 80 }\n",
+        "image = \"x\"\nvolumes = [\"data:/data\"]\n",
+        "image = \"x\"\nvolumes = [\"./data:/data\"]\n",
+        "image = \"x\"\njob = true\n",
+        "image = \"x\"\nnetwork = \"host\"\n",
+        "preset = \"redis:7\"\n",
+        "run = \"x\"\n",
+    ] {
+        let error = of(more).unwrap_err();
+        let codes: Vec<Code> = error.diagnostics.iter().map(|d| d.code()).collect();
+        assert_eq!(codes, [Code::Conflict], "{more}");
+        told.push(render(&error, false, 100));
+    }
+    insta::assert_snapshot!(told.join("\n"));
+    for more in [
+        "image = \"x\"\nports = { http = { port = 80, publish = false } }\nreplicas = 2\n",
+        "image = \"x\"\nvolumes = [\"data:/data:ro\", \"./data:/conf:ro\"]\n",
+    ] {
+        assert!(of(more).is_ok(), "{more}");
+    }
+}
