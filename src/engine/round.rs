@@ -106,6 +106,7 @@ impl Engine {
     fn plan_up(&mut self) -> Plan {
         self.desire();
         self.refuse_missing_images();
+        self.refuse_missing_externals();
         self.settle_jobs();
         let seed = self.needs_seed();
         let checkout = self.store.checkout();

@@ -145,6 +145,46 @@ impl Engine {
         }
     }
 
+    /// Services on a network or with a volume that somebody else was to make: the engine would make such a volume by itself,
+    /// and empty.
+    pub(super) fn refuse_missing_externals(&mut self) {
+        if !self.look.seen {
+            return;
+        }
+        let (desired, observed) = (&self.desired, &self.observed);
+        let networks = desired
+            .networks
+            .iter()
+            .filter(|network| network.external && !observed.networks.contains_key(&network.name));
+        let networks: BTreeSet<&String> = networks.map(|network| &network.name).collect();
+        let volumes = desired
+            .volumes
+            .iter()
+            .filter(|volume| volume.external && !observed.volumes.contains_key(&volume.name));
+        let volumes: BTreeSet<&String> = volumes.map(|volume| &volume.name).collect();
+        let missing = desired.containers.iter().filter_map(|spec| {
+            let mut attached = spec.networks.iter().map(|attached| &attached.network);
+            let mut mounted = spec.mounts.iter().filter_map(|mount| mount.volume.as_ref());
+            let network = attached.find(|name| networks.contains(name));
+            let (kind, name) = match network {
+                Some(name) => ("network", name),
+                None => ("volume", mounted.find(|name| volumes.contains(name))?),
+            };
+            Some((spec.service.clone(), kind, name.clone()))
+        });
+        for (service, kind, name) in missing.collect::<Vec<_>>() {
+            let failure = Failure {
+                class: FailureClass::Unresolved,
+                message: format!("there is no {kind} {name}, which is external"),
+                detail: Vec::new(),
+                help: Some(format!(
+                    "`docker {kind} create {name}` makes it; without `external`, `dev` does"
+                )),
+            };
+            self.cannot_be(&service, failure);
+        }
+    }
+
     /// Without trying: it is told once.
     fn cannot_be(&mut self, service: &str, failure: Failure) {
         let Some(supervisor) = self.supervisors.get_mut(service) else {

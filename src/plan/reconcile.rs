@@ -16,7 +16,7 @@ use super::demands::Demands;
 use super::desired::{ContainerSpec, Desired, ImageSource};
 use super::observed::{Generation, Home, Observed, ObservedImage};
 use super::operation::{Action, Cause, Input, OpId, Operation, Plan, Subject};
-use crate::stack::{Pull, Stack};
+use crate::stack::{Namespace, Pull, Stack};
 
 pub use down::{Images, Removal, remove, stop};
 pub use jobs::{job_hash, job_is_current};
@@ -198,7 +198,8 @@ impl Builder<'_> {
         }
     }
 
-    /// The networks and volumes of a container that are not there yet: made once, and only for something that is made.
+    /// The networks and volumes of a container that are not there yet: made once, and only for something that is made. The
+    /// containers, too, whose volumes it has: the engine reads them while it makes it.
     fn networks_and_volumes(&mut self, spec: &ContainerSpec) -> Vec<OpId> {
         let wanted = self.wanted;
         let networks = spec.networks.iter().filter_map(|attached| {
@@ -227,7 +228,23 @@ impl Builder<'_> {
         let attached = spec.networks.iter();
         let twins = attached.filter_map(|attached| self.twins.get(&attached.network));
         made.extend(twins.flatten().copied());
+        made.extend(self.lenders(&spec.service));
         made
+    }
+
+    /// What makes the containers of `volumes_from`. What is needed is planned before what needs it.
+    fn lenders(&self, service: &str) -> Vec<OpId> {
+        let service = self.wanted.stack.services.get(service);
+        let from = service.map(|service| service.container.volumes_from.as_slice());
+        let lends = |name: &str| {
+            let mut from = from.into_iter().flatten();
+            from.any(|lender| lender.from == Namespace::Service(name.to_owned()))
+        };
+        let operations = self.plan.operations.iter();
+        let making = operations.filter(|operation| {
+            matches!(&operation.action, Action::CreateContainer { spec, .. } if lends(&spec.service))
+        });
+        making.map(|operation| operation.id).collect()
     }
 
     /// The volumes of these names that are not there yet.

@@ -10,6 +10,8 @@ mod handover;
 mod made;
 mod needs;
 mod open_ports;
+mod production;
+mod refused;
 mod resources;
 mod runs;
 mod tool;

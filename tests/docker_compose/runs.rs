@@ -1,7 +1,7 @@
 //! Files run by both: the same answers, the same files, the same exit codes.
 
 use crate::engine::{containers, text};
-use crate::tool::{BOTH, Project, Tool, same};
+use crate::tool::{Project, Tool, same};
 
 const ONE_SHOT: &str = r#"
 services:
@@ -146,92 +146,6 @@ volumes: {data: {}}
     );
     assert_eq!(seen.0, "hook\n");
     assert_eq!(seen.2, "stopped\n");
-}
-
-/// As teams have it: built in stages, nothing but the app published, values from the environment.
-pub const PRODUCTION: &str = r#"
-name: ${STACK}
-services:
-  app:
-    build: {context: ., target: production}
-    restart: unless-stopped
-    ports: ["${PORT}:8000"]
-    environment:
-      DATABASE: postgres://app:${POSTGRES_PASSWORD:?say it}@db:5432/app
-      REDIS: redis://cache:6379/0
-      CORS_ORIGIN: ${CORS_ORIGIN}
-    depends_on:
-      db: {condition: service_healthy}
-      cache: {condition: service_healthy}
-    healthcheck:
-      test: ["CMD", "python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/')"]
-      interval: 10s
-      start_period: 20s
-  db:
-    image: dev.local/postgres:15
-    restart: unless-stopped
-    environment: {POSTGRES_USER: app, POSTGRES_PASSWORD: "${POSTGRES_PASSWORD}", POSTGRES_DB: app}
-    volumes: ["db:/var/lib/postgresql/data"]
-    healthcheck: {test: ["CMD-SHELL", "pg_isready -U app -h 127.0.0.1"], interval: 2s, retries: 20}
-  cache:
-    image: dev.local/redis:7
-    restart: unless-stopped
-    command: redis-server --appendonly yes
-    volumes: ["cache:/data"]
-    healthcheck: {test: ["CMD", "redis-cli", "ping"], interval: 2s, retries: 10}
-volumes: {db: {}, cache: {}}
-#### Dockerfile
-FROM dev.local/python:3.11 AS base
-WORKDIR /app
-COPY index.html .
-FROM base AS production
-RUN echo production >> index.html
-CMD ["sh", "-c", "echo $CORS_ORIGIN >> index.html; exec python -m http.server 8000"]
-FROM base AS development
-CMD ["python", "-m", "http.server", "8001"]
-#### index.html
-shop
-"#;
-
-#[test]
-fn a_production_file_unchanged() {
-    let seen = BOTH.map(|tool| {
-        let project = Project::new(PRODUCTION);
-        let name = project.name.clone();
-        let project = project
-            .with("STACK", &name)
-            .with("POSTGRES_PASSWORD", "pa$$word")
-            .with("CORS_ORIGIN", "https://shop.example");
-        project.up(tool);
-        let found = containers(&project.name);
-        let one = |container: &serde_json::Value| {
-            let name = text(&container["Name"]).replace(&project.name, "P");
-            let policy = text(&container["HostConfig"]["RestartPolicy"]["Name"]).to_owned();
-            let published = container["HostConfig"]["PortBindings"]
-                .as_object()
-                .map(|p| p.len());
-            (name, policy, published.unwrap_or(0))
-        };
-        let password = project.inside("db", &["printenv", "POSTGRES_PASSWORD"]);
-        (
-            project.get("/"),
-            password,
-            found.iter().map(one).collect::<Vec<_>>(),
-        )
-    });
-    assert_eq!(seen[0], seen[1], "dev, and docker compose");
-    assert_eq!(seen[0].0, "shop\nproduction\nhttps://shop.example\n");
-}
-
-#[test]
-fn without_its_variable_both_refuse_it() {
-    for tool in BOTH {
-        let project = Project::new(PRODUCTION);
-        let name = project.name.clone();
-        let ended = project.with("STACK", &name).run(tool, &["up", "-d"]);
-        assert_ne!(ended.code, 0);
-        assert!(ended.said.contains("say it"), "{ended:?}");
-    }
 }
 
 #[test]

@@ -97,6 +97,12 @@ impl Project {
             .env("PWD", &self.dir)
             .env("PORT", self.port.to_string())
             .envs(self.variables.iter().cloned());
+        if tool == Tool::Compose {
+            // Where it finds buildx: by itself it builds as engines did ten years ago.
+            let binary = compose();
+            let config = binary.ancestors().nth(2).expect("a folder of plugins");
+            command.env("DOCKER_CONFIG", config);
+        }
         command
     }
 
@@ -170,10 +176,19 @@ impl Project {
 
     /// The body of an answer from the published port; asked until there is one.
     pub fn get(&self, path: &str) -> String {
+        self.answer(path).1
+    }
+
+    /// Its head.
+    pub fn head(&self, path: &str) -> String {
+        self.answer(path).0
+    }
+
+    fn answer(&self, path: &str) -> (String, String) {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            if let Some(body) = get(self.port, path) {
-                return body;
+            if let Some(answer) = get(self.port, path) {
+                return answer;
             }
             assert!(Instant::now() < deadline, "nobody answers on {}", self.port);
             std::thread::sleep(Duration::from_millis(50));
@@ -234,14 +249,15 @@ impl Drop for Project {
     }
 }
 
-fn get(port: u16, path: &str) -> Option<String> {
+fn get(port: u16, path: &str) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.contains(" 200 ").then(|| body.to_owned())
+    head.contains(" 200 ")
+        .then(|| (head.to_owned(), body.to_owned()))
 }
 
 fn free_port() -> u16 {

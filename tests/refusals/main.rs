@@ -210,7 +210,7 @@ mod tests {
         refused_at(&service("hostname: ${A"), "compose.yaml:4:15", "`}`");
         let said = one(b"services:\n  web:\n    image: \xff\xfe\n".to_vec()).refused();
         assert!(
-            said.contains("compose.yaml") && said.contains("UTF-8"),
+            said.contains("compose.yaml") && said.contains("UTF-8 text (line 3, column 12)"),
             "{said}"
         );
     }
@@ -225,7 +225,7 @@ mod tests {
             let project = one(format!(
                 "include: [\"{path}\"]\nservices: {{web: {{image: a}}}}\n"
             ));
-            refused_at(&project, "compose.yaml:1:11", "");
+            refused_at(&project, "compose.yaml:1:11", "fetches no Compose files");
         }
         refused_at(
             &service("env_file: not-there.env"),

@@ -319,3 +319,30 @@ async fn a_second_up_finds_nobody_degraded_by_what_it_has_not_asked_yet() {
     }
     bench.check();
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_can_do_without_it_is_not_failed_by_it() {
+    let mut api = probed("api", &["db"]);
+    api.needs.insert(
+        "migrate".to_owned(),
+        crate::stack::Need {
+            condition: Condition::Ready,
+            restart: false,
+            required: false,
+        },
+    );
+    let bench = Bench::new([probed("db", &[]), job("migrate", &["db"]), api]);
+    bench
+        .world
+        .behave("migrate", |migrate| migrate.then = Life::ends(100, 3));
+    let (outcome, _) = bench.up_until_ready().ended().await;
+    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(bench.world.count("start gold-api-1"), 1);
+    // Asked for by itself, it counts.
+    let goal = bench.goal(&["migrate"]);
+    let (outcome, _) = bench
+        .run(goal, crate::engine::goal::Until::Ready)
+        .ended()
+        .await;
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+}

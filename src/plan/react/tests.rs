@@ -459,3 +459,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn rules_of_a_compose_file_read_their_patterns_as_a_dockerignore() {
+    let mut first = rule(&["app"], sync("/code", AfterSync::Nothing));
+    first.as_dockerignore = true;
+    first.ignore = vec!["*.log".to_owned(), "/skip/".to_owned()];
+    let mut only = rule(&["web"], sync("/web", AfterSync::Nothing));
+    only.as_dockerignore = true;
+    only.include = vec!["*.js".to_owned(), "sub/**".to_owned()];
+    let stack = stack(vec![service("api", build(), vec![first, only])]);
+    let reaches = |path: &str| !reactions(&stack, &files(&[path])).is_empty();
+    for path in [
+        "/p/app/sub/a.log",
+        "/p/app/x/skip/a",
+        "/p/web/a.js",
+        "/p/web/sub/deep/a",
+    ] {
+        assert!(reaches(path), "{path}");
+    }
+    for path in [
+        "/p/app/a.log",
+        "/p/app/skip/a",
+        "/p/web/a.py",
+        "/p/web/x/a.js",
+    ] {
+        assert!(!reaches(path), "{path}");
+    }
+}

@@ -37,6 +37,10 @@ mod words;
 mod yaml;
 
 #[cfg(test)]
+mod generate;
+#[cfg(test)]
+mod roundtrip;
+#[cfg(test)]
 mod tests;
 
 pub use attributes::{Row, rows};

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::stack::file::{Diagnostic, LoadError};
 
-struct Memory(BTreeMap<String, String>);
+pub(super) struct Memory(pub BTreeMap<String, String>);
 
 impl Files for Memory {
     fn compose(&self, path: &Utf8Path) -> Result<String, Box<Diagnostic>> {

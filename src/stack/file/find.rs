@@ -166,12 +166,11 @@ pub(in crate::stack) fn read_text(path: &Utf8Path) -> Result<String, Box<Diagnos
     let bytes = read(path)?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
-        let message = format!("{path} is not UTF-8 text (line {line})");
+        let before = String::from_utf8_lossy(&error.as_bytes()[..valid]);
+        let line = before.matches('\n').count() + 1;
+        let last = before.rsplit('\n').next().unwrap_or_default();
+        let column = last.chars().count() + 1;
+        let message = format!("{path} is not UTF-8 text (line {line}, column {column})");
         Box::new(Diagnostic::error(Code::NotUtf8, message).with_help("save it as UTF-8"))
     })
 }

@@ -6,11 +6,13 @@ from tasks.many import forty, two_hundred
 from tasks.memory import memory
 from tasks.plan import plan
 from tasks.rebuild import rebuild, restart
+from tasks.stacks import stacks
 from tasks.sync import sync
 from tasks.up import up
 
 TASKS = {
     "up": up,
+    "stacks": stacks,
     "forty": forty,
     "two-hundred": two_hundred,
     "plan": plan,

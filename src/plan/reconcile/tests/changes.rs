@@ -240,3 +240,36 @@ fn the_twin_of_a_network_goes_before_anything_is_made_on_it() {
         .collect();
     assert_eq!(networks, ["network twin", "network gold_default"]);
 }
+
+#[test]
+fn whose_volumes_it_has_is_made_before_it() {
+    let mut web = runs("web", &["db"]);
+    web.container.volumes_from = vec![crate::stack::VolumesFrom {
+        from: crate::stack::Namespace::Service("db".to_owned()),
+        read_only: false,
+    }];
+    let plan = Scene::of([runs("db", &[]), web, runs("free", &["db"])]).plan();
+    let making = |service: &str| {
+        plan.operations.iter().find(|operation| {
+            matches!(&operation.action, crate::plan::Action::CreateContainer { spec, .. } if spec.service == service)
+        })
+    };
+    let [db, web, free] = ["db", "web", "free"].map(|name| making(name).unwrap());
+    assert!(web.after.contains(&db.id));
+    assert!(!free.after.contains(&db.id));
+}
+
+#[test]
+fn an_image_that_a_compose_file_does_not_name_is_the_stacks_own() {
+    let built = |name: &str, image: &str| {
+        let mut service = runs(name, &[]).built();
+        if let crate::stack::Source::Build(build) = &mut service.source {
+            build.image = Some(image.to_owned());
+            build.args.insert("for".to_owned(), template(name));
+        }
+        service
+    };
+    let scene = Scene::of([built("api", "gold-api"), built("web", "of-the-file:1")]);
+    let own = crate::plan::reconcile::Images::Own.of(&scene.stack);
+    assert_eq!(own.into_iter().collect::<Vec<_>>(), ["gold-api"]);
+}

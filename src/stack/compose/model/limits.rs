@@ -35,7 +35,7 @@ pub(super) fn resources(node: &Node) -> ContainerResources {
     ContainerResources {
         memory_reservation: memory.or(not_zero("mem_reservation")),
         memory_swap: not_zero("memswap_limit"),
-        memory_swappiness: node.int("mem_swappiness"),
+        memory_swappiness: not_zero("mem_swappiness"),
         shm_size: not_zero("shm_size"),
         oom_kill_disable: node.flag("oom_kill_disable").filter(|flag| *flag),
         oom_score_adj: not_zero("oom_score_adj"),
@@ -59,11 +59,13 @@ fn blkio(node: &Node) -> Blkio {
         let items = node.list(key).iter();
         items
             .filter_map(|item| Some((item.string("path")?, item.int(number)?)))
+            .filter(|(_, number)| *number != 0)
             .collect()
     };
     Blkio {
         weight: node
             .int("weight")
+            .filter(|weight| *weight != 0)
             .and_then(|weight| u16::try_from(weight).ok()),
         weight_devices: pairs("weight_device", "weight"),
         read_bps: pairs("device_read_bps", "rate"),
