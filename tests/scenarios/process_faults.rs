@@ -151,7 +151,10 @@ fn a_supervisor_that_was_killed_is_no_way_to_get_two_of_it() {
 
     let address = format!("http://127.0.0.1:{port}");
     // Who only looks chooses no other port either.
-    assert_eq!(stack.status().service("web").addresses, [address.clone()]);
+    assert_eq!(
+        stack.status().service("web").addresses,
+        std::slice::from_ref(&address)
+    );
     stack.dev(["up", "--wait"]).succeeds();
     ends(first);
     stack.serves("web", "first");

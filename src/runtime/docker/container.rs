@@ -25,7 +25,9 @@ use crate::stack::{Mount, Restart};
 const STOP_MARGIN: Duration = Duration::from_secs(10);
 /// From here on, a stop takes its signal along.
 const STOP_SIGNAL: ApiVersion = ApiVersion::new(1, 42);
-/// Pause between looks while somebody else's removal goes on.
+/// How long an engine may take to make a container whose name it keeps already. A busy one needs several seconds.
+const MADE: Duration = Duration::from_secs(30);
+/// Pause between looks while somebody else's removal, or making, goes on.
 const POLL: Duration = Duration::from_millis(50);
 
 impl Docker {
@@ -106,15 +108,35 @@ impl Docker {
     async fn explain_create(&self, what: &str, name: &str, fault: &Fault) -> RuntimeError {
         let mut error = failure(what, fault);
         if error.0.class == FailureClass::NameTaken {
-            let owner = within(QUICK, self.client().inspect_container(name, None)).await;
-            let labels = owner.ok().and_then(|found| found.config?.labels);
-            let project = labels.as_ref().and_then(|labels| labels.get(LABEL_PROJECT));
-            error.0.message = match project {
-                Some(project) => format!("cannot {what}: project {project} has one of that name"),
-                None => format!("cannot {what}: there is one of that name, of no project"),
+            error.0.message = match self.owner_of(name).await {
+                Some(Some(project)) => {
+                    format!("cannot {what}: project {project} has one of that name")
+                }
+                Some(None) => format!("cannot {what}: there is one of that name, of no project"),
+                None => format!(
+                    "cannot {what}: the engine keeps the name for one that it has not made in {} s",
+                    MADE.as_secs()
+                ),
             };
         }
         error
+    }
+
+    /// The project of the container that has a name. An engine that makes one keeps its name before anybody can see it, and goes
+    /// on with that when whoever asked was killed: it is waited for, so that the next look sees it.
+    async fn owner_of(&self, name: &str) -> Option<Option<String>> {
+        let seen = async {
+            loop {
+                match within(QUICK, self.client().inspect_container(name, None)).await {
+                    Ok(found) => {
+                        let labels = found.config.and_then(|config| config.labels);
+                        return labels.and_then(|mut labels| labels.remove(LABEL_PROJECT));
+                    }
+                    Err(_) => tokio::time::sleep(POLL).await,
+                }
+            }
+        };
+        tokio::time::timeout(MADE, seen).await.ok()
     }
 
     /// Starts a container; one that runs already is started.

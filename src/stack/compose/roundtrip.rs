@@ -150,6 +150,13 @@ fn fit_service(name: &str, service: &mut Object) {
     if let Some(needs) = service.get_mut("depends_on").and_then(Json::as_object_mut) {
         needs.retain(|name, _| below.contains(&name.as_str()));
     }
+    // Who is waited for has to have one; nobody waits for the last.
+    if let Some(check) = service.get_mut("healthcheck").and_then(Json::as_object_mut)
+        && name != "n2"
+    {
+        check.remove("disable");
+        set(check, "test", json!(["CMD", "true"]));
+    }
     if service.contains_key("networks") {
         service.remove("network_mode");
     }
