@@ -400,6 +400,7 @@ impl Engine {
                 optional: optional(service),
                 addresses: self.addresses(service),
                 open_ports: self.open_ports(service),
+                on_host: matches!(service.source, crate::stack::Source::Run(_)),
                 probed: self.readiness_probe(&service.name).is_some()
                     || self.proof(&service.name).is_some()
                     || self.look.unseen.contains(&service.name),
@@ -440,6 +441,7 @@ impl Engine {
             optional: Vec::new(),
             addresses: Vec::new(),
             open_ports: Vec::new(),
+            on_host: false,
             probed: false,
             provisions: false,
             replicas,

@@ -149,6 +149,9 @@ pub struct ServiceInfo {
     /// Ports of the host that are published to every address it has: whoever reaches this machine reaches them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_ports: Vec<u16>,
+    /// A process on the host, and no container.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_host: bool,
     /// Whether anything tells that it is ready; without, running is ready.
     pub probed: bool,
     /// Something has to be set up inside once its probe passes, before it counts as ready.

@@ -42,6 +42,7 @@ pub fn service(name: &str, needs: &[&str], address: &str) -> ServiceState {
             vec![address.to_owned()]
         },
         open_ports: Vec::new(),
+        on_host: false,
         probed: name != "migrate",
         provisions: false,
         replicas: 1,

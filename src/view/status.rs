@@ -9,6 +9,7 @@ use super::words;
 use crate::engine::event::Failure;
 use crate::engine::state::{Phase, State};
 use crate::plan::hold::{Gate, Hold};
+use crate::stack::Runtime;
 
 /// Version of the `--json` form.
 const VERSION: u32 = 1;
@@ -43,13 +44,19 @@ pub fn notes(state: &State) -> Vec<String> {
             .then(|| format!("{} (port {})", info.name, numbers.join(", ")))
     });
     let open: Vec<String> = open.collect();
-    if open.is_empty() {
-        return Vec::new();
+    let mut notes = Vec::new();
+    if !open.is_empty() {
+        notes.push(format!(
+            "open to the network, as the stack file has it: {}; `dev up --loopback` keeps that to this machine",
+            open.join(", ")
+        ));
     }
-    vec![format!(
-        "open to the network, as the stack file has it: {}; `dev up --loopback` keeps that to this machine",
-        open.join(", ")
-    )]
+    let mut there = state.services.iter().filter(|s| !s.instances.is_empty());
+    if there.next().is_some_and(|first| first.info.on_host) && there.all(|s| s.info.on_host) {
+        notes
+            .push("all of it runs as processes on the host, without a container engine".to_owned());
+    }
+    notes
 }
 
 /// The same state with only `services`, or all where none is named.
@@ -98,6 +105,8 @@ pub struct ServiceReport<'a> {
     pub addresses: &'a [String],
     /// Ports of the host that whoever reaches this machine reaches.
     pub open_ports: &'a [u16],
+    /// `docker`: containers; `process`: a process on the host.
+    pub runtime: Runtime,
     pub last_line: &'a str,
 }
 
@@ -121,6 +130,11 @@ pub fn report(state: &State, now: u64) -> Report<'_> {
         replicas: service.info.replicas,
         addresses: &service.info.addresses,
         open_ports: &service.info.open_ports,
+        runtime: if service.info.on_host {
+            Runtime::Process
+        } else {
+            Runtime::Docker
+        },
         last_line: &service.last_line,
     });
     Report {
@@ -177,6 +191,23 @@ mod tests {
                 "open to the network, as the stack file has it: api (port 8000, 8001); \
               `dev up --loopback` keeps that to this machine"
             ]
+        );
+    }
+
+    #[test]
+    fn what_runs_without_a_container_engine_is_told() {
+        let mut state = samples::ready();
+        assert!(notes(&state).is_empty());
+        for service in &mut state.services {
+            service.info.on_host = service.info.name != "db";
+        }
+        assert!(notes(&state).is_empty());
+        for service in &mut state.services {
+            service.info.on_host = true;
+        }
+        assert_eq!(
+            notes(&state),
+            ["all of it runs as processes on the host, without a container engine"]
         );
     }
 

@@ -141,6 +141,9 @@ fn three_servers_without_an_engine_keep_their_data_and_none_is_root() {
             assert!(address.contains("127.0.0.1:"), "{address}");
         }
         assert_eq!(ask_all(&stack), ["1", "1", ":1"]);
+        stack
+            .dev(["status"])
+            .says("all of it runs as processes on the host, without a container engine");
         let users = users(&stack);
         let names: Vec<&str> = users.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["mariadbd", "postgres", "redis-server"], "{users:?}");

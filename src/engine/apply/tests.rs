@@ -13,6 +13,7 @@ fn job(name: &str, needs: &str) -> ServiceState {
         optional: Vec::new(),
         addresses: Vec::new(),
         open_ports: Vec::new(),
+        on_host: false,
         probed: false,
         provisions: false,
         replicas: 1,

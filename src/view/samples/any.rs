@@ -188,6 +188,7 @@ fn info() -> BoxedStrategy<ServiceInfo> {
                     optional: Vec::new(),
                     addresses,
                     open_ports: Vec::new(),
+                    on_host: false,
                     probed,
                     provisions,
                     replicas,
