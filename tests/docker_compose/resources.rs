@@ -356,7 +356,12 @@ RUN echo built > /built
         };
         let before = images();
         project.done(tool, &["down", "--rmi", "local"]);
-        let kept = images();
+        // One with a name of its own stays, as compose documents it; with buildx, compose removes it, too.
+        let mut kept = images();
+        if tool == Tool::Dev {
+            assert_eq!(kept, ["P-own:1"]);
+        }
+        kept.retain(|tag| tag != "P-own:1");
         project.up(tool);
         let remote = project.run(tool, &["down", "--rmi", "all"]).code;
         (before, kept, remote, images())
