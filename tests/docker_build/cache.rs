@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use bollard::query_parameters::{PruneBuildOptionsBuilder, TagImageOptionsBuilder};
 
@@ -42,6 +43,18 @@ async fn has_containerd_images(bench: &Bench) -> bool {
         .any(|text| text.contains("io.containerd.snapshotter"))
 }
 
+/// What the engine keeps of builds. It counts containers and images for that, too, and gives up where one goes meanwhile.
+fn records() -> Vec<serde_json::Value> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let usage = disk_usage();
+        if let Some(records) = usage["BuildCache"].as_array() {
+            return records.clone();
+        }
+        assert!(Instant::now() < deadline, "no records in 30 s: {usage}");
+    }
+}
+
 /// What the engine says of its disk: older ones say it in another shape than the client library knows.
 fn disk_usage() -> serde_json::Value {
     let host = std::env::var("DOCKER_HOST").unwrap_or_default();
@@ -60,13 +73,12 @@ fn disk_usage() -> serde_json::Value {
 
 /// Makes the engine forget what came of the step that runs `command`; returns how many records that were.
 async fn forget(bench: &Bench, command: &str) -> usize {
-    let usage = disk_usage();
-    let records = usage["BuildCache"].as_array().expect("records").iter();
+    let records = records();
     let is_of_it = |record: &&serde_json::Value| {
         let text = record["Description"].as_str();
         text.is_some_and(|text| text.ends_with(command))
     };
-    let of_it: Vec<_> = records.filter(is_of_it).collect();
+    let of_it: Vec<_> = records.iter().filter(is_of_it).collect();
     for record in &of_it {
         let id = record["ID"].as_str().expect("an id");
         let options = PruneBuildOptionsBuilder::default()
