@@ -75,6 +75,11 @@ pub fn container_security(user: &User) -> SecurityContext {
             User::Number { user, .. } => Some(i64::from(*user)),
             User::Unsaid(_) => None,
         },
+        // Not of the pod: containerd before 1.7 makes no sandbox for a group without a user.
+        run_as_group: match user {
+            User::Number { group, .. } => group.map(i64::from),
+            User::Unsaid(_) => None,
+        },
         run_as_non_root: strict.then_some(true),
         ..SecurityContext::default()
     }
@@ -90,7 +95,6 @@ pub fn pod_security(user: &User, writes: bool) -> PodSecurityContext {
         User::Number { user, group } => PodSecurityContext {
             seccomp_profile,
             run_as_non_root: Some(true),
-            run_as_group: group.map(i64::from),
             fs_group: writes.then(|| i64::from(group.unwrap_or(*user))),
             ..PodSecurityContext::default()
         },
