@@ -55,8 +55,6 @@ pub struct BuildOptions {
     /// `NAME:ADDRESS`.
     pub extra_hosts: Vec<String>,
     pub no_cache: bool,
-    /// Stages that are built without the cache.
-    pub no_cache_filter: Vec<String>,
     /// Further contexts by name: folders (absolute), `docker-image://…`, or addresses that the builder reads.
     pub contexts: BTreeMap<String, String>,
     /// Base images are pulled even if they are there.

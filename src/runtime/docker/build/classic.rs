@@ -32,12 +32,6 @@ pub(super) fn check(job: &Job<'_>) -> Result<(), RuntimeError> {
     if let Some(name) = job.spec.options.contexts.keys().next() {
         return needs(format!("the further build context `{name}`"), Vec::new());
     }
-    if let Some(stage) = job.spec.options.no_cache_filter.first() {
-        return needs(
-            format!("building only `{stage}` without the cache"),
-            Vec::new(),
-        );
-    }
     // Podman's builder is behind the same call, and knows these.
     if job.docker.is_podman() {
         return Ok(());

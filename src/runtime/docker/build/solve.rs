@@ -33,7 +33,7 @@ pub(super) const FURTHER: &str = "further-";
 
 /// Whether `POST /build` cannot say what is asked for.
 pub(super) fn is_needed(options: &BuildOptions) -> bool {
-    !options.contexts.is_empty() || !options.no_cache_filter.is_empty()
+    !options.contexts.is_empty()
 }
 
 /// Builds, in a session that is open; returns the image's id.
@@ -153,8 +153,6 @@ fn attributes(job: &Job<'_>) -> HashMap<String, String> {
     }
     if options.no_cache {
         add("no-cache".to_owned(), String::new());
-    } else if !options.no_cache_filter.is_empty() {
-        add("no-cache".to_owned(), options.no_cache_filter.join(","));
     }
     let caches: Vec<&str> = spec
         .cache_from

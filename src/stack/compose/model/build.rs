@@ -103,7 +103,6 @@ fn options(build: &Node) -> BuildOptions {
         labels: build.pairs("labels"),
         network: build.string("network"),
         extra_hosts: hosts.map(|line| line.replacen('=', ":", 1)).collect(),
-        no_cache_filter: build.strings("no_cache_filter"),
         contexts: build.pairs("additional_contexts"),
         no_cache: build.is_set("no_cache"),
         pull: build.is_set("pull"),
