@@ -53,6 +53,8 @@ pub struct Launch {
 const PULLS: usize = 4;
 const BUILDS: usize = 2;
 const CALLS: usize = 10;
+/// Engines take about as long to remove a hundred containers at once as to remove ten.
+const ENDS: usize = 100;
 
 impl Walk {
     /// Goes on with a newer plan. What flies and is wanted by it just so is adopted; returns the tickets of pulls and
@@ -314,6 +316,7 @@ impl Walk {
         let limit = match class {
             "pull" => PULLS,
             "build" => BUILDS,
+            "end" => ENDS,
             _ => CALLS,
         };
         self.flying
@@ -385,6 +388,7 @@ impl Action {
         match self {
             Self::PullImage { .. } => "pull",
             Self::BuildImage(_) => "build",
+            Self::StopContainer { .. } | Self::RemoveContainer { .. } => "end",
             _ => "call",
         }
     }

@@ -6,6 +6,7 @@ use super::{Launch, Ticket, Walk};
 use crate::plan::hold::Gate;
 use crate::plan::observed::Status;
 use crate::plan::reconcile::scene::{Scene, job, runs};
+use crate::plan::reconcile::{Removal, remove};
 use crate::plan::{Action, Plan};
 use crate::runtime::world::Output;
 use crate::stack::{Condition, Service};
@@ -293,6 +294,21 @@ fn at_most_so_many_of_one_kind_at_once() {
     assert_eq!(most["pull"], 4);
     assert!((5..=10).contains(&most["call"]), "{most:?}");
     assert_eq!(play.scene.observed.containers.len(), 30);
+}
+
+#[test]
+fn what_ends_waits_for_no_slot() {
+    let services = (0..30).map(|n| runs(&format!("s{n:02}"), &[]));
+    let mut play = Play::new(Scene::of(services));
+    play.launch();
+    while let Some(ticket) = play.flying.keys().next().copied() {
+        play.finish(ticket);
+        play.launch();
+    }
+    let down = remove(&play.scene.stack, &play.scene.observed, Removal::default());
+    play.walk.replace(down);
+    let stops = play.walk.launch(|_| true, |_| true);
+    assert_eq!(stops.len(), 30, "{:?}", names(&stops));
 }
 
 /// Which of the things in flight ends next, or what else happens.
