@@ -21,7 +21,7 @@ class Dev:
 
     def down(self):
         """Volumes stay."""
-        timed([*self._command, "down"])
+        return timed([*self._command, "down"])
 
     def wipe(self):
         self._engine.wipe(self.project)
@@ -47,7 +47,7 @@ class Compose:
 
     def down(self):
         """Volumes stay."""
-        timed([*self._command, "down", "--timeout", "2"], cwd=self._folder)
+        return timed([*self._command, "down", "--timeout", "2"], cwd=self._folder)
 
     def wipe(self):
         self._engine.wipe(self.project)

@@ -79,18 +79,18 @@ class Engine:
     def wipe(self, project, volumes=True):
         """Removes all that carries the project's label; what others are removing meanwhile is waited for."""
         end = time.monotonic() + PATIENCE
-        while self._wipe(project, volumes):
+        while left := self._wipe(project, volumes):
             if time.monotonic() > end:
-                raise RuntimeError(f"what {project} has on the engine does not go")
+                raise RuntimeError(f"what {project} has on the engine does not go: {'; '.join(left)}")
             time.sleep(0.2)
 
     def _wipe(self, project, volumes):
-        """Whether something is left."""
+        """What is left, and why."""
         left = []
 
         def remove(path):
             answer = self.call("DELETE", path, wanted=(200, 204, 403, 404, 409, 500))
-            left.extend([path] if answer else [])
+            left.extend([f"{path}: {answer}"] if answer else [])
 
         with ThreadPoolExecutor(8) as pool:
             containers = self.of_project("containers/json", project)

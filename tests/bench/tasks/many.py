@@ -11,12 +11,12 @@ AGAIN = 3
 
 
 def forty(bench):
-    """40 services up, and nothing to do for 40."""
+    """40 services up, nothing to do for 40, and down."""
     return many(bench, "forty", 40)
 
 
 def two_hundred(bench):
-    """200 services up, and nothing to do for 200."""
+    """200 services up, nothing to do for 200, and down."""
     return many(bench, "two-hundred", 200)
 
 
@@ -35,6 +35,7 @@ def many(bench, task, count):
                 again = getattr(contender, "look", contender.up)
                 for _ in range(AGAIN):
                     results.add(f"nothing to do for {count}", contender.name, again() * 1000)
+                results.add(f"{count} down", contender.name, contender.down() * 1000)
                 contender.wipe()
     finally:
         for contender in contenders:
