@@ -94,8 +94,22 @@ fn scalar(text: &str) -> String {
     match is_plain {
         true => text.to_owned(),
         // What JSON quotes, YAML reads.
-        false => Json::String(text.to_owned()).to_string(),
+        false => unbroken(&Json::String(text.to_owned()).to_string()),
     }
+}
+
+/// Escapes what readers of YAML 1.1 take for the end of a line, and so for a space, and what may begin a file.
+fn unbroken(quoted: &str) -> String {
+    let mut text = String::with_capacity(quoted.len());
+    for c in quoted.chars() {
+        match c {
+            '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => {
+                text.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 /// Booleans and dates of older readers.
@@ -151,8 +165,10 @@ mod tests {
             "*a",
             "1e3",
             "{}",
+            "a \u{2028}\u{85} b",
         ] {
             let document = yaml(&json!({ "k": text }));
+            assert!(!document.contains(['\u{2028}', '\u{85}']), "{document}");
             let read = parse(&document, 0, &mut Default::default()).unwrap();
             assert_eq!(read[0].text_at("k"), Some(text), "{document}");
         }
