@@ -94,39 +94,67 @@ pub fn gates(work: &mut Work<'_>, service: &Service) -> Vec<Container> {
             continue;
         }
         match gate(work, needed) {
-            Some(container) => gates.push(container),
+            Some(container) => {
+                if may_lack_shell(work, needed) {
+                    let text = format!(
+                        "its pods wait for {name} with that one's image, which has to have sh, and wget, curl or python3 (nc or bash for a \
+                         port): where it has not, name one that has as gate_image in the stack's kubernetes table"
+                    );
+                    work.note(service, text);
+                }
+                gates.push(container);
+            }
             None => work.note(service, format!("its pods do not wait for {name}: only its own pods can tell whether it is ready")),
         }
     }
     gates
 }
 
-fn gate(work: &Work<'_>, needed: &Service) -> Option<Container> {
-    let host = cluster_name(&needed.name);
+/// How pods wait for `needed`: its probe, or that its port is open.
+fn question(needed: &Service) -> Option<ProbeKind> {
+    let asked = needed.ready.as_ref().map(|probe| probe.kind.clone());
     let open = || {
         let (_, port) = needed
             .main_port()
             .filter(|(_, port)| port.protocol == Protocol::Tcp)?;
-        until(
-            &ProbeKind::Tcp {
-                port: port.container,
-            },
-            &host,
-        )
+        Some(ProbeKind::Tcp {
+            port: port.container,
+        })
     };
-    let asked = needed
-        .ready
-        .as_ref()
-        .and_then(|probe| until(&probe.kind, &host));
-    let command = asked.or_else(open)?;
-    let image = work.facts.images.get(&needed.name)?;
+    asked
+        .filter(|kind| script(kind, "").is_some())
+        .or_else(open)
+}
+
+/// Any image with the usual tools can ask these. Presets bring what asks them.
+fn is_anyones(needed: &Service) -> bool {
+    let question = question(needed);
+    let is_general = |kind| matches!(kind, ProbeKind::Http { .. } | ProbeKind::Tcp { .. });
+    needed.preset.is_none() && question.is_some_and(is_general)
+}
+
+fn may_lack_shell(work: &Work<'_>, needed: &Service) -> bool {
+    is_anyones(needed) && work.stack.kubernetes.gate_image.is_none()
+}
+
+fn gate(work: &Work<'_>, needed: &Service) -> Option<Container> {
+    let host = cluster_name(&needed.name);
+    let command = until(&question(needed)?, &host)?;
+    let common = work.stack.kubernetes.gate_image.as_ref();
+    let (image, user) = match common.filter(|_| is_anyones(needed)) {
+        Some(image) => (image.clone(), security::nobody()),
+        None => {
+            let image = work.facts.images.get(&needed.name)?;
+            (image.reference.clone(), security::user(work, needed))
+        }
+    };
     Some(Container {
         name: cluster_name(&format!("wait-for-{}", needed.name)),
-        image: Some(image.reference.clone()),
+        image: Some(image),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         command: Some(command.iter().map(|word| literal(word)).collect()),
         resources: Some(pod::small()),
-        security_context: Some(container_security(&security::user(work, needed))),
+        security_context: Some(container_security(&user)),
         ..Container::default()
     })
 }

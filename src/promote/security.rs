@@ -57,6 +57,11 @@ fn number(user: u32) -> User {
     User::Number { user, group: None }
 }
 
+/// Of a container that only asks: any image lets it.
+pub fn nobody() -> User {
+    number(65534)
+}
+
 /// What a preset knows of its image holds for those that stand in for it, too: only a build is something else.
 fn is_presets(service: &Service) -> bool {
     matches!(service.source, Source::Image(_))

@@ -1,6 +1,7 @@
 //! What stacks become.
 
 mod check;
+mod drawn;
 mod property;
 mod stacks;
 
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::export::{Place, argocd, flux, kustomize, plain};
+use super::export::{Environment, Files, Place, argocd, flux, helm, kustomize, plain};
 use super::{
     Facts, Going, Image, ImageUser, Kind, Mounted, Object, Promotion, Refusal, going, promote,
 };
@@ -70,6 +71,20 @@ fn made(stack: &Stack) -> Promotion {
         Ok(promotion) => promotion,
         Err(refusals) => panic!("{refusals:#?}"),
     }
+}
+
+/// Stacks as environments.
+fn environments(stacks: &[(&str, &Stack)]) -> Vec<Environment> {
+    let one = |(name, stack): &(&str, &Stack)| Environment {
+        name: (*name).to_owned(),
+        going: all(stack),
+        promotion: made(stack),
+    };
+    stacks.iter().map(one).collect()
+}
+
+fn kustomized(stacks: &[(&str, &Stack)]) -> Files {
+    kustomize(&environments(stacks))
 }
 
 fn refused(text: &str) -> Vec<Refusal> {
@@ -369,16 +384,17 @@ fn what_syncs_a_folder_names_the_one_with_the_manifests() {
 #[test]
 fn a_base_of_kustomize_names_all_its_files() {
     let text = "[services.db]\npreset = \"postgres:16\"\n[services.a]\nbuild = \".\"\nenv = { U = \"${db.url}\", LINES = \"a\\nb\" }";
-    let stack = stack(text);
-    let files = kustomize(&all(&stack), &made(&stack));
+    let files = kustomized(&[("default", &stack(text))]);
     let base = &files["base/kustomization.yaml"];
+    let overlay = &files["overlays/default/kustomization.yaml"];
     for (name, content) in &files {
         let Some(name) = name.strip_prefix("base/") else {
             continue;
         };
-        let is_source =
-            !["kustomization.yaml", ".gitignore", "secrets.env.example"].contains(&name);
-        assert!(!is_source || base.contains(name), "{name} in\n{base}");
+        assert!(
+            name == "kustomization.yaml" || base.contains(name),
+            "{name} in\n{base}"
+        );
         assert!(!content.contains("kind: Secret\n"));
     }
     assert_eq!(
@@ -386,8 +402,8 @@ fn a_base_of_kustomize_names_all_its_files() {
         "as it is, without a line end of ours"
     );
     assert!(
-        base.contains("secrets.env") && base.contains("newTag:"),
-        "{base}"
+        overlay.contains("secrets.env") && overlay.contains("newTag:"),
+        "{overlay}"
     );
 }
 
@@ -395,13 +411,16 @@ fn a_base_of_kustomize_names_all_its_files() {
 fn a_job_refers_to_a_secret_whose_name_stays() {
     let text = "[secrets]\nT = { generate = 8 }\n[services.a]\nimage = \"a:1\"\nenv = { T = \"${secret:T}\" }\n\
                 [services.j]\nimage = \"a:1\"\njob = true\nenv = { T = \"${secret:T}\" }";
-    let stack = stack(text);
-    let files = kustomize(&all(&stack), &made(&stack));
+    let files = kustomized(&[("default", &stack(text))]);
     assert!(files["base/j.yaml"].contains("name: shop-secrets-of-jobs\n"));
     assert!(files["base/a.yaml"].contains("name: shop-secrets\n"));
-    let base = &files["base/kustomization.yaml"];
-    assert_eq!(base.matches("secrets.env\n").count(), 2, "{base}");
-    assert_eq!(base.matches("disableNameSuffixHash").count(), 1, "{base}");
+    let overlay = &files["overlays/default/kustomization.yaml"];
+    assert_eq!(overlay.matches("secrets.env\n").count(), 2, "{overlay}");
+    assert_eq!(
+        overlay.matches("disableNameSuffixHash").count(),
+        1,
+        "{overlay}"
+    );
 }
 
 #[test]

@@ -78,7 +78,8 @@ impl SecretError {
             }
             Self::Slow { file, .. } | Self::Sops { file, .. } => {
                 format!(
-                    "try `sops -d {file}`: it may ask for a key, or need one that you do not have"
+                    "try `sops -d {file}`: it may ask for a key, or need one that you do not have; age keys are looked for in \
+                     SOPS_AGE_KEY_FILE and in sops/age/keys.txt of your configuration folder"
                 )
             }
         }

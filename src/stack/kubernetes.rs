@@ -11,6 +11,8 @@ use super::Template;
 pub struct StackKubernetes {
     pub namespace: Option<String>,
     pub pull_secrets: Vec<String>,
+    /// Has `sh` and what asks over HTTP and TCP: exported pods wait with it for services whose own image may have neither.
+    pub gate_image: Option<String>,
 }
 
 /// `kubernetes = { … }` of a service.

@@ -43,12 +43,12 @@ fn manifests_are_all_that_kubectl_needs() {
 }
 
 #[test]
-fn a_base_of_kustomize_is_all_that_kubectl_needs() {
+fn an_overlay_of_kustomize_is_all_that_kubectl_needs() {
     let stack = stack();
     stack.dev(&["export", "kustomize", "--to", "out"]).expect(0);
-    fill_in(&stack, "out/base");
-    let base = stack.path("out/base");
-    stack.kubectl(&["apply", "--kustomize", base.to_str().unwrap()]);
+    fill_in(&stack, "out/overlays/default");
+    let overlay = stack.path("out/overlays/default");
+    stack.kubectl(&["apply", "--kustomize", overlay.to_str().unwrap()]);
     answers(&stack);
 }
 
@@ -60,10 +60,13 @@ fn a_secret_that_changes_reaches_the_service_and_stops_no_job() {
          [services.once]\n{service}\njob = true\ncommand = [\"true\"]\n"
     ));
     stack.dev(&["export", "kustomize", "--to", "out"]).expect(0);
-    let base = stack.path("out/base");
+    let overlay = stack.path("out/overlays/default");
     for token in ["first", "second"] {
-        stack.file("out/base/secrets.env", &format!("TOKEN={token}\n"));
-        stack.kubectl(&["apply", "--kustomize", base.to_str().unwrap()]);
+        stack.file(
+            "out/overlays/default/secrets.env",
+            &format!("TOKEN={token}\n"),
+        );
+        stack.kubectl(&["apply", "--kustomize", overlay.to_str().unwrap()]);
         stack.kubectl(&["rollout", "status", "deployment/web", "--timeout=180s"]);
         let ask = ["exec", "deployment/web", "--", "sh", "-c", "echo $TOKEN"];
         assert_eq!(stack.kubectl(&ask).trim(), token);

@@ -32,8 +32,10 @@ pub struct ExportArgs {
 pub enum ExportFormat {
     /// Manifests for kubectl apply, one file for each service
     Kubernetes,
-    /// A kustomize base, with generators for config and secrets
+    /// A kustomize base, and an overlay for each environment, with generators for config and secrets
     Kustomize,
+    /// A Helm chart, with one for each service in it
+    Helm,
     /// Manifests, and an Application of Argo CD
     Argocd,
     /// Manifests, and what Flux needs to apply them

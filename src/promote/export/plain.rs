@@ -118,21 +118,25 @@ pub(super) fn secrets(promotion: &Promotion) -> Option<String> {
     );
     let mut text = comments(&[head]);
     for (name, source) in &promotion.secrets {
-        let from = match source {
-            SecretSource::Generate(length) => format!("random text of {length} characters"),
-            SecretSource::Given(_) => "what the Compose file or its environment says".to_owned(),
-            SecretSource::Env(variable) => format!("the variable {variable}"),
-            SecretSource::File(file) => {
-                format!("what is in {}", file.file_name().unwrap_or_default())
-            }
-            SecretSource::Sops { file, key } => {
-                format!(
-                    "{key} of {}, which sops decrypts",
-                    file.file_name().unwrap_or_default()
-                )
-            }
-        };
-        text.push_str(&format!("# {from}\n{name}=\n"));
+        text.push_str(&format!("# {}\n{name}=\n", origin(source)));
     }
     Some(text)
+}
+
+/// Where a value comes from, for people.
+pub(super) fn origin(source: &SecretSource) -> String {
+    match source {
+        SecretSource::Generate(length) => format!("random text of {length} characters"),
+        SecretSource::Given(_) => "what the Compose file or its environment says".to_owned(),
+        SecretSource::Env(variable) => format!("the variable {variable}"),
+        SecretSource::File(file) => {
+            format!("what is in {}", file.file_name().unwrap_or_default())
+        }
+        SecretSource::Sops { file, key } => {
+            format!(
+                "{key} of {}, which sops decrypts",
+                file.file_name().unwrap_or_default()
+            )
+        }
+    }
 }

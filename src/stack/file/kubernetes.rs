@@ -34,6 +34,11 @@ pub(super) static STACK: Shape = Shape {
             "Secrets with which images are pulled.",
         )
         .or(&["imagePullSecrets"]),
+        key(
+            "gate_image",
+            TEXT,
+            "Image with sh, wget and nc, such as busybox: exported pods wait with it for services that are asked over HTTP or TCP.",
+        ),
     ],
 };
 
@@ -121,6 +126,7 @@ pub(super) fn stack(node: Option<&Node>) -> StackKubernetes {
     StackKubernetes {
         namespace: node.text_of("namespace"),
         pull_secrets: node.texts_of("pull_secrets"),
+        gate_image: node.text_of("gate_image"),
     }
 }
 

@@ -1,9 +1,9 @@
 //! `dev export`: the promotion as files.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+mod environments;
+mod write;
 
-use camino::Utf8Path;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::{ExportArgs, ExportFormat, GlobalArgs};
 use super::error::CliError;
@@ -11,12 +11,10 @@ use super::exit::ExitCode;
 use super::going::{Outside, going, outside, refused};
 use super::output::{to_stderr, to_stdout};
 use super::session::{Session, start_dir};
-use crate::promote::export::{Files, Place, argocd, flux, kustomize, plain};
-use crate::promote::{Facts, Going, Image, ImageUser, promote};
+use crate::promote::export::{Environment, Place, argocd, flux, helm, kustomize, plain};
+use crate::promote::{Facts, Going, Image, ImageUser, Promotion, Refusal, promote};
 use crate::stack::Source;
-
-/// Names of what was written, so that the next time what is no longer written goes.
-const LIST: &str = ".dev-export";
+use write::write;
 
 /// # Errors
 /// The stack cannot be read, something in it cannot go to a cluster, or the files cannot be written.
@@ -25,34 +23,32 @@ pub async fn run(global: &GlobalArgs, arguments: &ExportArgs) -> Result<ExitCode
     session.check_names(&arguments.services)?;
     let wanted: BTreeSet<String> = arguments.services.iter().cloned().collect();
     let going = going(&session, &wanted);
-    let Outside {
-        environment,
-        git,
-        mounted,
-    } = outside(&session, &going).await;
-    let facts = Facts {
-        images: images(&going, arguments),
-        mounted,
-        environment,
-        git,
-        secret_digests: BTreeMap::new(),
-        gates: true,
-    };
-    let promotion = promote(&going, &facts).map_err(refused)?;
+    let promotion = promotion(&session, &going, arguments)
+        .await
+        .map_err(refused)?;
+    let notes = promotion.notes.clone();
     let place = Place {
         url: arguments.repo.as_deref().unwrap_or_default(),
         path: arguments.path.as_deref().unwrap_or(arguments.to.as_str()),
     };
     let files = match arguments.format {
         ExportFormat::Kubernetes => plain(&going, &promotion),
-        ExportFormat::Kustomize => kustomize(&going, &promotion),
+        ExportFormat::Kustomize => {
+            let base = Environment {
+                name: environments::BASE.to_owned(),
+                going,
+                promotion,
+            };
+            kustomize(&environments::all(&session, arguments, base).await)
+        }
+        ExportFormat::Helm => helm(&going, &promotion),
         ExportFormat::Argocd => argocd(&going, &promotion, place),
         ExportFormat::Flux => flux(&going, &promotion, place),
     };
     let folder = start_dir(global)?.join(&arguments.to);
     write(&folder, &files)?;
     if !global.json {
-        for note in &promotion.notes {
+        for note in &notes {
             to_stderr(&format!("{}: {}", note.service, note.text));
         }
     }
@@ -64,6 +60,28 @@ pub async fn run(global: &GlobalArgs, arguments: &ExportArgs) -> Result<ExitCode
         to_stdout(&format!("{count} files in {}", arguments.to));
     }
     Ok(ExitCode::Done)
+}
+
+/// As files that others apply have it: pods wait themselves, and nobody looks at an image.
+async fn promotion(
+    session: &Session,
+    going: &Going,
+    arguments: &ExportArgs,
+) -> Result<Promotion, Vec<Refusal>> {
+    let Outside {
+        environment,
+        git,
+        mounted,
+    } = outside(session, going).await;
+    let facts = Facts {
+        images: images(going, arguments),
+        mounted,
+        environment,
+        git,
+        secret_digests: BTreeMap::new(),
+        gates: true,
+    };
+    promote(going, &facts)
 }
 
 /// Images by service, as a cluster pulls them.
@@ -97,56 +115,4 @@ fn images(going: &Going, arguments: &ExportArgs) -> BTreeMap<String, Image> {
         Some((service.name.clone(), image))
     });
     image.collect()
-}
-
-fn write(folder: &Utf8Path, files: &Files) -> Result<(), CliError> {
-    let failed = |what: &str, path: &Utf8Path, error: &io::Error| CliError::Own {
-        message: format!("cannot {what} {path}: {error}"),
-        help: Some("name another folder: `--to DIR`".to_owned()),
-    };
-    let list = folder.join(LIST);
-    let known = match fs_err::read_to_string(&list) {
-        Ok(text) => text.lines().map(str::to_owned).collect(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
-        Err(error) => return Err(failed("read", &list, &error)),
-    };
-    if let Some(other) = files
-        .keys()
-        .find(|name| !known.contains(*name) && folder.join(name).exists())
-    {
-        return Err(CliError::Usage {
-            message: format!("{} is there, and no export wrote it", folder.join(other)),
-            help: Some("name another folder: `--to DIR`, or remove it".to_owned()),
-        });
-    }
-    let is_below =
-        |name: &&String| !name.starts_with('/') && !name.split('/').any(|part| part == "..");
-    for name in known
-        .iter()
-        .filter(is_below)
-        .filter(|name| !files.contains_key(*name))
-    {
-        let path = folder.join(name);
-        match fs_err::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed("remove", &path, &error));
-            }
-            _ => {}
-        }
-    }
-    let listed: String = files.keys().map(|name| format!("{name}\n")).collect();
-    let all = files
-        .iter()
-        .map(|(name, text)| (name.as_str(), text.as_str()));
-    for (name, text) in all.chain([(LIST, listed.as_str())]) {
-        let path = folder.join(name);
-        let parent = path.parent().unwrap_or(folder);
-        fs_err::create_dir_all(parent).map_err(|error| failed("make", parent, &error))?;
-        // What is as it was keeps its time.
-        if fs_err::read_to_string(&path).is_ok_and(|old| old == text) {
-            continue;
-        }
-        fs_err::write(&path, text).map_err(|error| failed("write", &path, &error))?;
-    }
-    Ok(())
 }
