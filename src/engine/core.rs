@@ -32,7 +32,7 @@ use crate::plan::allocate::{Allocations, PortKey};
 use crate::plan::demands::{Demands, Wishes};
 use crate::plan::desired::{Desired, SourceHashes};
 use crate::plan::hold::Gate;
-use crate::plan::observed::{Generation, Home, Observed};
+use crate::plan::observed::{BuildRecord, Generation, Home, Observed};
 use crate::runtime::world::World;
 use crate::secret::Redactor;
 use crate::stack::resolve::Facts;
@@ -117,6 +117,8 @@ pub struct Engine {
     /// The log of the container whose end that was is still being read.
     pub(super) reads_last_words: bool,
     pub(super) jobs: Jobs,
+    /// What each image was made from, by tag.
+    pub(super) builds: BTreeMap<String, BuildRecord>,
     /// What failed and nobody supervises.
     pub(super) refused: Refused,
     /// What is written down of failures.
@@ -197,6 +199,7 @@ impl Engine {
         let redactor = watch::channel(Redactor::new(&secrets)).0;
         let allocations = setup.store.ports();
         let jobs = Jobs::read(&setup.store);
+        let builds = setup.store.builds();
         let kept_failures = setup.store.failures();
         let mut engine = Self {
             world: setup.world,
@@ -231,6 +234,7 @@ impl Engine {
             ends_with: None,
             reads_last_words: false,
             jobs,
+            builds,
             refused: Refused::default(),
             kept_failures,
             seed: BTreeSet::new(),

@@ -20,7 +20,7 @@ use crate::stack::{Build, Role, Service, Source, Stack};
 use crate::watch::context::{
     ContextHash, IgnoreRules, Index, Weight, hash_context_by, hash_globs, read_ignore_rules,
 };
-use crate::watch::{Batch, Exclude, WatchSet, Watcher};
+use crate::watch::{Batch, Exclude, WatchSet, Watcher, is_scratch_file};
 
 /// What watches the files of a stack.
 #[derive(Debug, Default)]
@@ -36,6 +36,8 @@ pub(super) struct Files {
     saves: u64,
     /// The next look reads everything.
     forgotten: bool,
+    /// Services that are made from files of which the stack is read, too, and why they are to be rebuilt once it could be.
+    pub(super) unread: BTreeMap<String, String>,
 }
 
 /// What has to be hashed for a look.
@@ -231,6 +233,7 @@ impl Engine {
             broken: &self.files.broken,
         };
         let reactions = react(stack, &scope, &batch.paths, &facts);
+        let reactions = self.set_apart_unread(reactions);
         let held = self.brake_rebuilds(&reactions);
         for reaction in reactions {
             match reaction {
@@ -339,7 +342,7 @@ impl Hashing {
             let key = (context, dockerfile, own.then_some(tag.as_str()));
             let read = |apart: &dyn Fn(&Path) -> bool| {
                 let weight = |path: &Path| match path {
-                    path if is_mounted(path) => Weight::Ignored,
+                    path if is_mounted(path) || is_scratch_file(path) => Weight::Ignored,
                     path if apart(path) => Weight::Apart,
                     _ => Weight::Counts,
                 };

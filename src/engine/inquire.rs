@@ -148,6 +148,7 @@ impl Engine {
         match self.take_in(result) {
             Ok(()) => {
                 self.set_origin(origin);
+                self.rebuild_unread();
                 for (services, _, wishes) in asked.iter().filter_map(|inquiry| inquiry.up.clone()) {
                     self.up(services.clone());
                     self.wish(services, wishes);

@@ -8,8 +8,8 @@ use super::event::{Event, Level};
 use super::goal::Goal;
 use super::store::{JobRun, Store};
 use crate::plan::desired::{Desired, ImageSource};
-use crate::plan::observed::{JobRecord, Observed, ObservedContainer, Status};
-use crate::plan::reconcile::job_hash;
+use crate::plan::observed::{JobRecord, Observed, ObservedContainer, RanFrom, Status};
+use crate::plan::reconcile::{job_hash, job_hash_from, job_is_current};
 use crate::plan::{Action, Operation};
 use crate::stack::{Role, Source, Stack};
 
@@ -97,27 +97,67 @@ impl Engine {
             else {
                 continue;
             };
-            let as_wanted = self.desired.jobs.get(service) == Some(&run.basis)
-                && has_wanted_image(&self.stack, &self.desired, &self.observed, &container);
-            let hash = job_hash(&self.stack, &self.desired, &self.observed, service);
-            if let Some(hash) = hash.filter(|_| as_wanted) {
+            if self.desired.jobs.get(service) != Some(&run.basis) {
+                continue;
+            }
+            if let Some(record) = self.record_of(&container) {
                 // Once: a volume that is renewed later makes it run again.
                 self.jobs.runs.remove(service);
-                self.job_done(service, hash);
+                self.job_done(service, record);
                 self.keep_job_runs();
             }
         }
+        self.renew_records();
     }
 
-    fn job_done(&mut self, service: &str, hash: String) {
-        self.rerun.remove(service);
-        self.emit(Event::Job {
-            service: service.to_owned(),
-            current: true,
+    /// What the run of this container, which ended well, was made from; `None` where that is not known, or counts no more.
+    fn record_of(&self, container: &ObservedContainer) -> Option<JobRecord> {
+        let (stack, desired, observed) = (&self.stack, &self.desired, &self.observed);
+        let (service, image) = (&container.service, container.image_id.clone());
+        let from = job_hash_from(stack, desired, observed, service, &image);
+        let from = from.map(|hash| RanFrom { image, hash });
+        if has_wanted_image(stack, desired, observed, container) {
+            let hash = job_hash(stack, desired, observed, service)?;
+            return Some(JobRecord { hash, from });
+        }
+        let hash = String::new();
+        from.map(|from| JobRecord {
+            hash,
+            from: Some(from),
+        })
+    }
+
+    /// Other sources came out as the image that a job ran from: it has run from these, too, and that is to hold when the image
+    /// is gone.
+    fn renew_records(&mut self) {
+        let (stack, desired, observed) = (&self.stack, &self.desired, &self.observed);
+        let records = self.jobs.records.iter();
+        let renewed = records.filter_map(|(service, record)| {
+            let hash = job_hash(stack, desired, observed, service)?;
+            let is_renewed = self.is_job(service)
+                && record.hash != hash
+                && job_is_current(stack, desired, observed, service);
+            is_renewed.then(|| (service.clone(), hash))
         });
-        self.jobs
-            .records
-            .insert(service.to_owned(), JobRecord { hash });
+        for (service, hash) in renewed.collect::<Vec<_>>() {
+            if let Some(record) = self.jobs.records.get_mut(&service) {
+                record.hash = hash;
+            }
+            self.keep_job_records(&service);
+        }
+    }
+
+    fn job_done(&mut self, service: &str, record: JobRecord) {
+        self.rerun.remove(service);
+        // From an image that is being made anew: whether it has to run again, that tells.
+        let current = !record.hash.is_empty();
+        self.jobs.records.insert(service.to_owned(), record);
+        if current {
+            self.emit(Event::Job {
+                service: service.to_owned(),
+                current,
+            });
+        }
         self.keep_job_records(service);
     }
 
@@ -127,7 +167,7 @@ impl Engine {
         let service = &container.service;
         self.jobs
             .records
-            .insert(service.clone(), JobRecord { hash });
+            .insert(service.clone(), JobRecord { hash, from: None });
         self.keep_job_records(service);
     }
 

@@ -103,6 +103,7 @@ impl Engine {
             self.resumed();
         }
         observed.synced = std::mem::take(&mut self.observed.synced);
+        observed.recall_builds(&self.builds);
         observed.inputs.clone_from(&self.sources.inputs);
         observed.jobs.clone_from(&self.jobs.records);
         if let Some(dir) = self.other_checkout(&observed) {

@@ -4,6 +4,7 @@ mod appended;
 mod apply;
 mod brake;
 mod broken;
+mod built;
 pub mod bus;
 mod candidate;
 mod commands;
@@ -36,6 +37,7 @@ pub mod state;
 pub mod store;
 pub mod supervise;
 pub mod sync;
+mod unread;
 pub mod wire;
 pub mod wishes;
 

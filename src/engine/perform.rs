@@ -222,6 +222,9 @@ impl Engine {
         if let Action::BuildImage(spec) = &operation.action {
             // The image has what was synced since the one before.
             self.seed.retain(|service| !spec.services.contains(service));
+            if let Output::Image(id) = &output {
+                self.note_built(spec, id);
+            }
             let built = |service: &String| spec.services.contains(service);
             self.demands.build.retain(|service| !built(service));
         }

@@ -85,6 +85,7 @@ impl Engine {
         let (observed, hashed) = tokio::join!(world.look(&ask), self.hashing());
         self.observed = observed?;
         self.take_hashes(hashed, true);
+        self.observed.recall_builds(&self.builds);
         self.observed.inputs.clone_from(&self.sources.inputs);
         self.observed.jobs.clone_from(&self.jobs.records);
         let other_checkout = self.other_checkout(&self.observed);

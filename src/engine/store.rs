@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::event::Failure;
 use crate::plan::allocate::Allocations;
-use crate::plan::observed::JobRecord;
+use crate::plan::observed::{BuildRecord, JobRecord};
 use crate::stack::Runtime;
 
 /// Who makes a state folder locks it within this time.
@@ -209,6 +209,17 @@ impl Store {
     /// See [`Store::set_ports`].
     pub fn set_job_runs(&self, runs: &BTreeMap<String, JobRun>) -> io::Result<()> {
         self.write("job-runs.json", runs)
+    }
+
+    /// What the images that this stack builds were last made from, by tag.
+    pub fn builds(&self) -> BTreeMap<String, BuildRecord> {
+        self.read("builds.json")
+    }
+
+    /// # Errors
+    /// See [`Store::set_ports`].
+    pub fn set_builds(&self, builds: &BTreeMap<String, BuildRecord>) -> io::Result<()> {
+        self.write("builds.json", builds)
     }
 
     /// For which life of each instance its set-up inside was done, by `SERVICE-INDEX`.

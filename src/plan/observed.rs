@@ -110,9 +110,9 @@ pub struct ObservedVolume {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedImage {
     pub id: String,
-    /// [`super::desired::LABEL_BUILD`]
+    /// [`BuildRecord::hash`]; `None` where it is not known what it was made from.
     pub build: Option<String>,
-    /// [`super::desired::LABEL_FILES`]
+    /// [`BuildRecord::files`]
     pub files: Option<String>,
     /// When the engine gave it its name, since 1970: by a pull or a build.
     pub tagged: Option<Duration>,
@@ -170,10 +170,46 @@ impl ImageHealthcheck {
     }
 }
 
+/// What an image was last made from. The image cannot carry it: the next build may come out as the same one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildRecord {
+    /// The image's id.
+    pub image: String,
+    /// [`BuildSpec::hash`]
+    pub hash: String,
+    /// [`BuildSpec::files`]
+    pub files: Option<String>,
+}
+
+impl Observed {
+    /// Puts down of each image what it was made from, by the records of this stack, which are by reference.
+    pub fn recall_builds(&mut self, records: &BTreeMap<String, BuildRecord>) {
+        for (reference, image) in &mut self.images {
+            let record = records.get(reference);
+            let record = record.filter(|record| record.image == image.id);
+            image.build = record.map(|record| record.hash.clone());
+            image.files = record.and_then(|record| record.files.clone());
+        }
+    }
+}
+
 /// From what a job last succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobRecord {
-    /// Over command, env, inputs or image, and the identity of every volume under what it needs.
+    /// Over command, env, inputs or image (what it is built from), and the identity of every volume under what it needs. Empty
+    /// where what its image was built from had changed meanwhile.
+    pub hash: String,
+    /// Where it ran from an image that the stack builds.
+    #[serde(default)]
+    pub from: Option<RanFrom>,
+}
+
+/// The image that a job ran from: other sources that come out as the same one are no reason to run it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RanFrom {
+    /// The image's id.
+    pub image: String,
+    /// As [`JobRecord::hash`], over this id instead of what it is built from.
     pub hash: String,
 }
 

@@ -19,7 +19,7 @@ use super::operation::{Action, Cause, Input, OpId, Operation, Plan, Subject};
 use crate::stack::{Namespace, Pull, Stack};
 
 pub use down::{Images, Removal, remove, stop};
-pub use jobs::{job_hash, job_is_current};
+pub use jobs::{job_hash, job_hash_from, job_is_current};
 
 /// What planning an `up` compares.
 #[derive(Debug, Clone, Copy)]
@@ -158,6 +158,17 @@ impl Builder<'_> {
     fn has_run(&self, job: &str) -> bool {
         let wanted = self.wanted;
         job_is_current(wanted.stack, wanted.desired, wanted.observed, job)
+    }
+
+    /// The image from which a job has ended well, where it need not run again if its image comes out as that.
+    fn has_run_from(&self, spec: &ContainerSpec) -> Option<String> {
+        let wanted = self.wanted;
+        let may_stand = spec.job && !wanted.rerun.contains(&spec.service);
+        let (desired, observed) = (wanted.desired, wanted.observed);
+        may_stand
+            .then(|| jobs::job_may_stand(wanted.stack, desired, observed, &spec.service))
+            .flatten()
+            .map(str::to_owned)
     }
 
     /// Containers of ours whose service is gone from the file.

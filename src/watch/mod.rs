@@ -24,6 +24,7 @@ use camino::Utf8PathBuf;
 use tokio::sync::mpsc;
 
 use crate::plan::react::{Changed, PathKind};
+pub use rules::is_scratch_file;
 pub use set::{Exclude, Root, WatchSet, names_files};
 
 /// Batches that may wait for the engine; while they do, further changes gather in the next one.

@@ -162,6 +162,12 @@ pub(super) fn is_never(name: &OsStr) -> bool {
     NEVER.iter().any(|never| name == *never)
 }
 
+/// Whether it is no folder, and has a name that editors give to what they put beside a file. It is not watched and not synced,
+/// and is no reason to build or to run a job again; a build that has another reason takes it in.
+pub fn is_scratch_file(path: &Path) -> bool {
+    path.file_name().is_some_and(is_scratch) && !path.is_dir()
+}
+
 /// What editors put beside a file while it is edited: swap files, backups, locks, probes for a writable folder.
 fn is_scratch(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();

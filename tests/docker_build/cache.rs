@@ -5,7 +5,10 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use bollard::query_parameters::{PruneBuildOptionsBuilder, TagImageOptionsBuilder};
+use bollard::query_parameters::{
+    ListImagesOptionsBuilder, PruneBuildOptionsBuilder, TagImageOptionsBuilder,
+};
+use dev::runtime::docker::build::{BuildOptions, Builder};
 
 use crate::bench::{BASE, Bench, plain};
 
@@ -128,4 +131,56 @@ async fn an_image_with_an_inline_cache_saves_its_steps() {
     // One that keeps its images in containerd asks for the image at its registry, and goes on without.
     let from_here = !has_containerd_images(&bench).await;
     assert_eq!(taken.as_deref() == Some(&*made), from_here, "{lines:#?}");
+}
+
+/// What a build comes out as, made anew and from the cache, after an edit that does not reach the image.
+async fn comes_out_the_same(name: &str, builder: Builder) {
+    let bench = Bench::new(name).await;
+    bench.write("a", "one");
+    bench.write("README.md", "one");
+    bench.write("Dockerfile", "FROM scratch\nCOPY a /a\nCMD [\"/a\"]\n");
+    let mut spec = bench.spec();
+    let options = BuildOptions {
+        builder,
+        ..BuildOptions::default()
+    };
+    let first = bench.build_with(&spec, options).await.image();
+    bench.write("README.md", "two");
+    spec.hash = "another".to_owned();
+    spec.files = Some("another".to_owned());
+    let cached = bench.build_with(&spec, options).await.image();
+    assert_eq!(cached.id, first.id);
+
+    // Ids cover the second in which a step was done.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    spec.options.no_cache = true;
+    spec.options.tags = vec![format!("{}-too:one", spec.tag.replace(':', "-"))];
+    let anew = bench.build_with(&spec, options).await.image();
+    assert_eq!(anew.id, first.id);
+    for tag in [&spec.tag, &spec.options.tags[0]] {
+        let found = bench.docker.inspect_image(tag).await.expect("tagged");
+        assert_eq!(found.id.as_deref(), Some(first.id.as_str()), "{tag}");
+    }
+    let labelled = HashMap::from([("label", vec![format!("devtest={}", spec.labels[0].1)])]);
+    let options_of_list = ListImagesOptionsBuilder::new().filters(&labelled).build();
+    let images = bench.docker.list_images(Some(options_of_list)).await;
+    let ids: Vec<String> = images.expect("a list").into_iter().map(|i| i.id).collect();
+    assert_eq!(ids, [first.id.as_str()], "its twin is gone");
+
+    spec.options.labels = [("who".to_owned(), "me".to_owned())].into();
+    let labelled = bench.build_with(&spec, options).await.image();
+    assert_ne!(labelled.id, first.id);
+    bench.write("a", "two");
+    let changed = bench.build_with(&spec, options).await.image();
+    assert_ne!(changed.id, labelled.id);
+}
+
+#[tokio::test]
+async fn a_build_that_comes_out_the_same_is_the_image_that_was_there() {
+    comes_out_the_same("same", Builder::Best).await;
+}
+
+#[tokio::test]
+async fn a_classic_build_that_comes_out_the_same_is_the_image_that_was_there() {
+    comes_out_the_same("same-classic", Builder::Classic).await;
 }

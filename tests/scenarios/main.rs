@@ -49,6 +49,7 @@ mod rebuild;
 #[cfg(test)]
 mod replan;
 #[cfg(test)]
+mod same_image;
 mod secrets;
 #[cfg(test)]
 mod soak;

@@ -172,7 +172,7 @@ fn a_generated_secret_is_kept_and_only_its_owner_can_read_it() {
 fn files_with(folder: &Path, text: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
+        let path = entry.expect("an entry").path();
         if path.is_dir() {
             found.extend(files_with(&path, text));
         } else {

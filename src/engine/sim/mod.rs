@@ -22,6 +22,7 @@ mod overlap;
 mod processes;
 mod reload;
 mod replace;
+mod same_image;
 mod secrets;
 mod seeds;
 mod stacks;

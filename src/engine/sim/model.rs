@@ -59,6 +59,8 @@ pub struct Model {
     pub networks: BTreeMap<String, ObservedNetwork>,
     pub volumes: BTreeMap<String, ObservedVolume>,
     pub images: BTreeMap<String, ObservedImage>,
+    /// The id of what each build comes out as, whatever it is from.
+    pub comes_out_as: Option<String>,
     pub behaviours: BTreeMap<String, Behaviour>,
     pub faults: Vec<Fault>,
     pub journal: Vec<Entry>,
@@ -307,13 +309,14 @@ impl Model {
                 Ok(Output::Image(id))
             }
             Action::BuildImage(spec) => {
-                let id = format!("sha256:{}", spec.hash);
-                let build = Some(spec.hash.clone());
+                let id = match &self.comes_out_as {
+                    Some(same) => same.clone(),
+                    None => format!("sha256:{}", spec.hash),
+                };
                 self.images.insert(
                     spec.tag.clone(),
                     ObservedImage {
                         id: id.clone(),
-                        build,
                         ..ObservedImage::default()
                     },
                 );

@@ -1,9 +1,8 @@
 //! Labels that things of ours carry on the engine.
 
-/// Label of an image: [`super::BuildSpec::hash`] of the build that made it.
+/// Label of an image: `dev` built it. Always the same: a label that told what it was built from would make another image of
+/// one whose layers came out the same.
 pub const LABEL_BUILD: &str = "dev.build";
-/// Label of an image: [`super::BuildSpec::files`] of the build that made it.
-pub const LABEL_FILES: &str = "dev.files";
 /// Label of a container: [`super::ContainerSpec::hash`].
 pub const LABEL_CONFIG: &str = "dev.config";
 /// Label of everything of ours: the absolute path of the checkout it belongs to.

@@ -100,11 +100,9 @@ pub struct BuildSpec {
     pub options: BuildOptions,
     /// Label values that the image gets beside [`super::LABEL_BUILD`].
     pub labels: Vec<(String, String)>,
-    /// Hex; of the definition and everything in the context. The image carries it as [`super::LABEL_FILES`]. `None` where
-    /// `hash` leaves nothing out.
+    /// Hex; of the definition and everything in the context. `None` where `hash` leaves nothing out.
     pub files: Option<String>,
-    /// Hex; of the definition and the context's content, without what sync rules bring. The image carries it as
-    /// [`super::LABEL_BUILD`]: only this is a reason to build.
+    /// Hex; of the definition and the context's content, without what sync rules bring: only this is a reason to build.
     pub hash: String,
 }
 

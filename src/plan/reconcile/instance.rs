@@ -30,7 +30,13 @@ impl Builder<'_> {
             return;
         };
         let Some(place) = wanted.observed.place(&spec.service, spec.index) else {
-            self.create_and_start(spec, &image, &Cause::Missing, Vec::new(), None);
+            let only_if = image.operation().zip(self.has_run_from(spec));
+            let only_if = only_if.map(|(image_of, differs_from)| OnlyIf {
+                image_of,
+                differs_from,
+            });
+            let only_if = only_if.as_ref();
+            self.create_and_start(spec, &image, &Cause::Missing, Vec::new(), only_if);
             return;
         };
         if wanted.demands.create_only && place.current().is_running() {
@@ -81,9 +87,11 @@ impl Builder<'_> {
             self.rename(spec, &Input::Known(container.id.clone()), Vec::new());
             return;
         }
+        let ran_from = image.operation().and(self.has_run_from(spec));
         let cause = self.outdated(spec, image, container).or_else(|| {
             // A job starts from a clean container each time it runs.
-            let ended = spec.job && matches!(container.status, Status::Exited { .. });
+            let ended = matches!(container.status, Status::Exited { .. });
+            let ended = spec.job && ended && ran_from.is_none();
             ended.then_some(if asked {
                 Cause::Asked
             } else {
@@ -108,7 +116,7 @@ impl Builder<'_> {
         {
             let only_if = OnlyIf {
                 image_of: *operation,
-                differs_from: container.image_id.clone(),
+                differs_from: ran_from.unwrap_or_else(|| container.image_id.clone()),
             };
             let cause = Cause::ImageChanged;
             if comes_back {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{RestartOwner, Standing, Wanted, job_hash, reconcile};
+use super::{RestartOwner, Standing, Wanted, job_hash, job_hash_from, reconcile};
 use crate::plan::allocate::{Allocations, Taken, allocate};
 use crate::plan::demands::Demands;
 use crate::plan::desired::{
@@ -10,7 +10,7 @@ use crate::plan::desired::{
 };
 use crate::plan::observed::{
     Generation, Has, JobRecord, Observed, ObservedContainer, ObservedImage, ObservedNetwork,
-    ObservedVolume, Status,
+    ObservedVolume, RanFrom, Status,
 };
 use crate::plan::operation::{Action, Cause, Input, OpId, Operation, Plan};
 use crate::stack::resolve::Facts;
@@ -31,6 +31,8 @@ pub struct Scene {
     pub seed: BTreeSet<String>,
     pub demands: Demands,
     pub restarts: RestartOwner,
+    /// The id of what each build comes out as, whatever it is from.
+    pub comes_out_as: Option<String>,
     /// Seconds since 1970; every start is later than the one before.
     pub clock: i64,
     created: u64,
@@ -80,6 +82,7 @@ impl Scene {
             seed: BTreeSet::new(),
             demands: Demands::default(),
             restarts: RestartOwner::Dev,
+            comes_out_as: None,
             clock: 1_700_000_000,
             created: 0,
         };
@@ -238,7 +241,8 @@ impl Scene {
                 self.demands.build.retain(|service| !built(service));
                 // Equal content comes out as an equal image.
                 let content = spec.files.as_ref().unwrap_or(&spec.hash);
-                let id = format!("sha256:{content}");
+                let same = self.comes_out_as.clone();
+                let id = same.unwrap_or_else(|| format!("sha256:{content}"));
                 let image = ObservedImage {
                     id: id.clone(),
                     build: Some(spec.hash.clone()),
@@ -454,9 +458,17 @@ impl Scene {
     pub fn job_done(&mut self, service: &str) {
         let hash = job_hash(&self.stack, &self.desired(), &self.observed, service);
         let hash = hash.expect("everything that the record is of");
+        let mut containers = self.observed.containers.iter();
+        let from = containers.find(|container| container.service == service);
+        let from = from.and_then(|container| {
+            let image = container.image_id.clone();
+            let desired = self.desired();
+            let hash = job_hash_from(&self.stack, &desired, &self.observed, service, &image)?;
+            Some(RanFrom { image, hash })
+        });
         self.observed
             .jobs
-            .insert(service.to_owned(), JobRecord { hash });
+            .insert(service.to_owned(), JobRecord { hash, from });
         self.rerun.remove(service);
     }
 }

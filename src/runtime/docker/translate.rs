@@ -11,8 +11,8 @@ use bollard::models::{
 
 use super::create::LABEL_NETWORKS;
 use crate::plan::desired::{
-    LABEL_BUILD, LABEL_CHECKOUT, LABEL_CONFIG, LABEL_CREATED, LABEL_DIR, LABEL_FILES, LABEL_NUMBER,
-    LABEL_PROJECT, LABEL_SERVICE, LABEL_WORKING_DIR,
+    LABEL_CHECKOUT, LABEL_CONFIG, LABEL_CREATED, LABEL_DIR, LABEL_NUMBER, LABEL_PROJECT,
+    LABEL_SERVICE, LABEL_WORKING_DIR,
 };
 use crate::plan::observed::{
     ImageHealthcheck, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status,
@@ -203,7 +203,6 @@ pub(super) fn image(found: ImageInspect) -> Option<ObservedImage> {
             start_period: check.start_period.unwrap_or(0),
         })
     });
-    let labels = config.labels.unwrap_or_default();
     // An engine that does not know says the year 1.
     let tagged = found.metadata.and_then(|metadata| {
         let millis = metadata.last_tag_time?.timestamp_millis();
@@ -211,10 +210,9 @@ pub(super) fn image(found: ImageInspect) -> Option<ObservedImage> {
     });
     Some(ObservedImage {
         id: found.id?,
-        build: labels.get(LABEL_BUILD).cloned(),
-        files: labels.get(LABEL_FILES).cloned(),
         tagged,
         healthcheck,
+        ..ObservedImage::default()
     })
 }
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -8,6 +8,7 @@ use super::hash::TreeHasher;
 use super::walk::{Filter, Kind, walk};
 use super::{Index, Patterns};
 use crate::stack::path::clean_text;
+use crate::watch::is_scratch_file;
 
 /// Hashes the files that `patterns` name, relative to `dir`: hex. A pattern is written as in `.dockerignore`: a folder
 /// means all that is in it, `!` takes back what came before, `../` leads out of `dir`. A named file that is missing
@@ -32,11 +33,16 @@ pub fn hash_globs<S: AsRef<str>>(
                 hasher.part(b"missing", &[&prefix, literal.as_bytes()].concat());
             }
         }
+        let literals: BTreeSet<String> = patterns.literals().map(Into::into).collect();
+        let is_named = |name: &[u8]| literals.iter().any(|literal| literal.as_bytes() == name);
         let filter = Filter {
             include: Some(patterns),
             exclude: Patterns::default(),
         };
         walk(root.as_std_path(), &filter, &mut |entry| {
+            if is_scratch_file(entry.path) && !is_named(entry.name) {
+                return Ok(());
+            }
             let name = [&prefix, entry.name].concat();
             match entry.kind {
                 // Files make a folder; git keeps no empty ones either.

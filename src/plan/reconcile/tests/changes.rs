@@ -63,7 +63,7 @@ fn changed_sources_replace_the_container_only_if_the_image_comes_out_different()
     assert_snapshot!(scene.text());
     scene.converge();
 
-    // A lost label means another build, whose result is the same image: its container stays.
+    // A lost record means another build, whose result is the same image: its container stays.
     let id = scene.container("gold-api-1").id.clone();
     scene.observed.images.get_mut("gold-api").unwrap().build = None;
     assert!(scene.text().contains("build"));

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::super::Standing;
 use super::super::scene::{Scene, job, runs};
 use super::gold;
-use crate::plan::observed::Status;
+use crate::plan::observed::{ObservedContainer, Status};
 use crate::stack::resolve::fixture::template;
 
 fn with_inputs() -> Scene {
@@ -119,4 +119,62 @@ fn a_failed_job_waits_for_its_turn_or_for_a_change() {
     }
     scene.standing.clear();
     assert_snapshot!(scene.text());
+}
+
+/// A job without inputs whose image is built from sources that have changed.
+fn from_changed_sources() -> Scene {
+    let mut scene = Scene::running([runs("db", &[]), job("migrate", &["db"]).built()]);
+    let image = scene.container("gold-migrate-1").image_id.clone();
+    scene.comes_out_as = Some(image);
+    let contexts = &mut scene.sources.contexts;
+    contexts.insert("gold-migrate".to_owned(), "tree-2".to_owned());
+    scene
+}
+
+#[test]
+fn it_runs_again_only_if_its_image_comes_out_different() {
+    let mut scene = from_changed_sources();
+    assert_snapshot!(scene.text());
+    let id = scene.container("gold-migrate-1").id.clone();
+    scene.converge();
+    assert_eq!(scene.text(), "nothing to do\n");
+    assert_eq!(scene.container("gold-migrate-1").id, id);
+
+    scene.comes_out_as = None;
+    let contexts = &mut scene.sources.contexts;
+    contexts.insert("gold-migrate".to_owned(), "tree-3".to_owned());
+    scene.converge();
+    assert_ne!(scene.container("gold-migrate-1").id, id);
+}
+
+#[test]
+fn one_whose_container_is_gone_runs_again_only_if_its_image_comes_out_different() {
+    let mut scene = from_changed_sources();
+    let is_other = |container: &ObservedContainer| container.service != "migrate";
+    scene.observed.containers.retain(is_other);
+    scene.converge();
+    assert_eq!(scene.text(), "nothing to do\n");
+    assert!(scene.observed.containers.iter().all(is_other));
+}
+
+#[test]
+fn whatever_else_changed_runs_it_again_from_the_same_image() {
+    let changes: [fn(&mut Scene); 3] = [
+        |scene| {
+            scene.edit("migrate", |migrate| {
+                migrate.command = Some(vec![template("up")]);
+            });
+        },
+        |scene| {
+            scene.rerun.insert("migrate".to_owned());
+        },
+        |scene| scene.observed.jobs.clear(),
+    ];
+    for change in changes {
+        let mut scene = from_changed_sources();
+        let id = scene.container("gold-migrate-1").id.clone();
+        change(&mut scene);
+        scene.converge();
+        assert_ne!(scene.container("gold-migrate-1").id, id);
+    }
 }

@@ -7,6 +7,7 @@ mod dockerfile;
 mod failure;
 mod inline;
 mod mask;
+mod same;
 mod session;
 mod solve;
 mod stream;
@@ -31,7 +32,7 @@ use super::classify;
 use super::fault::Fault;
 use super::transport::{Body, Transport};
 use crate::engine::event::FailureClass;
-use crate::plan::desired::{BuildSpec, LABEL_BUILD, LABEL_FILES};
+use crate::plan::desired::{BuildSpec, LABEL_BUILD};
 use crate::runtime::{Progress, ProgressSender, RuntimeError};
 use crate::stack;
 
@@ -80,8 +81,8 @@ impl BuildOptions {
 }
 
 impl Docker {
-    /// Builds an image, tags it, and labels it with the hash of what it was made from. Lines of log go to `progress`,
-    /// without the secrets. Dropping the future cancels the build on the engine. Of several platforms, the engine
+    /// Builds an image and tags it. Where it comes out as the one that has the tag, that one keeps it, with its id. Lines of
+    /// log go to `progress`, without the secrets. Dropping the future cancels the build on the engine. Of several platforms, the engine
     /// builds its own. `DOCKER_BUILDKIT=0` in the environment asks for the classic builder.
     ///
     /// # Errors
@@ -143,14 +144,19 @@ impl Docker {
         let has_none = engine
             .get("Builder-Version")
             .is_some_and(|version| version == "1");
-        if options.builder == Builder::Best
-            && !has_none
-            && let Some(image) = buildkit::build(&job).await?
-        {
-            return Ok(image);
-        }
-        classic::check(&job)?;
-        classic::build(&job).await
+        let before = self.has_tag(spec, options.deadlines.answer).await;
+        let built = match options.builder == Builder::Best && !has_none {
+            true => buildkit::build(&job).await?,
+            false => None,
+        };
+        let built = match built {
+            Some(image) => image,
+            None => {
+                classic::check(&job)?;
+                classic::build(&job).await?
+            }
+        };
+        Ok(self.settle_on(before, built, spec).await)
     }
 }
 
@@ -334,7 +340,7 @@ fn pairs(spec: &BuildSpec, dockerfile: &str) -> Vec<(&'static str, String)> {
     pairs
 }
 
-/// All that the image gets.
+/// All that the image gets: nothing that differs from build to build.
 fn labels(spec: &BuildSpec) -> BTreeMap<&str, &str> {
     let given = spec.options.labels.iter();
     let mut labels: BTreeMap<&str, &str> = given
@@ -342,10 +348,7 @@ fn labels(spec: &BuildSpec) -> BTreeMap<&str, &str> {
         .collect();
     let ours = spec.labels.iter();
     labels.extend(ours.map(|(name, value)| (name.as_str(), value.as_str())));
-    labels.insert(LABEL_BUILD, &spec.hash);
-    if let Some(files) = &spec.files {
-        labels.insert(LABEL_FILES, files);
-    }
+    labels.insert(LABEL_BUILD, "true");
     labels
 }
 

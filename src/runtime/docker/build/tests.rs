@@ -290,7 +290,7 @@ async fn the_engine_is_asked_for_what_the_spec_says() {
             ("t", "gold-api"),
             ("dockerfile", "Dockerfile"),
             ("buildargs", r#"{"A":"x y"}"#),
-            ("labels", r#"{"a":"b","dev.build":"abc","dev.files":"def"}"#),
+            ("labels", r#"{"a":"b","dev.build":"true"}"#),
             ("target", "dev"),
             ("cachefrom", r#"["gold-api:cache"]"#),
             ("platform", "linux/amd64"),

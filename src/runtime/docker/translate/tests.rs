@@ -95,12 +95,11 @@ fn a_container_of_another_tool_has_no_hash() {
 fn the_healthcheck_of_an_image() {
     let read = |test: &str| {
         let json = format!(
-            r#"{{"Id":"sha256:1","Config":{{"Healthcheck":{{"Test":{test},"Interval":5000000000,"Retries":3}},"Labels":{{"dev.build":"b"}}}}}}"#
+            r#"{{"Id":"sha256:1","Config":{{"Healthcheck":{{"Test":{test},"Interval":5000000000,"Retries":3}}}}}}"#
         );
         image(serde_json::from_str(&json).unwrap()).unwrap()
     };
     let found = read(r#"["CMD-SHELL","true"]"#);
-    assert_eq!(found.build.as_deref(), Some("b"));
     assert_eq!(
         found.healthcheck,
         Some(ImageHealthcheck {

@@ -103,3 +103,19 @@ fn a_link_counts_with_what_it_leads_to() {
     inputs.write("../shared/x.sql", "y");
     assert_ne!(inputs.hash(&["link.sql"]), before);
 }
+
+#[test]
+fn what_editors_put_beside_a_file_counts_only_where_it_is_named() {
+    let inputs = Inputs::new();
+    let (all, named) = (["alembic"], ["alembic/old~"]);
+    let before = (inputs.hash(&all), inputs.hash(&named));
+    inputs.write("alembic/.env.py.swp", "x");
+    inputs.write("alembic/old~", "x");
+    assert_eq!(inputs.hash(&all), before.0);
+    let there = inputs.hash(&named);
+    assert_ne!(there, before.1);
+    inputs.write("alembic/old~", "another");
+    assert_ne!(inputs.hash(&named), there);
+    inputs.write("alembic/more~/2.py", "a folder may have any name");
+    assert_ne!(inputs.hash(&all), before.0);
+}
