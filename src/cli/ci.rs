@@ -48,6 +48,7 @@ const EVERYTHING: Removal = Removal {
 /// The stack cannot be read, did not come up, or could not be removed. The command's own exit code is none.
 pub async fn run(global: &GlobalArgs, arguments: &CiArgs) -> Result<ExitCode, CliError> {
     let plain = Session::open(global)?;
+    plain.warn(global);
     plain.check_names(&arguments.services)?;
     check_command(&arguments.command)?;
     let base = plain.stack.name.clone();
@@ -243,7 +244,8 @@ async fn bring_up(
         return Ok(ExitCode::Interrupted);
     }
     last_words_aside(session, &failed, LAST_WORDS, since).await;
-    screen.closing(&Asked::default(), &state, begun.elapsed());
+    let done = outcome == Outcome::Done;
+    screen.closing(&Asked::default(), &state, done, begun.elapsed());
     Ok(match outcome {
         Outcome::Done => ExitCode::Done,
         _ if ended == Ended::Deadline => ExitCode::NotReady,

@@ -23,6 +23,7 @@ pub async fn run(global: &GlobalArgs, arguments: &ConfigArgs) -> Result<ExitCode
         return compose::run(global);
     }
     let session = Session::open(global)?;
+    session.warn(global);
     if session.is_of_compose() {
         return compose::run(global);
     }

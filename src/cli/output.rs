@@ -186,10 +186,10 @@ impl Output {
         self.note(result);
     }
 
-    /// Ends the view with what came of it.
-    pub fn conclude(&mut self, asked: &Asked, state: &State, elapsed: Duration) {
+    /// Ends the view with what came of it; `done`: what was asked for.
+    pub fn conclude(&mut self, asked: &Asked, state: &State, done: bool, elapsed: Duration) {
         self.close(state);
-        self.closing(asked, state, elapsed);
+        self.closing(asked, state, done, elapsed);
     }
 
     pub fn is_json(&self) -> bool {
@@ -204,13 +204,13 @@ impl Output {
     }
 
     /// What came of it, in one line.
-    pub fn closing(&mut self, asked: &Asked, state: &State, elapsed: Duration) {
+    pub fn closing(&mut self, asked: &Asked, state: &State, done: bool, elapsed: Duration) {
         if self.mode != Mode::Json {
             for line in self.told(state) {
                 to_stdout(&line.render(self.look));
             }
             let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-            let line = summary::closing(&asked.of(state), &asked.named, millis, self.look);
+            let line = summary::closing(&asked.of(state), &asked.named, done, millis, self.look);
             let line = line.render(self.look);
             if self.aside {
                 to_stderr(&line);

@@ -20,6 +20,7 @@ const VERSION: u32 = 1;
 /// The stack cannot be read, something in it has no value, or no container engine answers.
 pub async fn run(global: &GlobalArgs, arguments: &PlanArgs) -> Result<ExitCode, CliError> {
     let mut session = Session::open(global)?;
+    session.warn(global);
     session.check_names(&arguments.services)?;
     session.adjust(&arguments.changes, &arguments.services)?;
     let services: BTreeSet<String> = if arguments.services.is_empty() {

@@ -29,6 +29,7 @@ const JOB: Duration = Duration::from_secs(600);
 /// The stack cannot be read or cannot go, there is no cluster or it is not this machine's, or it refuses something.
 pub async fn run(global: &GlobalArgs, arguments: &PromoteArgs) -> Result<ExitCode, CliError> {
     let session = Session::open(global)?;
+    session.warn(global);
     session.check_names(&arguments.services)?;
     let kube = Kube::connect(&session.environment, arguments.context.as_deref()).await?;
     let place = locality(&kube.server, &kube.nodes().await?, &boot_id());

@@ -85,6 +85,7 @@ impl Session {
             docker: tokio::sync::OnceCell::new(),
             outside: Vec::new(),
             document: crate::stack::file::Document::default(),
+            warnings: Vec::new(),
             adjust: crate::stack::Adjustments::default(),
             broken: Some(Broken {
                 errors,

@@ -11,7 +11,7 @@ use super::args::{ChangeArgs, GlobalArgs, PullWhen, Scale};
 use super::error::CliError;
 use super::output::to_stderr;
 use super::runtime::{list, moved};
-use crate::engine::core::{Loaded, Reload, Setup};
+use crate::engine::core::{Loaded, Reload, Setup, Warning};
 use crate::engine::default_services;
 use crate::engine::goal::{Goal, Until};
 use crate::engine::inquire::Origin;
@@ -21,7 +21,9 @@ use crate::runtime::docker::Docker;
 use crate::runtime::process::ProcessWorld;
 use crate::runtime::{Both, Environment};
 use crate::secret;
-use crate::stack::file::{Document, LoadRequest, Outside, check_outside, load, variables_of};
+use crate::stack::file::{
+    Diagnostic, Document, LoadRequest, Outside, check_outside, load, variables_of,
+};
 use crate::stack::resolve::{Absent, Facts};
 use crate::stack::{Adjustments, Runtime, Source, Stack};
 
@@ -42,6 +44,8 @@ pub struct Session {
     pub(super) outside: Vec<Outside>,
     /// The layers merged.
     pub document: Document,
+    /// What is odd about the stack file.
+    pub(super) warnings: Vec<Diagnostic>,
     /// What the command line changes of the stack.
     pub(super) adjust: Adjustments,
 }
@@ -68,11 +72,6 @@ impl Session {
                 to_stderr(&format!("as the running stack: {}", options.join(" ")));
             }
         }
-        if !global.json {
-            for warning in &loaded.warnings {
-                to_stderr(warning.render(false, super::run::width()).trim_end());
-            }
-        }
         let mut session = Self {
             environment,
             stack: loaded.stack,
@@ -83,10 +82,21 @@ impl Session {
             docker: OnceCell::new(),
             outside: loaded.outside,
             document: loaded.document,
+            warnings: loaded.warnings,
             adjust: Adjustments::default(),
         };
         session.keep_runtime()?;
         Ok(session)
+    }
+
+    /// Tells what is odd about the stack file: for commands that go by what it says. Others would only repeat it.
+    pub fn warn(&self, global: &GlobalArgs) {
+        if global.json {
+            return;
+        }
+        for warning in &self.warnings {
+            to_stderr(warning.render(false, super::run::width()).trim_end());
+        }
     }
 
     /// The same stack under another name, with nothing of the host fixed, for what runs beside it.
@@ -110,6 +120,7 @@ impl Session {
             docker: self.docker.clone(),
             outside: loaded.outside,
             document: loaded.document,
+            warnings: loaded.warnings,
             adjust: Adjustments::default(),
         };
         session.keep_runtime()?;
@@ -223,6 +234,7 @@ impl Session {
             stack: self.stack.clone(),
             facts,
             env_files: self.env_files.clone(),
+            warnings: self.warnings.iter().map(short).collect(),
         }
     }
 
@@ -255,6 +267,7 @@ impl Session {
                 let stack = tokio::task::spawn_blocking(move || load(&request)).await;
                 let stack = stack.map_err(|error| error.to_string())?;
                 let loaded = stack.map_err(|error| super::error::plain(&error))?;
+                let warnings = loaded.warnings.iter().map(short).collect();
                 let (mut stack, env_files, outside) =
                     (loaded.stack, loaded.env_files, loaded.outside);
                 if hosted {
@@ -273,6 +286,7 @@ impl Session {
                     stack,
                     facts,
                     env_files,
+                    warnings,
                 })
             })
         })
@@ -376,6 +390,16 @@ pub(super) fn socket_of(store: &Store, environment: &Environment) -> Result<Utf8
         .map(Utf8PathBuf::from)
         .filter(|dir| dir.is_dir());
     store.socket(runtime.as_deref()).map_err(CliError::state)
+}
+
+fn short(warning: &Diagnostic) -> Warning {
+    let place = warning.location();
+    Warning {
+        place: place.map_or_else(String::new, |at| {
+            format!("{}:{}:{}", at.file, at.line, at.column)
+        }),
+        message: warning.message().to_owned(),
+    }
 }
 
 fn open_store(stack: &Stack) -> Result<Store, CliError> {

@@ -38,7 +38,9 @@ const JOINING: Duration = Duration::from_secs(60);
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
 pub async fn run(global: &GlobalArgs, arguments: &UpArgs) -> Result<ExitCode, CliError> {
-    run_with(Session::open(global)?, global, arguments).await
+    let session = Session::open(global)?;
+    session.warn(global);
+    run_with(session, global, arguments).await
 }
 
 /// # Errors
@@ -269,7 +271,7 @@ impl Own {
                 let state = running.feed.state.clone();
                 running.tell(Command::Leave).await;
                 running.end().await;
-                screen.conclude(&self.asked, &state, self.begun.elapsed());
+                screen.conclude(&self.asked, &state, false, self.begun.elapsed());
                 Ok(ExitCode::NotReady)
             }
             Ended::Bye(_) | Ended::Verdict(_) => {
@@ -393,12 +395,12 @@ pub(super) async fn conclude(
                 let since = i128::from(now().saturating_sub(elapsed)) * 1_000_000;
                 last_words(session, &names, LAST_WORDS, since).await;
             }
-            screen.closing(asked, state, begun.elapsed());
+            screen.closing(asked, state, false, begun.elapsed());
             Ok(failure_code(outcome, failures))
         }
         Outcome::Done => {
             if summary {
-                screen.closing(asked, state, begun.elapsed());
+                screen.closing(asked, state, true, begun.elapsed());
             }
             Ok(ExitCode::Done)
         }

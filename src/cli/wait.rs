@@ -77,7 +77,8 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
             return Err(error);
         }
     }
-    output.conclude(&asked, &feed.state, begun.elapsed());
+    let done = ended == Ended::Verdict(Outcome::Done);
+    output.conclude(&asked, &feed.state, done, begun.elapsed());
     Ok(match ended {
         Ended::Verdict(Outcome::Done) => ExitCode::Done,
         Ended::Verdict(outcome) if outcome.is_late() => ExitCode::NotReady,

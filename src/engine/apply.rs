@@ -272,10 +272,14 @@ impl ServiceState {
                 action, failure, ..
             } => match action {
                 WatchOutcome::Failed => self.sync_failure.clone_from(failure),
-                WatchOutcome::Synced | WatchOutcome::SyncedRestarts => self.sync_failure = None,
+                WatchOutcome::Synced | WatchOutcome::SyncedRestarts | WatchOutcome::Signalled => {
+                    self.sync_failure = None;
+                }
                 _ => {}
             },
-            Event::LastLine { line, .. } => self.last_line.clone_from(line),
+            Event::LastLine {
+                line, generation, ..
+            } => self.said(line, generation.as_ref()),
             _ => {}
         }
     }
@@ -287,6 +291,22 @@ impl ServiceState {
             // What was to replace it failed, and it runs on: that stays known until it is tried again.
             self.failure
                 .take_if(|failure| !failure.class.leaves_what_runs());
+        }
+    }
+
+    /// What a former life said says nothing of this one; and one that is to come has the word once it counts.
+    fn said(&mut self, line: &str, life: Option<&Generation>) {
+        let Some(life) = life else {
+            line.clone_into(&mut self.last_line);
+            return;
+        };
+        if self.instances.values().any(|one| one.is_of(life)) {
+            line.clone_into(&mut self.last_line);
+            return;
+        }
+        let mut next = self.instances.values_mut();
+        if let Some(next) = next.find_map(|one| one.of_mut(life)) {
+            line.clone_into(&mut next.last_line);
         }
     }
 
@@ -304,6 +324,8 @@ impl ServiceState {
         if instance.found.as_ref().map(|old| &old.generation) != Some(&found.generation) {
             let next = instance.successor.take();
             let takes_over = |next: &InstanceState| next.is_of(&found.generation);
+            let said = next.as_ref().filter(|next| takes_over(next));
+            self.last_line = said.map(|next| next.last_line.clone()).unwrap_or_default();
             *instance = match next {
                 Some(next) if takes_over(&next) => *next,
                 successor => InstanceState {
@@ -340,6 +362,12 @@ impl ServiceState {
     fn is_unblamed(&self) -> bool {
         let blamed = |instance: &InstanceState| instance.probe.as_ref().is_some_and(|p| !p.passed);
         !self.info.job && self.has_started() && !self.instances.values().any(blamed)
+    }
+
+    /// One of its replicas ended with another exit code than 0.
+    pub fn ended_badly(&self) -> bool {
+        let mut found = self.instances.values().filter_map(|one| one.found.as_ref());
+        found.any(|found| matches!(found.status, Status::Exited { code, .. } if code != 0))
     }
 
     /// Every replica's process runs; a job has at least begun.

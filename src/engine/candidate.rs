@@ -8,9 +8,11 @@ use super::event::{Event, Failure, Found};
 use super::input::Input;
 use super::instances::PROBE_LINES;
 use super::look::exit_failure;
+use super::replace::is_about_a_successor;
 use super::state::InstanceState;
 use super::supervise::not_ready;
 use crate::plan::observed::{Generation, ObservedContainer, Status};
+use crate::plan::{Operation, Subject};
 use crate::probe::{ProbeReport, Target};
 use crate::stack::{Probe, ProbeKind};
 
@@ -67,6 +69,19 @@ impl Engine {
                 && place.current().id != id
                 && place.current().is_running()
         })
+    }
+
+    /// The same of one that may be gone by now.
+    pub(super) fn was_beside_one_that_serves(&self, operation: &Operation, id: &str) -> bool {
+        let mut containers = self.observed.containers.iter();
+        if containers.any(|container| container.id == id) {
+            return self.is_beside_one_that_serves(id);
+        }
+        let Subject::Instance { service, index, .. } = &operation.subject else {
+            return false;
+        };
+        let place = self.observed.place(service, *index);
+        is_about_a_successor(operation) && place.is_some_and(|place| place.current().is_running())
     }
 
     /// From when on a candidate was left alone, milliseconds since 1970.

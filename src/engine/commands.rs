@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use super::core::{Engine, Loaded};
+use super::core::{Engine, Loaded, Warning};
+use super::event::Level;
 use super::goal::Goal;
 use super::round::default_services;
 use crate::plan::observed::Generation;
@@ -133,6 +134,7 @@ impl Engine {
             stack,
             mut facts,
             env_files,
+            warnings,
         } = loaded;
         facts.host_ports.clone_from(&self.facts.host_ports);
         self.learn_secrets(&facts);
@@ -153,6 +155,7 @@ impl Engine {
         self.stack = Arc::new(stack);
         self.facts = facts;
         self.env_files = env_files;
+        self.warn_anew(warnings);
         self.announce_anyway();
         for service in changed {
             self.retry(&service);
@@ -161,6 +164,24 @@ impl Engine {
         self.rehash();
         self.begin_again();
         Ok(())
+    }
+
+    /// Tells what was not odd about the stack file before, wherever in it that stood.
+    fn warn_anew(&mut self, warnings: Vec<Warning>) {
+        let mut before = std::mem::replace(&mut self.warnings, warnings.clone());
+        for warning in warnings {
+            let known = before.iter().position(|old| old.message == warning.message);
+            if let Some(known) = known {
+                before.swap_remove(known);
+                continue;
+            }
+            let Warning { place, message } = warning;
+            let text = match place.is_empty() {
+                true => message,
+                false => format!("{place}: {message}"),
+            };
+            self.notice(Level::Warning, text);
+        }
     }
 
     /// A secret stays one after it was replaced: containers and their logs still have it.

@@ -49,6 +49,15 @@ pub struct Loaded {
     pub facts: Facts,
     /// Further files that it was read from.
     pub env_files: BTreeSet<camino::Utf8PathBuf>,
+    pub warnings: Vec<Warning>,
+}
+
+/// What is odd about a stack file, and no error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// `dev.toml:4:3`; empty where it is about none.
+    pub place: String,
+    pub message: String,
 }
 
 /// Reads the stack again, as it is meant by whoever brings it up. The error is plain text for people.
@@ -133,6 +142,8 @@ pub struct Engine {
     pub(super) syncing: Syncing,
     /// Files that services take variables from: the stack is read again when one changes.
     pub(super) env_files: BTreeSet<camino::Utf8PathBuf>,
+    /// Of the stack file as it was read last.
+    pub(super) warnings: Vec<Warning>,
 
     pub(super) walk: Walk,
     pub(super) cancels: BTreeMap<Ticket, CancellationToken>,
@@ -243,6 +254,7 @@ impl Engine {
             appended: Appended::default(),
             syncing: Syncing::default(),
             env_files: setup.loaded.env_files,
+            warnings: setup.loaded.warnings,
             walk: Walk::default(),
             cancels: BTreeMap::new(),
             look: LookState {

@@ -104,7 +104,13 @@ pub enum Event {
     /// Something worth a line that is no state: the engine went away, polling took over.
     Notice { level: Level, text: String },
     /// The last line of a service's log, sampled. Logs themselves do not pass through here.
-    LastLine { service: String, line: String },
+    LastLine {
+        service: String,
+        line: String,
+        /// The life that said it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        generation: Option<Generation>,
+    },
     /// The connection to the container engine.
     Runtime { up: bool, text: String },
     /// The services for which the plan has something left to do.
@@ -277,6 +283,8 @@ pub enum WatchOutcome {
     /// Files reached it, and it is restarted because of them.
     SyncedRestarts,
     Restarted,
+    /// It was sent a signal because of them, and reads them itself.
+    Signalled,
     Rebuilding,
     Rerun,
     Failed,

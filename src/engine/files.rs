@@ -262,6 +262,14 @@ impl Engine {
                 self.retry(&service);
                 self.bounce_lives(&service, None);
             }
+            Reaction::Signal {
+                service,
+                signal,
+                because,
+            } => {
+                self.signal_lives(service, signal, because);
+                return;
+            }
             Reaction::Rerun { job, because } => {
                 self.emit(told(&job, WatchOutcome::Rerun, &because, 1));
                 self.sources.inputs.remove(&job);

@@ -13,7 +13,7 @@ use super::core::Engine;
 use super::goal::Until;
 use super::input::Input;
 use super::instances::instance_name;
-use crate::plan::observed::ObservedContainer;
+use crate::plan::observed::{Generation, ObservedContainer};
 use crate::runtime::ring::{DEFAULT_LIMIT, Ring};
 use crate::runtime::world::LogLine;
 use crate::secret::Redactor;
@@ -81,6 +81,7 @@ impl Engine {
             let mut follower = Follower {
                 service,
                 index,
+                life,
                 ring,
                 newest,
                 probe,
@@ -150,6 +151,7 @@ fn began(container: &ObservedContainer) -> i128 {
 struct Follower {
     service: String,
     index: u32,
+    life: Generation,
     ring: Option<Ring>,
     /// Lines up to this time are in the ring already.
     newest: i128,
@@ -197,6 +199,7 @@ impl Follower {
             // A full queue has more important things in it; the next line comes.
             let _later = self.inputs.try_send(Input::LastLine {
                 service: self.service.clone(),
+                generation: self.life.clone(),
                 line,
             });
         }

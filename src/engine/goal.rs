@@ -102,7 +102,7 @@ impl State {
             .services
             .iter()
             .filter(|service| names.contains(&service.info.name))
-            .filter(|service| !service.is_ready() || service.is_outdated() || service.lacks_files())
+            .filter(|service| !service.is_as_asked())
             .filter(|s| !(lost.contains(s.info.name.as_str()) && self.is_spared(s, names)))
             .collect();
         if open.is_empty() {

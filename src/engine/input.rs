@@ -54,9 +54,11 @@ pub enum Input {
     Changed(Change),
     Files(crate::watch::Batch),
     Synced(super::sync::Synced),
+    Signalled(super::signalled::Signalled),
     Reloaded(Result<Box<Loaded>, String>),
     LastLine {
         service: String,
+        generation: Generation,
         line: String,
     },
     /// Something about a service that a person should know of.

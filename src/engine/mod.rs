@@ -31,6 +31,7 @@ mod replace;
 mod round;
 mod run;
 pub mod serve;
+mod signalled;
 #[cfg(test)]
 mod sim;
 pub mod state;

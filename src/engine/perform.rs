@@ -451,7 +451,7 @@ impl Engine {
             }
             // Neither when one goes that does not count yet.
             Action::StopContainer { id, .. } | Action::RemoveContainer { id, .. }
-                if self.is_beside_one_that_serves(id) =>
+                if self.was_beside_one_that_serves(operation, id) =>
             {
                 Verb::Update
             }

@@ -4,7 +4,7 @@ use tokio::time::Duration;
 
 use super::core::{Engine, now};
 use super::event::{Event, Failure, FailureClass, Found};
-use super::state::ServiceState;
+use super::state::{InstanceState, ServiceState};
 use crate::plan::observed::{ObservedContainer, Status};
 use crate::plan::{Operation, Subject};
 
@@ -157,14 +157,25 @@ impl ServiceState {
         self.is_ready() && self.sync_failure.as_ref().is_some_and(refused)
     }
 
+    /// Runs beside one of its instances that serves, to take its place: one that is not ready yet before one that is.
+    pub fn coming(&self) -> Option<&InstanceState> {
+        let next = self
+            .instances
+            .values()
+            .filter_map(|instance| instance.successor.as_deref());
+        let running = next.filter(|next| next.runs());
+        running.min_by_key(|next| next.is_ready(&self.info))
+    }
+
+    /// Ready as who waits for it has it: what runs is what the files say, with all that it syncs.
+    pub fn is_as_asked(&self) -> bool {
+        self.is_ready() && !self.is_outdated() && !self.lacks_files()
+    }
+
     /// What was to replace it failed, and it is being started again, or has its time to get ready.
     pub fn comes_back(&self) -> bool {
         let rejected = |failure: &Failure| failure.class == FailureClass::Replacement;
-        let on_its_way = self.pending
-            || self
-                .instances
-                .values()
-                .any(super::state::InstanceState::runs);
+        let on_its_way = self.pending || self.instances.values().any(InstanceState::runs);
         self.failure.as_ref().is_some_and(rejected) && on_its_way && !self.is_ready()
     }
 }

@@ -111,8 +111,17 @@ impl Engine {
             Input::Changed(change) => self.changed(change),
             Input::Files(batch) => self.files(batch),
             Input::Synced(synced) => self.synced(synced),
+            Input::Signalled(signalled) => self.signalled(signalled),
             Input::Reloaded(result) => self.reloaded(result),
-            Input::LastLine { service, line } => self.emit(Event::LastLine { service, line }),
+            Input::LastLine {
+                service,
+                generation,
+                line,
+            } => self.emit(Event::LastLine {
+                service,
+                line,
+                generation: Some(generation),
+            }),
             Input::Remark { service, text } => {
                 self.notice(Level::Warning, format!("{service}: {text}"));
             }

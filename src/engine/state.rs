@@ -70,6 +70,9 @@ pub struct InstanceState {
     pub probe: Option<ProbeState>,
     /// Provisioning of the current generation is done, or there is none.
     pub provisioned: bool,
+    /// Of one that is to take a place: what it said last.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub last_line: String,
     /// The one that is to take its place and runs beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<Box<InstanceState>>,

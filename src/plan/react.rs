@@ -59,6 +59,11 @@ pub enum Reaction {
         service: String,
         because: String,
     },
+    Signal {
+        service: String,
+        signal: String,
+        because: String,
+    },
     /// Build, replace, gate again; nothing if the context's hash turns out to be the same.
     Rebuild {
         service: String,
@@ -305,8 +310,9 @@ impl<'a> Rule<'a> {
         match &self.rule.action {
             WatchAction::Rebuild => outcome.rebuild(path),
             // What is in a folder speaks for itself.
-            WatchAction::Restart if kind == PathKind::Folder => {}
+            WatchAction::Restart | WatchAction::Signal(_) if kind == PathKind::Folder => {}
             WatchAction::Restart => outcome.restart(path),
+            WatchAction::Signal(signal) => outcome.signal(signal, path),
             WatchAction::Sync { then, .. } => {
                 if let Some(item) = self.item(path, kind, service) {
                     outcome.sync(item, then, builds);

@@ -53,6 +53,8 @@ pub enum WatchAction {
         then: AfterSync,
     },
     Restart,
+    /// To a process on the host, which reads the files itself: `HUP`.
+    Signal(String),
     /// Build, replace, gate again.
     Rebuild,
 }

@@ -4,6 +4,7 @@ mod memory;
 mod news;
 mod operation;
 mod remind;
+mod successor;
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use super::line::{Line, Paint, service_paint};
 use super::logs::Gutter;
 use super::sanitise::{self, Keep, cell};
 use super::words;
-use crate::engine::event::{Event, Failure, Level, Stamped};
+use crate::engine::event::{Event, Failure, FailureClass, Level, Stamped};
 use crate::engine::state::{Phase, ServiceState, State};
 
 /// A line to print.
@@ -35,7 +36,9 @@ pub(super) struct Narrator {
     seen: BTreeMap<String, Seen>,
     /// The last failure told of each service or subject, so that every try does not tell it again.
     failures: BTreeMap<String, Failure>,
-    stack: Option<(String, Vec<String>, usize)>,
+    /// Why each service crashed the last time, whatever it was in between.
+    crashes: BTreeMap<String, Failure>,
+    stack: Option<(String, Vec<String>, (usize, usize))>,
     rejected: Option<String>,
     runtime_down: bool,
     /// Something was told since everything was said to be ready.
@@ -50,6 +53,7 @@ impl Narrator {
             gutter: Gutter::new([], look),
             seen: BTreeMap::new(),
             failures: BTreeMap::new(),
+            crashes: BTreeMap::new(),
             stack: None,
             rejected: None,
             runtime_down: false,
@@ -94,7 +98,7 @@ impl Narrator {
                 name,
                 layers,
                 services,
-            } => self.stack(name, layers, services.len(), state),
+            } => self.stack(name, layers, services, state),
             Event::StackRejected { error } => self.rejected(error, state),
             Event::Operation {
                 service,
@@ -117,7 +121,15 @@ impl Narrator {
                 );
             }
             // The table shows the details for as long as it is so.
-            Event::GaveUp { service, why } => self.failed(service, "failed", why, false),
+            Event::GaveUp { service, why } => {
+                let known = state
+                    .service(service)
+                    .filter(|_| why.class == FailureClass::Replacement);
+                let then = known
+                    .filter(|service| service.is_ready())
+                    .map(|_| "the one before serves on");
+                self.failed(service, "failed", why, then, false);
+            }
             Event::Restarting {
                 service,
                 failure,
@@ -126,7 +138,7 @@ impl Narrator {
             } => {
                 let then = words::missing(state, service)
                     .unwrap_or_else(|| words::again(*until, *attempt, at));
-                self.crashed(service, failure, &then);
+                self.crashed(service, failure, *attempt, &then);
             }
             Event::Retry { service } => {
                 self.failures.remove(service);
@@ -206,6 +218,7 @@ impl Narrator {
             }
             seen.degraded_by = degraded.to_vec();
         }
+        self.successor(service, &mut seen, at);
         self.seen.insert(name.clone(), seen);
     }
 
@@ -263,30 +276,45 @@ impl Narrator {
                 true,
                 "paused by somebody else".to_owned(),
             ),
-            // What has never run here needs no word, nor what was said to be removed.
-            Phase::Stopped if seen.phase.is_some() && !service.instances.is_empty() => {
+            // What has never run here needs no word, nor what was said to be removed; what came of a crash is told next.
+            Phase::Stopped if is_told_to_stop(service, seen) => {
                 self.say(name, Paint::Dim, "-", false, "stopped".to_owned());
             }
             _ => {}
         }
     }
 
-    fn failed(&mut self, name: &str, word: &str, failure: &Failure, loud: bool) {
+    /// `then`: what follows from it, after its sentence.
+    fn failed(
+        &mut self,
+        name: &str,
+        word: &str,
+        failure: &Failure,
+        then: Option<&str>,
+        loud: bool,
+    ) {
         if self.failures.get(name) == Some(failure) {
             return;
         }
         self.failures.insert(name.to_owned(), failure.clone());
+        let then = then.map(|then| format!("; {then}")).unwrap_or_default();
         self.say(
             name,
             Paint::Bad,
             self.look.cross(),
             true,
-            format!("{word}: {}", cell(&failure.message)),
+            format!("{word}: {}{then}", cell(&failure.message)),
         );
         self.details(failure, loud);
     }
 
-    fn crashed(&mut self, name: &str, failure: &Failure, then: &str) {
+    /// `nth`: how often by now. The same as the last time is told shortly.
+    fn crashed(&mut self, name: &str, failure: &Failure, nth: u32, then: &str) {
+        let before = self.crashes.insert(name.to_owned(), failure.clone());
+        if nth > 1 && before.as_ref() == Some(failure) {
+            let text = format!("crashed again, {nth} times by now; {then}");
+            return self.say(name, Paint::Bad, "!", true, text);
+        }
         let text = format!("crashed: {}; {then}", cell(&failure.message));
         self.say(name, Paint::Bad, "!", true, text);
         if self.failures.get(name) != Some(failure) {
@@ -342,6 +370,12 @@ impl Narrator {
             loud,
         });
     }
+}
+
+/// It stopped, and did not crash.
+fn is_told_to_stop(service: &ServiceState, seen: &Seen) -> bool {
+    let asked = service.info.stopped || seen.phase == Some(Phase::Stopping);
+    seen.phase.is_some() && !service.instances.is_empty() && (asked || !service.ended_badly())
 }
 
 /// `  http://127.0.0.1:8000`

@@ -305,9 +305,26 @@ pub fn probe(state: &mut State, name: &str, passed: bool, answer: &str) {
         seen: NOW,
         probe: Some(probe),
         provisioned: false,
+        last_line: String::new(),
         successor: None,
     };
     get(state, name).instances.insert(1, instance);
+}
+
+/// A new one beside what serves, which its probe has not found ready.
+pub fn beside(state: &mut State, name: &str, answer: &str) {
+    let mut apart = state.clone();
+    probe(&mut apart, name, false, answer);
+    let mut next = get(&mut apart, name)
+        .instances
+        .remove(&1)
+        .expect("just made");
+    next.seen = NOW - 4_000;
+    if let Some(found) = &mut next.found {
+        found.generation.id = "next".to_owned();
+    }
+    let one = get(state, name).instances.get_mut(&1).expect("it serves");
+    one.successor = Some(Box::new(next));
 }
 
 pub fn work(state: &mut State, name: &str, verb: Verb, text: &str, done: u64, total: u64) {

@@ -7,7 +7,7 @@ use super::line::Line;
 use super::table::{Canvas, Kind, frame};
 use super::words;
 use crate::engine::event::Failure;
-use crate::engine::state::{Phase, State};
+use crate::engine::state::{Phase, ServiceState, State};
 use crate::plan::hold::{Gate, Hold};
 use crate::stack::Runtime;
 
@@ -76,7 +76,7 @@ pub struct Report<'a> {
     pub v: u32,
     pub name: &'a str,
     pub layers: &'a [String],
-    /// Everything asked for is ready.
+    /// Everything asked for is ready, as `dev wait` has it.
     pub ready: bool,
     pub runtime_up: bool,
     /// The error of a stack file that was edited to nonsense.
@@ -112,11 +112,12 @@ pub struct ServiceReport<'a> {
 
 /// The state for programs.
 pub fn report(state: &State, now: u64) -> Report<'_> {
-    let (ready, all) = words::tally(state);
+    let is_ready = |service: &ServiceState| words::serves(service) && service.is_as_asked();
+    let mut wanted = state.services.iter().filter(|service| service.info.wanted);
     let services = state.services.iter().map(|service| ServiceReport {
         name: &service.info.name,
         state: service.phase,
-        ready: words::is_settled(service),
+        ready: is_ready(service),
         since: service.since,
         why: words::reason(service, now),
         holds: &service.holds,
@@ -141,7 +142,7 @@ pub fn report(state: &State, now: u64) -> Report<'_> {
         v: VERSION,
         name: &state.name,
         layers: &state.layers,
-        ready: ready == all,
+        ready: wanted.all(is_ready),
         runtime_up: state.runtime_up,
         rejected: state.rejected.as_deref(),
         services: services.collect(),
@@ -151,6 +152,8 @@ pub fn report(state: &State, now: u64) -> Report<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::event::FailureClass;
+    use crate::engine::goal::Outcome;
     use crate::view::samples::{self, NOW};
 
     const LOOK: Look = Look {
@@ -217,6 +220,36 @@ mod tests {
         insta::assert_snapshot!(
             "status_json",
             serde_json::to_string_pretty(&report(&state, NOW)).unwrap()
+        );
+    }
+
+    #[test]
+    fn ready_is_what_wait_waits_for() {
+        let ready = |state: &State| {
+            let report = report(state, NOW);
+            let api = report.services.iter().find(|service| service.name == "api");
+            (report.ready, api.unwrap().ready)
+        };
+        let mut state = samples::ready();
+        assert_eq!(ready(&state), (true, true));
+        let failure = |class| Failure {
+            class,
+            ..samples::failure()
+        };
+        samples::get(&mut state, "api").sync_failure = Some(failure(FailureClass::Sync));
+        assert_eq!(ready(&state), (false, false));
+        assert!(
+            state
+                .verdict()
+                .is_some_and(|verdict| verdict != Outcome::Done)
+        );
+        let mut state = samples::ready();
+        samples::get(&mut state, "api").failure = Some(failure(FailureClass::Build));
+        assert_eq!(ready(&state), (false, false));
+        assert!(
+            state
+                .verdict()
+                .is_some_and(|verdict| verdict != Outcome::Done)
         );
     }
 }

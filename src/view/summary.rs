@@ -8,52 +8,25 @@ use super::words;
 use crate::engine::state::{Phase, ServiceState, State};
 
 /// `✓ gold is up in 2.1s`, or what is not and why that matters. `named`: the services that were asked for by name, and
-/// `state` is of what counts for them; none: the whole stack. `millis`: since the command began.
-pub fn closing(state: &State, named: &[String], millis: u64, look: Look) -> Line {
+/// `state` is of what counts for them; none: the whole stack. `done`: the command ends well. `millis`: since it began.
+pub fn closing(state: &State, named: &[String], done: bool, millis: u64, look: Look) -> Line {
     let name = match named {
         [] => cell(&state.name),
         names => cell(&names.join(", ")),
     };
     let is = if named.len() > 1 { "are" } else { "is" };
     let (ready, all) = words::tally(state);
-    let outdated = || {
-        let wanted = state.services.iter().filter(|service| service.info.wanted);
-        wanted.filter(|service| service.is_outdated())
-    };
     let wanted = || state.services.iter().filter(|service| service.info.wanted);
-    let lacking = |service: &&ServiceState| service.lacks_files() && !service.is_outdated();
-    if ready == all && outdated().next().is_none() && !wanted().any(|s| lacking(&s)) {
+    if done && wanted().all(|service| words::serves(service) && service.is_as_asked()) {
         let line = Line::new().with(Paint::Good, format!("{} ", look.tick()));
         return line
             .with(Paint::Bold, name)
             .with(Paint::Plain, format!(" {is} up in {}", took(millis)));
     }
-    let names = |which: fn(&ServiceState) -> bool| {
-        let names: Vec<String> = wanted()
-            .filter(|s| which(s))
-            .map(|s| cell(&s.info.name))
-            .collect();
-        names.join(", ")
-    };
-    let failed = names(|service| service.phase == Phase::Failed);
-    let rest = names(|service| !words::is_settled(service) && service.phase != Phase::Failed);
-    let mut parts = Vec::new();
-    if !failed.is_empty() {
-        parts.push(format!("failed: {failed}"));
-    }
-    if !rest.is_empty() {
-        parts.push(format!("not ready: {rest}"));
-    }
-    let older: Vec<String> = outdated().map(|s| cell(&s.info.name)).collect();
-    if !older.is_empty() {
-        parts.push(format!("an older version runs: {}", older.join(", ")));
-    }
-    let lack: Vec<String> = wanted()
-        .filter(lacking)
-        .map(|s| cell(&s.info.name))
-        .collect();
-    if !lack.is_empty() {
-        parts.push(format!("files not synced: {}", lack.join(", ")));
+    let parts = missing(state).map(|(what, names)| format!("{what}: {}", names.join(", ")));
+    let mut parts: Vec<String> = parts.collect();
+    if parts.is_empty() {
+        parts.push("there was more to do".to_owned());
     }
     Line::new()
         .with(Paint::Bad, format!("{} ", look.cross()))
@@ -68,6 +41,32 @@ pub fn closing(state: &State, named: &[String], millis: u64, look: Look) -> Line
         )
 }
 
+/// What stands between the stack and the end that was asked for, and the services of which that is so.
+fn missing(state: &State) -> impl Iterator<Item = (&'static str, Vec<String>)> {
+    let is_failed = |service: &ServiceState| service.phase == Phase::Failed;
+    let is_unready = |service: &ServiceState| !words::serves(service) && !is_failed(service);
+    type Which<'a> = &'a dyn Fn(&ServiceState) -> bool;
+    let kinds: [(&str, Which<'_>); 6] = [
+        ("failed", &is_failed),
+        ("not ready", &is_unready),
+        ("an older version runs", &ServiceState::is_outdated),
+        ("files not synced", &|s| s.lacks_files() && !s.is_outdated()),
+        ("the new version is not ready", &|s| {
+            s.coming().is_some() && !s.is_outdated()
+        }),
+        ("not made yet", &|s| {
+            words::serves(s) && !words::is_settled(s)
+        }),
+    ];
+    let wanted = |which: Which<'_>| {
+        let services = state.services.iter().filter(|s| s.info.wanted && which(s));
+        let names = services.map(|service| cell(&service.info.name));
+        names.collect::<Vec<String>>()
+    };
+    let found = kinds.map(|(what, which)| (what, wanted(which)));
+    found.into_iter().filter(|(_, names)| !names.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,7 +78,7 @@ mod tests {
             color: false,
             unicode: true,
         };
-        let text = |state: &State| closing(state, &[], 2_140, look).render(look);
+        let text = |state: &State| closing(state, &[], true, 2_140, look).render(look);
         assert_eq!(text(&samples::ready()), "✓ gold is up in 2.1s");
         assert_eq!(
             text(&samples::failed()),
@@ -93,6 +92,17 @@ mod tests {
         assert_eq!(
             text(&older),
             "✗ gold: 5 of 5 ready after 2.1s; an older version runs: db"
+        );
+        let ended = |state: &State| closing(state, &[], false, 2_140, look).render(look);
+        let mut coming = samples::ready();
+        samples::beside(&mut coming, "api", "503");
+        assert_eq!(
+            ended(&coming),
+            "✗ gold: 5 of 5 ready after 2.1s; the new version is not ready: api"
+        );
+        assert_eq!(
+            ended(&samples::ready()),
+            "✗ gold: 5 of 5 ready after 2.1s; there was more to do"
         );
         let mut lacking = samples::ready();
         lacking.services[0].sync_failure = Some(crate::engine::event::Failure {
@@ -108,7 +118,7 @@ mod tests {
         let named = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
             let state = crate::view::status::only(samples::ready(), &names);
-            closing(&state, &names, 2_140, look).render(look)
+            closing(&state, &names, true, 2_140, look).render(look)
         };
         assert_eq!(named(&["db"]), "✓ db is up in 2.1s");
         assert_eq!(named(&["db", "api"]), "✓ db, api are up in 2.1s");

@@ -96,6 +96,7 @@ pub fn report<'a>(state: &'a State, services: &[String], now: u64) -> Report<'a>
 pub fn unsettled(state: &State) -> Vec<&str> {
     let open = state.services.iter().filter(|service| {
         let whole = words::is_settled(service) && !words::is_degraded(service);
+        let whole = whole && service.coming().is_none();
         service.info.wanted && (!whole || service.trouble().is_some())
     });
     open.map(|service| service.info.name.as_str()).collect()
@@ -215,6 +216,9 @@ impl<'a> Teller<'a> {
                 Paint::Warn,
                 format!("is ready for {since}, but an older version: {failure}"),
             ),
+            Phase::Ready if service.coming().is_some() => {
+                (Paint::Plain, self.coming(service, &since))
+            }
             Phase::Ready => match words::sync_failure(service) {
                 Some(what) => (Paint::Warn, format!("is ready for {since}, but {what}")),
                 None => (Paint::Good, format!("is ready for {since}{}", by(service))),
@@ -300,19 +304,40 @@ impl<'a> Teller<'a> {
                 .filter_map(|instance| instance.probe.as_ref())
         };
         if let Some(probe) = probes().find(failing) {
-            let ago = took(self.now.saturating_sub(probe.at));
-            let times = match probe.failures {
-                0 => return format!("{text}: {}", cell(&probe.answer)),
-                1 => "asked once".to_owned(),
-                n => format!("asked {n} times"),
-            };
-            return format!("{text}: {} ({times}, last {ago} ago)", cell(&probe.answer));
+            return format!("{text}: {}", self.said(probe));
         }
         if service.info.provisions && probes().next().is_some() {
             return format!("{text}: its probe passes, and its databases are being set up");
         }
         match words::answer(service) {
             Some(answer) => format!("{text}: {answer}"),
+            None => format!("{text}: its probe has not answered yet"),
+        }
+    }
+
+    /// `connection refused (asked 4 times, last 20ms ago)`
+    fn said(&self, probe: &ProbeState) -> String {
+        let (answer, ago) = (cell(&probe.answer), took(self.now.saturating_sub(probe.at)));
+        match probe.failures {
+            0 => answer,
+            1 => format!("{answer} (asked once, last {ago} ago)"),
+            n => format!("{answer} (asked {n} times, last {ago} ago)"),
+        }
+    }
+
+    /// It serves, and what is to take its place does not yet.
+    fn coming(&self, service: &ServiceState, since: &str) -> String {
+        let text = format!("is ready for {since} with the version before");
+        let Some(next) = service.coming() else {
+            return text;
+        };
+        if next.is_ready(&service.info) {
+            return format!("{text}; the new one is ready and takes over");
+        }
+        let began = age(self.now.saturating_sub(next.seen));
+        let text = format!("{text}; a new one is starting beside it for {began}");
+        match next.probe.as_ref().filter(|probe| !probe.passed) {
+            Some(probe) => format!("{text}: {}", self.said(probe)),
             None => format!("{text}: its probe has not answered yet"),
         }
     }
@@ -553,5 +578,18 @@ mod tests {
         assert!(text(&state, "web").contains("see above"));
         assert!(why(&state, "nope", NOW, LOOK).is_none());
         assert_eq!(report(&state, &["web".to_owned()], NOW).services.len(), 1);
+    }
+
+    #[test]
+    fn a_new_version_that_is_not_ready_is_explained() {
+        let mut state = samples::ready();
+        samples::beside(&mut state, "api", "503 Service Unavailable");
+        assert_eq!(unsettled(&state), ["api"]);
+        let lines = why(&state, "api", NOW, LOOK).unwrap();
+        assert_eq!(
+            lines[0].render(LOOK),
+            "api is ready for 1m with the version before; a new one is starting beside it for 4s: \
+             503 Service Unavailable (asked 12 times, last 20ms ago)"
+        );
     }
 }

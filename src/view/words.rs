@@ -3,7 +3,7 @@
 use super::sanitise::cell;
 use super::time::age;
 use crate::engine::event::FailureClass;
-use crate::engine::state::{Phase, ServiceState, State};
+use crate::engine::state::{InstanceState, Phase, ServiceState, State};
 use crate::plan::hold::Hold;
 
 /// How a state looks.
@@ -96,6 +96,15 @@ pub(super) fn is_settled(service: &ServiceState) -> bool {
     matches!(service.phase, Phase::Ready | Phase::Done)
 }
 
+/// Ready, or done, whatever is made of it meanwhile: the one before serves until the new one is there.
+pub(super) fn serves(service: &ServiceState) -> bool {
+    let is_made = matches!(
+        service.phase,
+        Phase::Pulling | Phase::Building | Phase::Creating
+    );
+    is_settled(service) || is_made && service.is_ready()
+}
+
 /// Why it is not (quite) ready, in a few words that can follow its state; nothing where the state says it all.
 pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
     match service.phase {
@@ -117,6 +126,7 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
         }
         Phase::Ready => failure(service)
             .map(|what| format!("an older version: {what}"))
+            .or_else(|| coming(service))
             .or_else(|| sync_failure(service)),
         _ => None,
     }
@@ -232,6 +242,25 @@ pub(super) fn sync_failure(service: &ServiceState) -> Option<String> {
     })
 }
 
+/// `a new version starts: 503`: what is to take its place, and why it has not.
+fn coming(service: &ServiceState) -> Option<String> {
+    let next = service.coming()?;
+    if next.is_ready(&service.info) {
+        return Some("a new version takes over".to_owned());
+    }
+    let answer = failing(next).map(|answer| format!(": {answer}"));
+    Some(format!(
+        "a new version starts{}",
+        answer.unwrap_or_default()
+    ))
+}
+
+/// What the probe of one container says against it.
+pub(super) fn failing(instance: &InstanceState) -> Option<String> {
+    let probe = instance.probe.as_ref().filter(|probe| !probe.passed)?;
+    Some(cell(&probe.answer)).filter(|answer| !answer.is_empty())
+}
+
 /// `db is`, `db and cache are`
 fn are(names: &[String]) -> String {
     match names {
@@ -245,7 +274,7 @@ fn are(names: &[String]) -> String {
 pub(super) fn tally(state: &State) -> (usize, usize) {
     let wanted = state.services.iter().filter(|service| service.info.wanted);
     wanted.fold((0, 0), |(ready, all), service| {
-        (ready + usize::from(is_settled(service)), all + 1)
+        (ready + usize::from(serves(service)), all + 1)
     })
 }
 

@@ -245,7 +245,8 @@ fn a_name_that_another_checkout_uses_is_refused() {
 #[test]
 fn exit_codes_tell_what_happened() {
     let crash = format!(
-        "[services.crash]\nimage = \"{BUSYBOX}\"\ncommand = \"exit 3\"\nrestart = \"no\"\n"
+        "[services.crash]\nimage = \"{BUSYBOX}\"\ncommand = \"exit 3\"\nrestart = \"no\"\n\
+         ready = {{ exec = [\"false\"] }}\n"
     );
     let never = sleeps("never", "ready = { exec = [\"false\"], within = \"1s\" }");
     let stack = Stack::new("codes", format!("{}{crash}{never}", sleeps("fine", "")));

@@ -393,3 +393,33 @@ fn what_is_not_up_is_said_without_an_engine_and_what_is_up_in_one_is_not_denied(
     stack.dev(["down"]).exits(3);
     stack.set("DOCKER_HOST", &engine);
 }
+
+#[test]
+fn a_signal_tells_a_process_of_the_files_that_it_reads_itself() {
+    let stack = Stack::without_engine(
+        "told",
+        r#"
+        [services.app]
+        run = "trap 'cat word >seen' HUP; echo $$ >pid; while :; do sleep 0.1; done"
+        watch = [{ paths = ["word"], then = { signal = "HUP" } }]
+        "#,
+    );
+    stack.write("word", "first");
+    let mut up = stack.up();
+    let pid = pid(&stack, "pid");
+    stack.write("word", "second");
+    eventually(
+        SOON,
+        "it has read its file again",
+        || match fs::read_to_string(stack.path("seen")) {
+            Ok(word) if word == "second" => Ok(()),
+            other => Err(format!("{other:?}")),
+        },
+    );
+    up.says("was sent its signal: word changed");
+    assert!(runs(pid));
+    assert_eq!(
+        fs::read_to_string(stack.path("pid")).unwrap().trim(),
+        pid.to_string()
+    );
+}

@@ -20,6 +20,7 @@ use write::write;
 /// The stack cannot be read, something in it cannot go to a cluster, or the files cannot be written.
 pub async fn run(global: &GlobalArgs, arguments: &ExportArgs) -> Result<ExitCode, CliError> {
     let session = Session::open(global)?;
+    session.warn(global);
     session.check_names(&arguments.services)?;
     let wanted: BTreeSet<String> = arguments.services.iter().cloned().collect();
     let going = going(&session, &wanted);

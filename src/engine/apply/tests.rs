@@ -40,3 +40,46 @@ fn jobs_that_need_each_other_open_for_nobody_and_a_chain_does() {
     state.services = vec![job("a", "b"), job("b", "c"), job("c", "elsewhere")];
     assert!(state.is_open(&ready("a")));
 }
+
+fn life(id: &str, started_at: &str) -> Generation {
+    Generation {
+        id: id.to_owned(),
+        started_at: started_at.to_owned(),
+    }
+}
+
+#[test]
+fn the_last_line_is_one_of_what_runs_now() {
+    let mut service = job("api", "db");
+    service.info.job = false;
+    let found = |life: &Generation| Found {
+        generation: life.clone(),
+        status: Status::Running,
+        began: None,
+        ended: None,
+    };
+    let says = |life: &Generation, line: &str| Event::LastLine {
+        service: "api".to_owned(),
+        line: line.to_owned(),
+        generation: Some(life.clone()),
+    };
+    let (first, second, next) = (life("a", "1"), life("a", "2"), life("b", "3"));
+    service.found(1, Some(&found(&first)), 0);
+    service.apply(&says(&first, "out of tea"), 0);
+    assert_eq!(service.last_line, "out of tea");
+    service.found(1, Some(&found(&second)), 1);
+    assert_eq!(service.last_line, "");
+    service.apply(&says(&first, "a late word"), 1);
+    assert_eq!(service.last_line, "");
+    service.apply(&says(&second, "serving"), 1);
+    let successor = Event::Successor {
+        service: "api".to_owned(),
+        index: 1,
+        found: Some(found(&next)),
+    };
+    service.apply(&successor, 2);
+    service.apply(&says(&next, "the next one"), 2);
+    assert_eq!(service.last_line, "serving");
+    service.found(1, Some(&found(&next)), 3);
+    assert_eq!(service.last_line, "the next one");
+}

@@ -72,6 +72,7 @@ impl Bench {
 
     pub fn loaded(&self) -> Loaded {
         Loaded {
+            warnings: Vec::new(),
             stack: self.stack.clone(),
             facts: self.facts.clone(),
             env_files: BTreeSet::new(),

@@ -7,7 +7,7 @@ use super::fault::{How, verb};
 use super::reload::reload_with;
 use super::stacks::probed;
 use super::{Bench, Life, Run};
-use crate::engine::event::{Event, FailureClass, Stamped};
+use crate::engine::event::{Event, FailureClass, Stamped, Verb};
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::Input;
 use crate::engine::state::{Phase, State};
@@ -182,6 +182,12 @@ async fn one_that_never_gets_ready_goes_at_its_deadline() {
     reload_with(&run, bench.reloaded()).await;
     run.pass(19 * SECOND).await;
     assert_eq!(bench.world.containers().len(), 2);
+    let state = run.state();
+    let coming = state.service("api").unwrap().coming().unwrap();
+    assert_eq!(
+        coming.probe.as_ref().unwrap().answer,
+        "`ready` → exit 1: not yet"
+    );
     let state = run.until("the one before runs on", runs_on).await;
     let failure = state.service("api").unwrap().failure.clone().unwrap();
     assert_eq!(
@@ -253,6 +259,18 @@ async fn a_newer_change_overtakes_at_any_moment() {
     }
     was_always_ready(&run);
     bench.check();
+    // What went was never the service.
+    let removals = run.events().into_iter().filter(|stamped| {
+        matches!(
+            &stamped.event,
+            Event::Operation {
+                service: Some(_),
+                verb: Verb::Remove,
+                ..
+            }
+        )
+    });
+    assert_eq!(removals.collect::<Vec<_>>(), []);
 }
 
 /// Through a kill after so many milliseconds of a replacement that goes well, or not.

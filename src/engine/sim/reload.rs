@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::harness::story;
 use super::stacks::{gold, probed};
 use super::{Bench, Life, Run};
-use crate::engine::core::Loaded;
-use crate::engine::event::{Event, FailureClass};
+use crate::engine::core::{Loaded, Warning};
+use crate::engine::event::{Event, FailureClass, Level};
 use crate::engine::goal::Outcome;
 use crate::engine::input::Input;
 use crate::engine::state::Phase;
@@ -264,4 +264,48 @@ async fn one_that_the_file_no_longer_has_is_shown_until_it_is_gone() {
     assert_eq!(state.services.len(), 1);
     run.until_settled().await;
     bench.check();
+}
+
+/// What a person is warned of.
+fn warned(run: &Run) -> Vec<String> {
+    let told = run
+        .events()
+        .into_iter()
+        .filter_map(|stamped| match stamped.event {
+            Event::Notice {
+                level: Level::Warning,
+                text,
+            } => Some(text),
+            _ => None,
+        });
+    told.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_odd_about_an_edited_stack_file_is_told_once() {
+    let mut bench = Bench::new([probed("api", &[])]);
+    let mut run = bench.up();
+    run.until_settled().await;
+    let odd = |line: u32, message: &str| Warning {
+        place: format!("dev.toml:{line}:1"),
+        message: message.to_owned(),
+    };
+    for (line, user) in [(4, "a"), (9, "b")] {
+        bench.edit(|stack| {
+            stack.services.get_mut("api").unwrap().user = Some(user.to_owned());
+        });
+        let mut loaded = bench.reloaded().unwrap();
+        loaded.warnings = vec![odd(line, "this rule never acts")];
+        reload_with(&run, Ok(loaded)).await;
+        run.until_settled().await;
+    }
+    assert_eq!(warned(&run), ["dev.toml:4:1: this rule never acts"]);
+    let mut loaded = bench.reloaded().unwrap();
+    loaded.warnings = vec![
+        odd(9, "this rule never acts"),
+        odd(12, "this rule never acts"),
+    ];
+    reload_with(&run, Ok(loaded)).await;
+    run.until_settled().await;
+    assert_eq!(warned(&run).len(), 2, "{:?}", warned(&run));
 }

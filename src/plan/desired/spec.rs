@@ -136,6 +136,8 @@ pub struct ProcessSpec {
     pub volumes: Vec<String>,
     /// `host` is where it listens.
     pub ports: Vec<PortSpec>,
+    /// Its `env` tells it its own address, so that another port may be chosen for it where the file fixes none.
+    pub movable: bool,
     /// What happens when it ends while `dev` is not there.
     pub restart: Restart,
     /// TERM where there is none.

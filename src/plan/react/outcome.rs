@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Reaction, SyncItem, shown};
@@ -8,6 +10,8 @@ use crate::stack::{AfterSync, Service};
 pub(super) struct Outcome {
     syncs: Vec<Sync>,
     restart: Paths,
+    /// By signal.
+    signals: BTreeMap<String, Paths>,
     rebuild: Paths,
     /// The same, where what a rule says is done nevertheless, and not left to the new image.
     beside: Paths,
@@ -53,6 +57,10 @@ impl Outcome {
         self.restart.add(path);
     }
 
+    pub fn signal(&mut self, signal: &str, path: &Utf8Path) {
+        self.signals.entry(signal.to_owned()).or_default().add(path);
+    }
+
     pub fn sync(&mut self, item: SyncItem, then: &AfterSync, builds: bool) {
         match self.syncs.iter_mut().find(|sync| sync.then == *then) {
             Some(sync) => sync.files.push((item, builds)),
@@ -94,6 +102,15 @@ impl Outcome {
             self.gather_for_restart();
         }
         self.emit_syncs(&name, out);
+        // Who begins anew reads everything.
+        let signals = std::mem::take(&mut self.signals).into_iter();
+        for (signal, paths) in signals.filter(|_| restarts.is_none()) {
+            out.extend(paths.because(dir).map(|because| Reaction::Signal {
+                service: name(),
+                signal,
+                because,
+            }));
+        }
         // A restart that no copy carries.
         if let Some(because) = restarts
             && !matches!(out.last(), Some(Reaction::Sync { service: of, then: AfterSync::Restart, .. }) if *of == service.name)

@@ -48,6 +48,11 @@ pub(super) fn line(reaction: &Reaction) -> String {
             format!("sync {service} {}{then}", files.join(" "))
         }
         Reaction::Restart { service, because } => format!("restart {service}: {because}"),
+        Reaction::Signal {
+            service,
+            signal,
+            because,
+        } => format!("signal {signal} {service}: {because}"),
         Reaction::Rebuild {
             service, because, ..
         } => format!("rebuild {service}: {because}"),
@@ -444,7 +449,7 @@ proptest! {
             match deciding(&made, path).map(|rule| &rule.rule.action) {
                 None => prop_assert!(!synced),
                 Some(WatchAction::Rebuild) => prop_assert!(rebuilds),
-                Some(WatchAction::Restart) => prop_assert!(restarted || rebuilds),
+                Some(WatchAction::Restart | WatchAction::Signal(_)) => prop_assert!(restarted || rebuilds),
                 Some(WatchAction::Sync { then, .. }) => {
                     let carried = rebuilds && built && !path.starts_with("/p/docs");
                     prop_assert!(synced || carried, "{path} in {reactions:?}");
@@ -486,4 +491,22 @@ fn rules_of_a_compose_file_read_their_patterns_as_a_dockerignore() {
     ] {
         assert!(!reaches(path), "{path}");
     }
+}
+
+#[test]
+fn a_process_is_told_of_its_files_once_and_not_where_it_begins_anew() {
+    let rules = vec![
+        rule(&["conf"], WatchAction::Signal("HUP".to_owned())),
+        rule(&["code"], WatchAction::Restart),
+    ];
+    let source = Source::Run("server".to_owned());
+    let stack = stack(vec![service("web", source, rules)]);
+    assert_eq!(
+        reactions(&stack, &files(&["/p/conf/a", "/p/conf/b"])),
+        ["signal HUP web: conf/a and 1 more"]
+    );
+    assert_eq!(
+        reactions(&stack, &files(&["/p/conf/a", "/p/code/b"])),
+        ["restart web: code/b"]
+    );
 }

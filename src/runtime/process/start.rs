@@ -50,7 +50,7 @@ impl ProcessWorld {
         }
         check_folder(&what, &spec.workdir)?;
         for port in &spec.ports {
-            free_port(port).await?;
+            free_port(port, spec.movable).await?;
         }
         for left in [self.place.wish(&name), self.place.policy(&name)] {
             match fs::remove_file(&left) {
@@ -154,7 +154,7 @@ fn check_folder(what: &str, folder: &Utf8Path) -> Result<(), RuntimeError> {
 }
 
 /// Whether nobody listens where the process is going to: else a stranger would answer for it.
-async fn free_port(port: &PortSpec) -> Result<(), RuntimeError> {
+async fn free_port(port: &PortSpec, movable: bool) -> Result<(), RuntimeError> {
     let (Some(number), Protocol::Tcp) = (port.host, port.protocol) else {
         return Ok(());
     };
@@ -178,12 +178,48 @@ async fn free_port(port: &PortSpec) -> Result<(), RuntimeError> {
         .unwrap_or_else(|| "something else".to_owned());
     let message = format!("the host port {address} is taken by {owner}");
     let error = RuntimeError::new(FailureClass::PortTaken, message);
-    Err(if port.auto {
-        error
-    } else {
-        error.help(format!(
-            "end that, or let another port be chosen, which the process is told in its `env`: PORT = \"${{self.{}.port}}\"",
-            port.name
-        ))
+    Err(match way_out(port, movable) {
+        Some(help) => error.help(help),
+        None => error,
     })
+}
+
+/// What stands in the way of another port; `None`: nothing does, and one is chosen.
+fn way_out(port: &PortSpec, movable: bool) -> Option<String> {
+    let PortSpec {
+        name, container, ..
+    } = port;
+    match (port.auto, movable) {
+        (true, _) => None,
+        (false, true) => Some(format!(
+            "end that, or write ports = {{ {name} = {container} }} without a fixed number: a free one is chosen then, and `env` tells the process already"
+        )),
+        (false, false) => Some(format!(
+            "end that, or let another port be chosen, which the process is told in its `env`: PORT = \"${{self.{name}.port}}\""
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_advised_is_not_there_already() {
+        let port = |auto| PortSpec {
+            name: "http".to_owned(),
+            container: 3000,
+            protocol: Protocol::Tcp,
+            host: Some(3000),
+            auto,
+            bind: std::net::Ipv4Addr::LOCALHOST.into(),
+            everywhere: false,
+        };
+        assert_eq!(way_out(&port(true), true), None);
+        let untold = way_out(&port(false), false).unwrap();
+        assert!(untold.contains("PORT = \"${self.http.port}\""), "{untold}");
+        let fixed = way_out(&port(false), true).unwrap();
+        assert!(fixed.contains("ports = { http = 3000 }"), "{fixed}");
+        assert!(!fixed.contains("PORT"), "{fixed}");
+    }
 }

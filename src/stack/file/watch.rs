@@ -14,7 +14,7 @@ static AFTER: Shape = Shape {
         key(
             "signal",
             Kind::Text(&SIGNAL),
-            "To the container's first process.",
+            "To the container's first process; of a process on the host, to all of it.",
         ),
         key(
             "exec",
@@ -49,7 +49,7 @@ static RULE: Shape = Shape {
         key(
             "then",
             Kind::Either(&[Kind::OneOf(&["restart", "rebuild"]), Kind::Table(&AFTER)]),
-            "\"restart\", \"rebuild\", or after a sync { signal = \"HUP\" } or { exec = [\"…\"] }.",
+            "\"restart\", \"rebuild\"; after a sync { signal = \"HUP\" } or { exec = [\"…\"] }; for a process, { signal = \"HUP\" }.",
         )
         .or(&["action"]),
     ],
@@ -99,7 +99,7 @@ fn rule(reader: &mut Reader<'_>, node: &Node, source: Option<&Source>) -> Option
             target,
             then: after(reader, node)?,
         },
-        None => without_sync(reader, node)?,
+        None => without_sync(reader, node, source)?,
     };
     effect(reader, node, &action, source);
     nothing_watched(reader, node);
@@ -140,8 +140,21 @@ fn after(reader: &mut Reader<'_>, node: &Node) -> Option<AfterSync> {
     }
 }
 
-fn without_sync(reader: &mut Reader<'_>, node: &Node) -> Option<WatchAction> {
+fn without_sync(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    source: Option<&Source>,
+) -> Option<WatchAction> {
     node.table()?;
+    let on_host = matches!(source, Some(Source::Run(_)));
+    let signalled = node.get("then").and_then(|then| then.get("signal"));
+    if let Some(name) = signalled.filter(|_| on_host).and_then(Node::text)
+        && node
+            .get("then")
+            .is_some_and(|then| then.get("exec").is_none())
+    {
+        return Some(WatchAction::Signal(signal(name).ok()?));
+    }
     match node.get("then").map(|then| (then, then.text())) {
         Some((_, Some("restart"))) => Some(WatchAction::Restart),
         Some((_, Some("rebuild"))) => Some(WatchAction::Rebuild),
@@ -149,17 +162,21 @@ fn without_sync(reader: &mut Reader<'_>, node: &Node) -> Option<WatchAction> {
         Some((then, None)) => {
             let finding = Finding::new(Code::MissingKey, "`then` has nothing to come after")
                 .at(then.span, "needs `sync`");
-            reader.report(
-                finding.help("add `sync = \"/path/in/container\"`, or write then = \"restart\""),
-            );
+            reader.report(finding.help(match on_host {
+                true => "write then = \"restart\" or then = { signal = \"HUP\" }",
+                false => "add `sync = \"/path/in/container\"`, or write then = \"restart\"",
+            }));
             None
         }
         None => {
             let finding = Finding::new(Code::MissingKey, "this rule does nothing")
                 .at(node.span, "what then?");
-            reader.report(finding.help(
-                "add `sync = \"/path/in/container\"`, then = \"restart\" or then = \"rebuild\"",
-            ));
+            reader.report(finding.help(match on_host {
+                true => "add then = \"restart\" or then = { signal = \"HUP\" }",
+                false => {
+                    "add `sync = \"/path/in/container\"`, then = \"restart\" or then = \"rebuild\""
+                }
+            }));
             None
         }
     }
@@ -187,7 +204,9 @@ fn effect(reader: &mut Reader<'_>, node: &Node, action: &WatchAction, source: Op
             let span = node.get("sync").unwrap_or(node).span;
             let message = format!("`{service}` runs on the host and reads the files themselves");
             let finding = Finding::new(Code::Conflict, message).at(span, "nothing to sync");
-            reader.report(finding.help("leave out `sync`, or write then = \"restart\""));
+            reader.report(finding.help(
+                "leave out `sync`; then = \"restart\" or then = { signal = \"HUP\" } tells it of them",
+            ));
         }
         (WatchAction::Rebuild, Some(Source::Image(_) | Source::Run(_))) => {
             let message = format!("`{service}` is not built, so \"rebuild\" does nothing");

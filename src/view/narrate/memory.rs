@@ -1,11 +1,12 @@
 //! What was told of one service.
 
+use super::successor::Coming;
 use crate::engine::event::Found;
 use crate::engine::state::{Phase, ServiceState};
 use crate::view::time::took;
 
 /// How long something may take before it is told that it still does.
-const PATIENCE: u64 = 10_000;
+pub(super) const PATIENCE: u64 = 10_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -14,6 +15,8 @@ pub(super) struct Seen {
     began: Option<u64>,
     pub held_by: Vec<String>,
     pub degraded_by: Vec<String>,
+    /// What is to take the place of one that serves.
+    pub coming: Option<Coming>,
     /// That it was ready or stopped, and in which lives: it does not become so once more by work on it that ends.
     told: Option<(Phase, Vec<Found>)>,
     /// Since when the phase is timed, milliseconds since 1970.

@@ -1,7 +1,7 @@
 //! News that is not the state of one service: the stack file, the engine, files that were saved.
 
 use super::Narrator;
-use crate::engine::event::WatchOutcome;
+use crate::engine::event::{ServiceInfo, WatchOutcome};
 use crate::engine::state::State;
 use crate::view::line::Paint;
 use crate::view::sanitise::cell;
@@ -9,8 +9,20 @@ use crate::view::time::took;
 use crate::view::words;
 
 impl Narrator {
-    pub(super) fn stack(&mut self, name: &str, layers: &[String], count: usize, state: &State) {
-        let now = (name.to_owned(), layers.to_vec(), count);
+    pub(super) fn stack(
+        &mut self,
+        name: &str,
+        layers: &[String],
+        services: &[ServiceInfo],
+        state: &State,
+    ) {
+        let all = services.len();
+        // Who only looks wants none of them.
+        let wanted = match services.iter().filter(|info| info.wanted).count() {
+            0 => all,
+            wanted => wanted,
+        };
+        let now = (name.to_owned(), layers.to_vec(), (wanted, all));
         if self.rejected.take().is_none() && self.stack.as_ref() == Some(&now) {
             return;
         }
@@ -20,13 +32,17 @@ impl Narrator {
         } else {
             format!(" with {}", with.join(", "))
         };
-        let noun = if count == 1 { "service" } else { "services" };
+        let count = match (wanted, all) {
+            (wanted, all) if wanted < all => format!("{wanted} of {all} services"),
+            (1, _) => "1 service".to_owned(),
+            (_, all) => format!("{all} services"),
+        };
         self.say(
             name,
             Paint::Dim,
             self.look.dot(),
             false,
-            format!("{count} {noun}{with}"),
+            format!("{count}{with}"),
         );
         self.stack = Some(now);
     }
@@ -82,6 +98,11 @@ impl Narrator {
                 Paint::Busy,
                 self.look.dot(),
                 format!("restarts: {what} changed"),
+            ),
+            WatchOutcome::Signalled => (
+                Paint::Good,
+                self.look.tick(),
+                format!("was sent its signal: {what} changed"),
             ),
             WatchOutcome::Rebuilding => (
                 Paint::Busy,

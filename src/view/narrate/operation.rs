@@ -54,11 +54,15 @@ impl Narrator {
                 self.say(name, Paint::Dim, dot, false, "removed".to_owned())
             }
             (_, Step::Failed { failure }) if service.is_some() => {
-                self.failed(name, failing(verb), failure, true)
+                self.failed(name, failing(verb), failure, None, true)
             }
-            (_, Step::Failed { failure }) => {
-                self.failed(name, &format!("{what} {}", failing(verb)), failure, true)
-            }
+            (_, Step::Failed { failure }) => self.failed(
+                name,
+                &format!("{what} {}", failing(verb)),
+                failure,
+                None,
+                true,
+            ),
             _ => {}
         }
     }

@@ -13,6 +13,7 @@ impl Narrator {
     pub fn remind(&mut self, state: &State, now: u64) -> Vec<Told> {
         for service in &state.services {
             let name = &service.info.name;
+            self.remind_of_successor(service, now);
             let Some(seen) = self.seen.get_mut(name) else {
                 continue;
             };

@@ -428,6 +428,7 @@ fn what_was_told_is_not_told_again() {
         Event::LastLine {
             service: "api".to_owned(),
             line: "GET /".to_owned(),
+            generation: None,
         },
     );
     story
@@ -515,4 +516,187 @@ fn what_ran_before_is_not_said_to_start_for_all_the_time_that_it_ran() {
         "{}",
         story.text
     );
+}
+
+/// What was told, without the columns before it.
+fn lines(story: &Story) -> Vec<String> {
+    let text = |line: &str| line.chars().skip(13).collect::<String>().trim().to_owned();
+    story.text.lines().map(text).collect()
+}
+
+fn another(id: &str) -> Found {
+    Found {
+        began: None,
+        ended: None,
+        generation: crate::plan::observed::Generation {
+            id: id.to_owned(),
+            started_at: "2026-01-02T00:00:00Z".to_owned(),
+        },
+        status: Status::Running,
+    }
+}
+
+fn comes(found: Option<Found>) -> Event {
+    Event::Successor {
+        service: "api".to_owned(),
+        index: 1,
+        found,
+    }
+}
+
+fn answers(found: &Found, passed: bool) -> Event {
+    Event::Probe {
+        service: "api".to_owned(),
+        index: 1,
+        generation: found.generation.clone(),
+        passed,
+        answer: "503".to_owned(),
+        failures: u32::from(!passed),
+    }
+}
+
+#[test]
+fn a_new_version_beside_the_one_that_serves_is_told_until_its_end() {
+    let mut story = up(false);
+    story.text.clear();
+    let next = another("next");
+    story
+        .then(5, comes(Some(next.clone())))
+        .then(5, answers(&next, false));
+    story.idle(10_000).then(5, comes(Some(next.clone())));
+    story.then(990, answers(&next, true));
+    let counts = Event::Instance {
+        service: "api".to_owned(),
+        index: 1,
+        found: Some(next),
+    };
+    story.then(5, counts).then(5, comes(None));
+    assert_eq!(
+        lines(&story),
+        [
+            "a new version starts; the one before serves until it is ready",
+            "the new version is still not ready after 10s: 503",
+            "the new version is ready in 11s",
+        ]
+    );
+}
+
+#[test]
+fn a_new_version_that_was_given_up_is_told_with_what_serves() {
+    let mut story = up(false);
+    story.text.clear();
+    let why = crate::engine::event::Failure {
+        class: FailureClass::Replacement,
+        message: "the new one did not get ready: not ready within 25 s".to_owned(),
+        detail: Vec::new(),
+        help: None,
+    };
+    let gave_up = Event::GaveUp {
+        service: "api".to_owned(),
+        why,
+    };
+    story.then(5, comes(Some(another("bad")))).then(5, gave_up);
+    story.then(5, comes(None));
+    let retry = Event::Retry {
+        service: "api".to_owned(),
+    };
+    story
+        .then(5, retry)
+        .then(5, comes(Some(another("overtaken"))));
+    story.then(5, comes(None));
+    assert_eq!(
+        lines(&story),
+        [
+            "a new version starts; the one before serves until it is ready",
+            "failed: the new one did not get ready: not ready within 25 s; the one before serves on",
+            "a new version starts; the one before serves until it is ready",
+            "the new version is gone; the one before serves on",
+        ]
+    );
+}
+
+#[test]
+fn the_same_crash_is_told_shortly_from_the_second_time_on() {
+    let mut story = Story::begin(false);
+    let failure = crate::engine::event::Failure {
+        class: FailureClass::Exited,
+        message: "ended with exit code 1".to_owned(),
+        detail: Vec::new(),
+        help: Some("`dev logs cache` shows what it said".to_owned()),
+    };
+    let ended = Status::Exited {
+        code: 1,
+        out_of_memory: false,
+    };
+    story.text.clear();
+    for attempt in 1..=3 {
+        story.runs("cache", 5).probe("cache", 5, true, "PONG");
+        let mut found = samples::ready().services[0].instances[&1]
+            .found
+            .clone()
+            .unwrap();
+        found.status = ended;
+        story.then(
+            5,
+            Event::Instance {
+                service: "cache".to_owned(),
+                index: 1,
+                found: Some(found),
+            },
+        );
+        let (failure, until) = (failure.clone(), story.now + 8_000);
+        story.then(
+            0,
+            Event::Restarting {
+                service: "cache".to_owned(),
+                failure,
+                attempt,
+                until,
+            },
+        );
+        story.then(
+            0,
+            Event::Instance {
+                service: "cache".to_owned(),
+                index: 1,
+                found: None,
+            },
+        );
+    }
+    let told = lines(&story);
+    let crashes: Vec<&str> = told
+        .iter()
+        .map(String::as_str)
+        .filter(|line| !line.starts_with("ready"))
+        .collect();
+    assert_eq!(
+        crashes,
+        [
+            "crashed: ended with exit code 1; starts again in 8s, try 1",
+            "`dev logs cache` shows what it said",
+            "crashed again, 2 times by now; starts again in 8s, try 2",
+            "crashed again, 3 times by now; starts again in 8s, try 3",
+        ]
+    );
+}
+
+#[test]
+fn a_part_of_the_stack_is_counted_as_one() {
+    let mut story = Story::begin(false);
+    story.text.clear();
+    let mut services: Vec<ServiceInfo> = samples::waiting()
+        .services
+        .into_iter()
+        .map(|s| s.info)
+        .collect();
+    for info in &mut services[1..] {
+        info.wanted = false;
+    }
+    let stack = Event::Stack {
+        name: "gold".to_owned(),
+        layers: Vec::new(),
+        services,
+    };
+    story.then(5, stack);
+    assert_eq!(lines(&story)[0], "1 of 5 services");
 }

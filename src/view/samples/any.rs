@@ -278,7 +278,11 @@ fn about_services() -> BoxedStrategy<Event> {
                     failure,
                 }
             }),
-        (name(), text()).prop_map(|(service, line)| Event::LastLine { service, line }),
+        (name(), text()).prop_map(|(service, line)| Event::LastLine {
+            service,
+            line,
+            generation: None
+        }),
     ]
     .boxed()
 }
@@ -369,6 +373,7 @@ fn service() -> BoxedStrategy<ServiceState> {
         });
     let instance =
         (option::of(found()), option::of(probe)).prop_map(|(found, probe)| InstanceState {
+            last_line: String::new(),
             seen: NOW,
             found,
             probe,

@@ -181,9 +181,46 @@ proptest::proptest! {
             proptest::prop_assert!(!shown.replace('\n', "").chars().any(char::is_control), "{shown:?}");
         }
         let _ = crate::view::status::report(&state, NOW);
-        let _ = crate::view::summary::closing(&state, &[], 0, LOOK);
+        let _ = crate::view::summary::closing(&state, &[], true, 0, LOOK);
         for service in &state.services {
             let _ = crate::view::why::why(&state, &service.info.name, NOW, LOOK);
         }
     }
+}
+
+#[test]
+fn what_serves_while_it_is_built_anew_is_counted_as_ready() {
+    let mut state = samples::ready();
+    samples::work(
+        &mut state,
+        "api",
+        crate::engine::event::Verb::Build,
+        "RUN make",
+        1,
+        2,
+    );
+    samples::enter(
+        &mut state,
+        "api",
+        crate::engine::state::Phase::Building,
+        300,
+    );
+    let shown = text(&state, &canvas(80, 24));
+    assert!(shown.starts_with("── gold  5 of 5 ready"), "{shown}");
+    samples::probe(&mut state, "api", false, "connection refused");
+    let shown = text(&state, &canvas(80, 24));
+    assert!(shown.starts_with("── gold  4 of 5 ready"), "{shown}");
+}
+
+#[test]
+fn a_new_version_that_is_not_ready_is_shown_at_the_one_that_serves() {
+    let mut state = samples::ready();
+    samples::beside(&mut state, "api", "503 Service Unavailable");
+    let shown = text(&state, &canvas(120, 24));
+    let line = shown.lines().find(|line| line.contains(" api ")).unwrap();
+    assert!(line.contains("✓ api") && line.contains("ready"), "{line}");
+    assert!(
+        line.contains("a new version starts: 503 Service Unavailable"),
+        "{line}"
+    );
 }
