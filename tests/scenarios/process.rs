@@ -423,3 +423,20 @@ fn a_signal_tells_a_process_of_the_files_that_it_reads_itself() {
         pid.to_string()
     );
 }
+
+#[test]
+fn who_only_asks_is_not_warned_of_the_stack_file() {
+    let rules =
+        r#"watch = [{ paths = ["a"], then = "restart" }, { paths = ["a/b"], then = "restart" }]"#;
+    let app = format!("[services.app]\nrun = \"exec sleep 1000000\"\n{rules}\n");
+    let stack = Stack::without_engine("warned", app);
+    let warning = "this rule never acts";
+    stack.dev(["plan"]).succeeds().says_on_stderr(warning);
+    stack
+        .dev(["up", "--wait"])
+        .succeeds()
+        .says_on_stderr(warning);
+    for command in ["status", "why", "env", "logs", "wait"] {
+        stack.dev([command]).succeeds().does_not_say(warning);
+    }
+}
