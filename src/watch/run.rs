@@ -19,7 +19,6 @@ use super::own_output::OwnOutput;
 use super::settle::{Found, Settle};
 use super::tree::{Stamp, Tree};
 use super::{Batch, System, WatchSet};
-use crate::plan::react::PathKind;
 use roots::POLL;
 use sink::Sink;
 
@@ -212,8 +211,8 @@ impl Loop {
                 }
                 batch.add(path, change.kind, passed);
             }
-            for path in settled.passed {
-                batch.add(path, PathKind::File, true);
+            for (path, kind) in settled.passed {
+                batch.add(path, kind, true);
             }
         }
         batch.begun = std::mem::take(&mut self.begun);

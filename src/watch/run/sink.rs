@@ -60,7 +60,7 @@ impl Finder for Sink {
     }
 
     fn passed(&mut self, path: &Path) {
-        self.settle.passed(path, Instant::now());
+        self.settle.passed(path, PathKind::File, Instant::now());
     }
 
     fn stopped(&self) -> bool {
