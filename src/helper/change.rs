@@ -120,16 +120,18 @@ pub fn make_folder(target: &Path, owner: Owner) -> io::Result<()> {
     Ok(())
 }
 
+/// Says whether something may lead elsewhere now: it was no plain file.
+///
 /// # Errors
 /// What the file system says; that it is gone already is none.
-pub fn remove(target: &Path) -> io::Result<()> {
+pub fn remove(target: &Path) -> io::Result<bool> {
     let removed = match fs::symlink_metadata(target) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(target),
-        Ok(_) => fs::remove_file(target),
+        Ok(found) if found.is_dir() => fs::remove_dir_all(target).map(|()| true),
+        Ok(found) => fs::remove_file(target).map(|()| found.is_symlink()),
         Err(error) => Err(error),
     };
     match removed {
-        Err(error) if is_gone(&error) => Ok(()),
+        Err(error) if is_gone(&error) => Ok(false),
         other => other,
     }
 }

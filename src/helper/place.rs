@@ -51,6 +51,8 @@ pub struct Places {
     roots: Vec<PathBuf>,
     /// Parents that were looked at since the last change of a folder: as given, and as they are.
     known: HashMap<PathBuf, PathBuf>,
+    /// The same of targets.
+    known_roots: HashMap<PathBuf, PathBuf>,
 }
 
 impl Places {
@@ -61,6 +63,7 @@ impl Places {
         Self {
             roots: roots.collect(),
             known: HashMap::new(),
+            known_roots: HashMap::new(),
         }
     }
 
@@ -71,6 +74,16 @@ impl Places {
     /// A folder came or went.
     pub fn forget(&mut self) {
         self.known.clear();
+        self.known_roots.clear();
+    }
+
+    fn real_root(&mut self, root: &Path) -> io::Result<PathBuf> {
+        if let Some(known) = self.known_roots.get(root) {
+            return Ok(known.clone());
+        }
+        let real = fs::canonicalize(root)?;
+        self.known_roots.insert(root.to_owned(), real.clone());
+        Ok(real)
     }
 
     /// The path with its parent as it really is. `make`: folders above that are missing are made, for that owner.
@@ -96,7 +109,7 @@ impl Places {
         if let Some(owner) = make {
             make_folders(&root, owner)?;
         }
-        let real_root = fs::canonicalize(&root)?;
+        let real_root = self.real_root(&root)?;
         let real = match fs::canonicalize(parent) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && make.is_some() => {
                 let above = existing(parent);
@@ -124,7 +137,7 @@ impl Places {
         let path = Path::new(OsStr::from_bytes(path));
         let root = self.root_of(path)?.to_owned();
         let inside = path.strip_prefix(&root).map_err(|_| Refusal::Escapes)?;
-        if path != root && real != fs::canonicalize(&root)?.join(inside) {
+        if path != root && real != self.real_root(&root)?.join(inside) {
             return Err(Refusal::Io(io::ErrorKind::NotFound.into()));
         }
         Ok(real)

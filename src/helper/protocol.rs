@@ -6,7 +6,7 @@ use std::io::{self, Read};
 pub use super::sum::Sum;
 
 /// Both sides are built from the same sources; a helper of another version is not spoken to.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Bytes of a frame without its length; more is nonsense.
 pub const LONGEST: usize = 1024 * 1024;
 /// Bytes of content in one frame.
@@ -90,6 +90,8 @@ pub enum Reply {
     },
     /// Some of the numbers that differ; those of [`Reply::Done`] with the same id end them.
     Differs(Vec<u32>),
+    /// Requests are worked off, and it takes a while: said about once a second until [`Reply::Done`].
+    Alive,
 }
 
 /// Why something could not be done.
@@ -292,6 +294,7 @@ impl Reply {
                 number(out, numbers.len());
                 out.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
             }
+            Self::Alive => out.push(4),
         });
     }
 
@@ -319,6 +322,7 @@ impl Reply {
                 let count = from.u32()?;
                 Self::Differs((0..count).map(|_| from.u32()).collect::<Result<_, _>>()?)
             }
+            4 => Self::Alive,
             _ => return Err(Nonsense),
         };
         from.end(reply)

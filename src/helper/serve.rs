@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::change::{self, Writing};
 use super::place::{Places, Refusal};
@@ -14,6 +15,9 @@ use super::protocol::{Expected, Nonsense, Problem, Reply, Request, Sum, VERSION,
 const PROBLEMS: usize = 50;
 /// Numbers in one reply.
 const NUMBERS: usize = 10_000;
+
+/// How often to say that a long batch goes on.
+const ALIVE: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 1000 });
 
 /// Serves until the input ends.
 ///
@@ -30,6 +34,7 @@ pub fn serve(input: impl Read, output: impl Write, (uid, gid): (u32, u32)) -> io
         problems: Vec::new(),
         expected: 0,
         differs: Vec::new(),
+        busy: None,
     };
     server.say(&Reply::Hello {
         version: VERSION,
@@ -39,7 +44,12 @@ pub fn serve(input: impl Read, output: impl Write, (uid, gid): (u32, u32)) -> io
     while let Some(frame) = read_frame(&mut input)? {
         let request = Request::decode(&frame)
             .map_err(|Nonsense| io::Error::from(io::ErrorKind::InvalidData))?;
+        let ends = matches!(request, Request::Commit(_) | Request::Compare(_));
         server.take(request)?;
+        match ends {
+            true => server.busy = None,
+            false => server.live()?,
+        }
     }
     Ok(())
 }
@@ -56,6 +66,8 @@ struct Server<W> {
     problems: Vec<Problem>,
     expected: u32,
     differs: Vec<u32>,
+    /// Since when requests are worked off without a word.
+    busy: Option<Instant>,
 }
 
 /// A file on its way; where it failed, what still comes for it is dropped, and its end tells why.
@@ -136,13 +148,16 @@ impl<W: Write> Server<W> {
                 self.note(path, made);
             }
             Request::Remove(path) => {
-                self.places.forget();
                 let removed = match self.places.find_own(&path) {
                     Ok(target) => change::remove(&target).map_err(Refusal::from),
-                    Err(Refusal::Io(error)) if change::is_gone(&error) => Ok(()),
+                    Err(Refusal::Io(error)) if change::is_gone(&error) => Ok(false),
                     Err(refusal) => Err(refusal),
                 };
-                self.note(path, removed);
+                // Of thousands of files, few are folders or links to some.
+                if !matches!(removed, Ok(false)) {
+                    self.places.forget();
+                }
+                self.note(path, removed.map(drop));
             }
             Request::Commit(id) => return self.commit(id),
             Request::Expect(path, expected) => {
@@ -159,6 +174,16 @@ impl<W: Write> Server<W> {
                 }
                 return self.commit(id);
             }
+        }
+        Ok(())
+    }
+
+    /// What reads may wait for long: for a slow disk, or many thousands of files.
+    fn live(&mut self) -> io::Result<()> {
+        let since = *self.busy.get_or_insert_with(Instant::now);
+        if since.elapsed() >= ALIVE {
+            self.busy = Some(Instant::now());
+            self.say(&Reply::Alive)?;
         }
         Ok(())
     }

@@ -470,6 +470,7 @@ fn every_request_and_reply_is_read_as_it_was_written() {
             id: 3,
             problems: vec![problem],
         },
+        Reply::Alive,
     ];
     for reply in replies {
         let mut bytes = Vec::new();

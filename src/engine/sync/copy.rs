@@ -1,6 +1,9 @@
 //! By archive: before a container starts, and where there is no helper.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use camino::Utf8PathBuf;
 
 use crate::engine::event::FailureClass;
 use crate::plan::react::SyncItem;
@@ -10,17 +13,17 @@ use crate::stack::Service;
 use crate::watch::sync::{Archive, Bounds, Owner, pack};
 
 /// Copies items as they are now, and removes what is gone where the container `runs`: nothing can be removed in another, and
-/// comparing finds it once that has started.
+/// comparing finds it once that has started. Says what cannot be read here, and why; the others are copied.
 ///
 /// # Errors
-/// What cannot be read here or written there.
+/// What cannot be written there.
 pub(super) async fn copy(
     world: &Arc<dyn World>,
     (container, runs): (&str, bool),
     items: Vec<SyncItem>,
     owner: Owner,
     bounds: Bounds,
-) -> Result<(), RuntimeError> {
+) -> Result<BTreeMap<Utf8PathBuf, String>, RuntimeError> {
     let packed = tokio::task::spawn_blocking(move || pack(&items, owner, &bounds)).await;
     let packed = packed
         .unwrap_or_else(|error| Err(std::io::Error::other(error)))
@@ -33,11 +36,12 @@ pub(super) async fn copy(
         Archive::Empty => {}
         Archive::Memory(bytes) => change.bytes = bytes.clone(),
         Archive::File(path) => {
-            let path = camino::Utf8PathBuf::from_path_buf(path.to_path_buf());
+            let path = Utf8PathBuf::from_path_buf(path.to_path_buf());
             change.archive = path.ok();
         }
     }
-    world.put_files(container, change).await
+    world.put_files(container, change).await?;
+    Ok(packed.unread)
 }
 
 /// Whom files belong to: the user that the container runs as. One that does not run, or has no `id`, gets what the stack file

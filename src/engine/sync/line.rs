@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -12,7 +13,8 @@ use crate::helper::protocol::{
 use crate::runtime::world::Held;
 use crate::watch::sync::{Piece, Sent, send};
 
-/// Nothing goes on for so long: given up.
+/// Nothing is taken in nor said for so long: given up. However long a batch is, its helper says every now and then that it
+/// goes on.
 const STALL: Duration = if cfg!(test) {
     Duration::from_secs(1)
 } else {
@@ -28,6 +30,8 @@ const GATHERED: usize = 64 * 1024;
 /// Broken for good after the first error.
 pub(super) struct Line {
     held: Held,
+    /// What was heard and not read yet.
+    heard: BytesMut,
     next: u64,
     /// As whom the helper runs.
     pub uid: u32,
@@ -39,6 +43,7 @@ impl Line {
     pub async fn begin(held: Held) -> io::Result<Self> {
         let mut line = Self {
             held,
+            heard: BytesMut::new(),
             next: 0,
             uid: 0,
         };
@@ -109,19 +114,19 @@ impl Line {
     /// The stream is broken.
     pub async fn compare(&mut self, expected: &[(Piece, Expected)]) -> io::Result<Vec<usize>> {
         let mut frames = Vec::new();
-        let mut bytes = 0;
+        let mut largest = 0;
         for (piece, expected) in expected {
             if let Expected::File { size, .. } = expected {
-                bytes += size;
+                largest = largest.max(*size);
             }
             Request::Expect(piece.target.clone(), *expected).encode(&mut frames);
             if frames.len() >= GATHERED {
-                self.write_within(&frames, limit(bytes)).await?;
+                self.write_within(&frames, limit(largest)).await?;
                 frames.clear();
             }
         }
-        self.write_within(&frames, limit(bytes)).await?;
-        let (numbers, _) = self.ask(Request::Compare, bytes).await?;
+        self.write_within(&frames, limit(largest)).await?;
+        let (numbers, _) = self.ask(Request::Compare, largest).await?;
         Ok(numbers.into_iter().map(|number| number as usize).collect())
     }
 
@@ -149,27 +154,64 @@ impl Line {
         self.write_within(bytes, STALL).await
     }
 
+    /// Whatever goes on, in either direction, begins the `limit` anew.
     async fn write_within(&mut self, bytes: &[u8], limit: Duration) -> io::Result<()> {
-        let writing = async {
-            self.held.input.write_all(bytes).await?;
-            self.held.input.flush().await
-        };
-        tokio::time::timeout(limit, writing)
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let Held { input, output } = &mut self.held;
+            let step = async {
+                tokio::select! {
+                    taken = input.write(rest) => match taken? {
+                        0 => Err(io::ErrorKind::WriteZero.into()),
+                        taken => Ok(taken),
+                    },
+                    heard = output.read_buf(&mut self.heard) => match heard? {
+                        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+                        _ => Ok(0),
+                    },
+                }
+            };
+            let taken: io::Result<usize> = tokio::time::timeout(limit, step)
+                .await
+                .map_err(|_| stalled())?;
+            rest = &rest[taken?..];
+        }
+        tokio::time::timeout(limit, self.held.input.flush())
             .await
             .map_err(|_| stalled())?
     }
 
     async fn read(&mut self, limit: Duration) -> io::Result<Reply> {
-        let reading = async {
-            let mut length = [0; 4];
-            self.held.output.read_exact(&mut length).await?;
-            let mut frame = vec![0; length_of(length)?];
-            self.held.output.read_exact(&mut frame).await?;
-            Reply::decode(&frame).map_err(|Nonsense| io::Error::from(io::ErrorKind::InvalidData))
+        loop {
+            match self.next_reply()? {
+                Some(Reply::Alive) => {}
+                Some(reply) => return Ok(reply),
+                None => {
+                    let hearing = self.held.output.read_buf(&mut self.heard);
+                    let heard = tokio::time::timeout(limit, hearing).await;
+                    if heard.map_err(|_| stalled())?? == 0 {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next whole reply of what was heard.
+    fn next_reply(&mut self) -> io::Result<Option<Reply>> {
+        let Some(length) = self.heard.first_chunk::<4>() else {
+            return Ok(None);
         };
-        tokio::time::timeout(limit, reading)
-            .await
-            .map_err(|_| stalled())?
+        let length = length_of(*length)?;
+        if self.heard.len() < 4 + length {
+            return Ok(None);
+        }
+        self.heard.advance(4);
+        let frame = self.heard.split_to(length);
+        let reply = Reply::decode(&frame);
+        reply
+            .map(Some)
+            .map_err(|Nonsense| io::Error::from(io::ErrorKind::InvalidData))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Files into a container that does not run yet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
+
+use camino::Utf8Path;
 
 use super::copy;
 use super::done::LET_READ;
@@ -88,7 +90,7 @@ pub(super) async fn seed(
     let spec = stack.services.get(service);
     let mut portions = Portions::begin(Arc::clone(stack), service.to_owned(), PORTION);
     let (mut foundation, mut now) = (Foundation::default(), record.renew());
-    let mut all_packed = true;
+    let (mut all_packed, mut unread) = (true, BTreeMap::new());
     while let Some(portion) = portions.next().await {
         // What of it is deleted before the container is compared has to go. Without this no more is lost than that.
         let _unsaved = record.announce(portion.iter().map(|(piece, _)| piece));
@@ -96,16 +98,20 @@ pub(super) async fn seed(
         let items: Vec<_> = items.collect();
         let targets = portion.iter().map(|(piece, _)| piece.target.as_slice());
         let owner = foundation.lay(world, container, spec, targets).await?;
-        copy::copy(world, (container, false), items, owner, bounds.clone()).await?;
+        unread.extend(copy::copy(world, (container, false), items, owner, bounds.clone()).await?);
         for (piece, expected) in &portion {
-            match is_packed(piece) {
+            let is_read = Utf8Path::from_path(&piece.source)
+                .is_none_or(|source| !unread.contains_key(source));
+            match is_read && is_packed(piece) {
                 true => now.add(piece, *expected),
                 false => all_packed = false,
             }
         }
     }
     let problems = portions.problems().await;
-    let problems = problems.map_err(|error| copy::failed(&error))?;
+    let mut problems = problems.map_err(|error| copy::failed(&error))?;
+    // These could still be read when they were listed.
+    problems.extend(unread.into_values());
     let is_job = spec.is_some_and(Service::is_job);
     if is_job && let Some(unread) = problems.first() {
         return Err(copy::failed(&io::Error::other(unread.as_str())).help(LET_READ));

@@ -167,6 +167,17 @@ impl Place {
     }
 }
 
+/// Waits for a state that nothing tells of.
+async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    waited.unwrap_or_else(|_| panic!("in time, {what}"));
+}
+
 impl Run {
     async fn tells(&mut self) -> Synced {
         let told = tokio::time::timeout(Duration::from_secs(20), self.news.recv()).await;
@@ -261,6 +272,24 @@ async fn one_that_stalls_again_is_told_of_once_and_tried_until_it_takes() {
 }
 
 #[tokio::test]
+async fn a_batch_that_takes_long_is_no_stall() {
+    let mut place = Place::new(AfterSync::Nothing);
+    for number in 0..3000 {
+        place.write(&format!("app/deep/{number}"), "");
+    }
+    let mut run = place.begin();
+    assert_eq!(run.tells().await.files, 3002);
+    drop(run);
+    fs::remove_dir_all(place.path("app/deep")).unwrap();
+    place.world.model().helpers = vec![Helper::Slow];
+    let mut run = place.begin();
+    let told = run.tells().await;
+    assert_eq!((told.files, told.result.is_ok()), (3001, true));
+    place.holds(&[("a", "a")]);
+    assert_eq!(place.world.model().held.len(), 2, "none was opened anew");
+}
+
+#[tokio::test]
 async fn where_root_may_not_write_the_user_of_the_container_does() {
     let place = Place::new(AfterSync::Nothing);
     place.world.model().helpers = vec![Helper::Denied];
@@ -294,6 +323,20 @@ async fn without_a_helper_files_go_by_archive() {
     let mut archive = tar::Archive::new(&all.bytes[..]);
     assert_eq!(archive.entries().unwrap().count(), 2);
     assert_eq!(removal.remove, [gone]);
+}
+
+#[tokio::test]
+async fn without_a_helper_what_cannot_be_read_holds_up_no_other() {
+    let place = Place::new(AfterSync::Nothing);
+    place.world.model().mute = true;
+    let mut run = place.begin();
+    run.tells().await;
+    let closed = format!("app/{}", "x".repeat(300));
+    let told = run.sends(place.job(&["app/a", &closed])).await;
+    assert_eq!((told.files, told.first.as_str()), (1, "app/a"));
+    let failure = told.result.unwrap_err().0;
+    assert!(failure.detail[0].contains(&closed), "{failure:?}");
+    assert_eq!(place.world.model().put.len(), 3);
 }
 
 #[tokio::test]

@@ -235,8 +235,14 @@ impl Worker {
                 // As they are before: what changes meanwhile is told of again.
                 let looks = tokio::task::spawn_blocking(move || looks(pieces)).await;
                 let copied = copy(world, (&self.life.id, true), items, *owner, bounds).await;
-                copied.map_err(refused)?;
+                let unread = copied.map_err(refused)?;
+                let is_read = |piece: &Piece| {
+                    let source = camino::Utf8Path::from_path(&piece.source);
+                    source.is_none_or(|source| !unread.contains_key(source))
+                };
                 done.sent = looks.unwrap_or_default();
+                done.sent.retain(|(piece, _)| is_read(piece));
+                done.unread.extend(unread.into_values());
             }
             Way::Unknown => {}
         }

@@ -24,7 +24,8 @@ pub struct Sent {
     pub bytes: u64,
 }
 
-/// Turns pieces as they are now into requests: what is gone first, then parents before what is in them. Reads files, and
+/// Turns pieces as they are now into requests: what is gone first, the deepest before what it is in, so that no request takes long;
+/// then parents before what is in them. Reads files, and
 /// blocks; memory stays bounded as long as `sink` waits.
 ///
 /// # Errors
@@ -44,7 +45,7 @@ pub fn send(
     pieces.sort_by(|a, b| a.target.cmp(&b.target));
     // Of the same path the last word counts.
     pieces.dedup_by(|later, earlier| later.target == earlier.target);
-    let mut present = Vec::new();
+    let (mut present, mut gone) = (Vec::new(), Vec::new());
     for piece in pieces {
         let found = if piece.named {
             std::fs::metadata(&piece.source)
@@ -53,9 +54,12 @@ pub fn send(
         };
         match found {
             Ok(metadata) => present.push((piece, metadata)),
-            Err(error) if is_gone(&error) => sender.remove(piece)?,
+            Err(error) if is_gone(&error) => gone.push(piece),
             Err(error) => sender.problem(&piece, &error),
         }
+    }
+    for piece in gone.into_iter().rev() {
+        sender.remove(piece)?;
     }
     for (piece, metadata) in present {
         sender.one(piece, &metadata)?;

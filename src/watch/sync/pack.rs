@@ -27,13 +27,15 @@ pub struct Packed {
     pub archive: Archive,
     /// Absolute paths in the container to remove with all that is in them, none within another.
     pub remove: Vec<String>,
+    /// What cannot be read although it is there, and why; the others are packed.
+    pub unread: BTreeMap<Utf8PathBuf, String>,
 }
 
 /// Packs what `items` name as it is now: a file that has vanished meanwhile becomes a deletion, one that changes while
 /// it is read will be told of again. Sockets, devices and pipes are left out.
 ///
 /// # Errors
-/// What cannot be read although it is there, with its path; a full disk.
+/// What fails in the middle of a file, with its path; a full disk.
 pub fn pack(items: &[SyncItem], owner: Owner, bounds: &Bounds) -> io::Result<Packed> {
     let by_target: BTreeMap<&str, &SyncItem> = items
         .iter()
@@ -43,13 +45,16 @@ pub fn pack(items: &[SyncItem], owner: Owner, bounds: &Bounds) -> io::Result<Pac
         tar: Builder::new(Spool::new(bounds.clone())),
         owner,
         sent: BTreeMap::new(),
+        unread: BTreeMap::new(),
     };
     for item in by_target.values() {
         packer
             .add(item)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", item.source)))?;
     }
-    let Packer { tar, sent, .. } = packer;
+    let Packer {
+        tar, sent, unread, ..
+    } = packer;
     let spool = tar.into_inner()?;
     let archive = if sent.values().any(Option::is_some) {
         spool.finish()?
@@ -59,6 +64,7 @@ pub fn pack(items: &[SyncItem], owner: Owner, bounds: &Bounds) -> io::Result<Pac
     Ok(Packed {
         archive,
         remove: removals(&sent),
+        unread,
     })
 }
 
@@ -67,6 +73,7 @@ struct Packer {
     owner: Owner,
     /// What each target is then; `None`: it is gone.
     sent: BTreeMap<String, Option<PathKind>>,
+    unread: BTreeMap<Utf8PathBuf, String>,
 }
 
 impl Packer {
@@ -77,10 +84,20 @@ impl Packer {
             Ok(metadata) if metadata.is_file() => self.file(item)?,
             Ok(_) => return Ok(()),
             Err(error) if is_gone(&error) => None,
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.unread(item, &error);
+                return Ok(());
+            }
         };
-        self.sent.insert(item.target.clone(), entry);
+        if !self.unread.contains_key(&item.source) {
+            self.sent.insert(item.target.clone(), entry);
+        }
         Ok(())
+    }
+
+    fn unread(&mut self, item: &SyncItem, error: &io::Error) {
+        let text = format!("{}: {error}", item.source);
+        self.unread.insert(item.source.clone(), text);
     }
 
     fn folder(&mut self, item: &SyncItem, metadata: &Metadata) -> io::Result<PathKind> {
@@ -95,7 +112,10 @@ impl Packer {
         let target = match std::fs::read_link(&item.source) {
             Ok(target) => target,
             Err(error) if is_gone(&error) => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.unread(item, &error);
+                return Ok(None);
+            }
         };
         let mut header = self.header(EntryType::Symlink, metadata, 0);
         self.times(metadata)?;
@@ -109,7 +129,10 @@ impl Packer {
             Ok(file) => file,
             // Also when a symlink has taken its place: another event tells of that.
             Err(error) if is_gone(&error) => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.unread(item, &error);
+                return Ok(None);
+            }
         };
         let metadata = file.metadata()?;
         if metadata.len() > AT_ONCE {

@@ -20,13 +20,7 @@ impl Place {
                 name.to_str().is_some_and(|name| name.ends_with("-aside"))
             })
         };
-        let waiting = async {
-            while !begun() {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
-        waited.expect("it begins");
+        eventually("it begins", begun).await;
     }
 
     fn names(&self) -> Vec<std::ffi::OsString> {
@@ -89,13 +83,8 @@ async fn what_becomes_small_or_goes_on_its_way_is_what_it_is_then() {
         run.sends(place.job(&["app/large"])).await;
         // Some of it may have arrived before that was seen; it does not stay.
         let (size, count) = if gone { (None, 1) } else { (Some(5), 2) };
-        let ends = async {
-            while place.size("srv/large") != size || place.names().len() != count {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        let ended = tokio::time::timeout(Duration::from_secs(20), ends).await;
-        assert!(ended.is_ok(), "{:?}", place.names());
+        let ends = || place.size("srv/large") == size && place.names().len() == count;
+        eventually("it is what it is here", ends).await;
     }
 }
 

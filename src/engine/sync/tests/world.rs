@@ -25,6 +25,18 @@ pub enum Helper {
     Stalls,
     /// As root it may not write.
     Denied,
+    /// As on a slow disk: it takes its time for every few requests.
+    Slow,
+}
+
+struct Slow<'a>(&'a std::os::unix::net::UnixStream);
+
+impl std::io::Read for Slow<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let few = into.len().min(4096);
+        self.0.read(&mut into[..few])
+    }
 }
 
 #[derive(Default)]
@@ -82,9 +94,13 @@ impl Folder {
 
 fn serve(how: Helper, stream: std::os::unix::net::UnixStream) {
     use std::io::Write;
-    if how == Helper::Serves {
-        let me = fs::metadata("/proc/self").unwrap();
-        let _cut = crate::helper::serve::serve(&stream, &stream, (me.uid(), me.gid()));
+    let me = fs::metadata("/proc/self").unwrap();
+    let me = (me.uid(), me.gid());
+    if how == Helper::Serves || how == Helper::Slow {
+        let _cut = match how {
+            Helper::Slow => crate::helper::serve::serve(Slow(&stream), &stream, me),
+            _ => crate::helper::serve::serve(&stream, &stream, me),
+        };
         return;
     }
     let say = |reply: Reply| {
