@@ -268,15 +268,16 @@ impl ServiceState {
                 self.restarts = 0;
             }
             Event::Job { current, .. } => self.done = *current,
+            // Of one that went well, the failure is what another instance still lacks.
             Event::Watched {
-                action, failure, ..
-            } => match action {
-                WatchOutcome::Failed => self.sync_failure.clone_from(failure),
-                WatchOutcome::Synced | WatchOutcome::SyncedRestarts | WatchOutcome::Signalled => {
-                    self.sync_failure = None;
-                }
-                _ => {}
-            },
+                action:
+                    WatchOutcome::Failed
+                    | WatchOutcome::Synced
+                    | WatchOutcome::SyncedRestarts
+                    | WatchOutcome::Signalled,
+                failure,
+                ..
+            } => self.sync_failure.clone_from(failure),
             Event::LastLine {
                 line, generation, ..
             } => self.said(line, generation.as_ref()),

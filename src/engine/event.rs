@@ -97,7 +97,7 @@ pub enum Event {
         files: usize,
         first: String,
         millis: u64,
-        /// What went wrong, where something did.
+        /// What went wrong, where something did; of what went well, what another instance still lacks.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Failure>,
     },

@@ -99,3 +99,50 @@ async fn a_command_after_a_sync_that_fails_is_known_until_one_succeeds() {
     run.pass(SECOND).await;
     assert_eq!(run.state().service("api").unwrap().trouble(), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_one_instance_lacks_is_known_until_that_one_has_it() {
+    let replicas = crate::stack::Service {
+        replicas: 2,
+        ..probed("api", &[])
+    };
+    let mut run = Bench::new([replicas]).up();
+    run.until_settled().await;
+    let tell = |index, failure: Option<&str>| {
+        let api = run.state();
+        let found = api.service("api").unwrap().instances[&index].found.clone();
+        let result = match failure {
+            Some(text) => Err(RuntimeError::new(FailureClass::Sync, text)),
+            None => Ok(()),
+        };
+        let synced = Synced {
+            service: "api".to_owned(),
+            index,
+            generation: found.unwrap().generation,
+            files: 1,
+            first: "app.py".to_owned(),
+            millis: 5,
+            restart: false,
+            result,
+        };
+        let inputs = run.inputs.clone();
+        async move { inputs.send(Input::Synced(synced)).await.unwrap() }
+    };
+    let trouble = || {
+        let state = run.state();
+        let api = state.service("api").unwrap();
+        api.trouble().map(|failure| failure.message.clone())
+    };
+    let steps = [
+        (2, Some("no room in 2"), Some("no room in 2")),
+        (1, None, Some("no room in 2")),
+        (1, Some("no room in 1"), Some("no room in 1")),
+        (1, None, Some("no room in 2")),
+        (2, None, None),
+    ];
+    for (index, failure, known) in steps {
+        tell(index, failure).await;
+        run.pass(SECOND).await;
+        assert_eq!(trouble().as_deref(), known, "{index}: {failure:?}");
+    }
+}

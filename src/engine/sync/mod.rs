@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::core::Engine;
-use super::event::{Event, Level, WatchOutcome};
+use super::event::{Event, Failure, Level, WatchOutcome};
 use super::execute::Ticket;
 use super::goal::Until;
 use super::input::Input;
@@ -49,6 +49,8 @@ pub(super) struct Syncing {
     /// Containers that did not get their files before they started, with their service: until they have them, nothing starts
     /// on that.
     owed: BTreeMap<String, String>,
+    /// What the last sync into a life of a container could not do, with its service: another one's success is not its own.
+    failing: BTreeMap<Generation, (String, Failure)>,
 }
 
 #[derive(Debug)]
@@ -66,6 +68,13 @@ impl Syncing {
     /// Whether a container of a service lacks files that it should have had before it started.
     pub fn owes(&self, service: &str) -> bool {
         self.owed.values().any(|of| of == service)
+    }
+
+    /// What one of the containers of a service lacks since its last sync.
+    fn fails(&self, service: &str) -> Option<Failure> {
+        let mut failing = self.failing.values();
+        let found = failing.find(|(of, _)| of == service);
+        found.map(|(_, failure)| failure.clone())
     }
 }
 
@@ -102,6 +111,13 @@ impl Engine {
         self.syncing.lines.retain(|life, _| lives.contains(life));
         let there = |id: &String| self.observed.containers.iter().any(|c| c.id == *id);
         self.syncing.owed.retain(|id, _| there(id));
+        let lives: BTreeSet<Generation> = self
+            .observed
+            .containers
+            .iter()
+            .map(ObservedContainer::generation)
+            .collect();
+        self.syncing.failing.retain(|life, _| lives.contains(life));
         // Who leaves once all is ready brings no saves, but only what the plan says.
         if !self.watching || self.until == Until::Ready {
             return;
@@ -238,9 +254,11 @@ impl Engine {
         let known = self
             .state
             .service(&service)
-            .and_then(|service| service.sync_failure.as_ref());
+            .and_then(|service| service.sync_failure.clone());
         if let Err(error) = result {
-            if known == Some(&error.0) {
+            let failing = (service.clone(), error.0.clone());
+            self.syncing.failing.insert(generation.clone(), failing);
+            if known.as_ref() == Some(&error.0) {
                 // It is tried again and again, and told once.
                 return;
             }
@@ -250,13 +268,17 @@ impl Engine {
                 text = format!("{text}; {line}");
             }
             self.notice(Level::Error, text);
-        } else if (files > 0 || known.is_some()) && index == 1 {
-            let outcome = if restart {
-                WatchOutcome::SyncedRestarts
-            } else {
-                WatchOutcome::Synced
-            };
-            self.emit(told(outcome, None));
+        } else {
+            self.syncing.failing.remove(&generation);
+            let remains = self.syncing.fails(&service);
+            if (files > 0 && index == 1) || known != remains {
+                let outcome = if restart {
+                    WatchOutcome::SyncedRestarts
+                } else {
+                    WatchOutcome::Synced
+                };
+                self.emit(told(outcome, remains));
+            }
         }
         if restart {
             self.bounce.insert(generation, crate::plan::Cause::Asked);
