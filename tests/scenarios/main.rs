@@ -55,6 +55,7 @@ mod secrets;
 mod soak;
 #[cfg(test)]
 mod sync;
+mod sync_busy;
 mod sync_limits;
 #[cfg(test)]
 mod up;

@@ -3,9 +3,11 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tarfile
+import time
 
 from measure import process
 from measure.contender import Compose, Dev
@@ -53,9 +55,23 @@ class Saved:
         os.rename(beside, os.path.join(self.folder, "www", name))
 
     def write_many(self, count, text):
-        for number in range(count):
-            with open(os.path.join(self.folder, "www", "many", f"{number}.txt"), "w", encoding="utf-8") as file:
-                file.write(text)
+        """One by one; says when it began."""
+        begun = time.time_ns()
+        write_all(os.path.join(self.folder, "www", "many"), count, text)
+        return begun
+
+    def swap_many(self, count, text):
+        """Written beside, then all of them in one moment; says which."""
+        here = os.path.join(self.folder, "www", "many")
+        beside, before = (os.path.join(self.folder, name) for name in ("many-new", "many-old"))
+        for left in (beside, before):
+            shutil.rmtree(left, ignore_errors=True)
+        os.mkdir(beside)
+        write_all(beside, count, text)
+        begun = time.time_ns()
+        os.rename(here, before)
+        os.rename(beside, here)
+        return begun
 
     @property
     def container(self):
@@ -137,8 +153,14 @@ class ByHand(Saved):
             self._put(f"www/{name}", os.path.join(self.folder, "www", name))
 
     def write_many(self, count, text):
-        super().write_many(count, text)
+        begun = super().write_many(count, text)
         self._put("www/many", os.path.join(self.folder, "www", "many"))
+        return begun
+
+    def swap_many(self, count, text):
+        begun = super().swap_many(count, text)
+        self._put("www/many", os.path.join(self.folder, "www", "many"))
+        return begun
 
     def _put(self, name, path):
         packed = io.BytesIO()
@@ -169,6 +191,12 @@ class BindMount(ByHand):
 
     def _put(self, name, path):
         pass
+
+
+def write_all(folder, count, text):
+    for number in range(count):
+        with open(os.path.join(folder, f"{number}.txt"), "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def interrupt(command):

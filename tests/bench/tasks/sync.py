@@ -1,6 +1,8 @@
+import queue
 import random
 import statistics
 import subprocess
+import threading
 import time
 
 from measure import process
@@ -10,8 +12,10 @@ from measure.saved import BindMount, ByHand, ComposeWatch, DevSync
 
 SAVES = 220
 MANY = 1000
-# Seconds: between two saves, chosen by chance within.
-PAUSE = (0.15, 0.35)
+# Seconds: between two saves, chosen by chance within. Each contender has its turn, so that its own saves are four times as far apart.
+PAUSE = (0.03, 0.09)
+# Seconds until something that was saved has to be seen.
+DEADLINE = 60
 
 # Tells when a file is another one, and when the last of many is there. The clock is the host's.
 READER = """
@@ -31,6 +35,7 @@ while True:
 
 COUNTER = """
 import os, sys, time
+print("ready", flush=True)
 while True:
     try:
         names = os.listdir(sys.argv[1])
@@ -46,19 +51,27 @@ while True:
 
 def sync(bench):
     """A file saved until a reader in the container sees it; 1,000 files changed."""
+    # Each save is waited for before the next one: `docker compose watch` alone takes half a second for each.
     results = Results("sync")
     contenders = [kind(bench) for kind in (DevSync, ComposeWatch, ByHand, BindMount)]
     begun = []
     try:
         for contender in contenders:
             begun.append(contender)
+            bench.say(f"    {contender.name} begins")
             contender.begin(bench)
+        bench.say(f"    {SAVES} files saved, one by one, by each of {len(contenders)}")
         lone_saves(contenders, results)
         for turn in range(bench.rounds + 1):
             # A disk takes longer to replace a file than to make one.
             kind = "replaced" if turn else "new"
             for contender in in_turns(contenders, turn):
-                many(contender, f"turn {turn}", f"1,000 {kind} files, written one by one", results)
+                bench.say(f"    1,000 {kind} files: {contender.name}")
+                many(contender, contender.write_many, f"turn {turn}", f"1,000 {kind} files, written one by one", results)
+        for turn in range(bench.rounds):
+            for contender in in_turns(contenders, turn):
+                bench.say(f"    1,000 files at once: {contender.name}")
+                many(contender, contender.swap_many, f"at once {turn}", "1,000 files changed at once", results)
     finally:
         for contender in begun:
             contender.end()
@@ -74,17 +87,44 @@ def percentile(values, share):
     return statistics.median(values) if share == 50 else values[min(len(values) * share // 100, len(values) - 1)]
 
 
-def reader(container, program, *arguments):
-    command = ["docker", "exec", "-i", container, "python3", "-u", "-c", program, *arguments]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+class Reader:
+    """A program in a container, whose lines are waited for, and not forever."""
+
+    def __init__(self, contender, program, *arguments):
+        self._name = contender.name
+        command = ["docker", "exec", "-i", contender.container, "python3", "-u", "-c", program, *arguments]
+        self._running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self._lines = queue.Queue()
+        self._reading = threading.Thread(target=self._read)
+        self._reading.start()
+
+    def _read(self):
+        for line in self._running.stdout:
+            self._lines.put(line.strip())
+        self._lines.put(None)
+
+    def line(self):
+        try:
+            line = self._lines.get(timeout=DEADLINE)
+        except queue.Empty:
+            raise process.Failed(f"{self._name}: what was saved was not seen within {DEADLINE} s") from None
+        if line is None:
+            raise process.Failed(f"{self._name}: the reader ended before what was saved was seen")
+        return line
+
+    def end(self):
+        self._running.kill()
+        self._running.wait()
+        self._reading.join()
+        self._running.stdout.close()
 
 
 def lone_saves(contenders, results):
     readers = {}
     try:
         for contender in contenders:
-            readers[contender.name] = reader(contender.container, READER, "/www/page")
-            readers[contender.name].stdout.readline()
+            readers[contender.name] = Reader(contender, READER, "/www/page")
+            readers[contender.name].line()
         for turn in range(SAVES):
             for contender in in_turns(contenders, turn):
                 time.sleep(random.uniform(*PAUSE))
@@ -94,26 +134,25 @@ def lone_saves(contenders, results):
                 results.add("one file saved", contender.name, (seen - begun) / 1e6)
     finally:
         for reading in readers.values():
-            reading.kill()
-            reading.stdout.close()
-            reading.wait()
+            reading.end()
 
 
 def until(reading, wanted, name, results):
     """When the text that was saved was seen, as the clock of the host has it."""
-    for line in reading.stdout:
-        seen, _, text = line.strip().partition(" ")
+    while True:
+        seen, _, text = reading.line().partition(" ")
         if text == wanted:
             return int(seen)
         # Not there for a moment, or half-written.
         results.note(f"one file, {name}: something else was seen on the way")
-    raise process.Failed(f"{name}: the reader ended before {wanted} was seen")
 
 
-def many(contender, text, measure, results):
-    with reader(contender.container, COUNTER, "/www/many", str(MANY), text) as counting:
-        time.sleep(1)
-        begun = time.time_ns()
-        contender.write_many(MANY, text)
-        seen = int(counting.stdout.readline())
+def many(contender, write, text, measure, results):
+    counting = Reader(contender, COUNTER, "/www/many", str(MANY), text)
+    try:
+        counting.line()
+        begun = write(MANY, text)
+        seen = int(counting.line())
         results.add(measure, contender.name, (seen - begun) / 1e6)
+    finally:
+        counting.end()
