@@ -292,7 +292,8 @@ impl Engine {
 
     /// The next look hashes what the service is built from.
     pub(super) fn forget_context(&mut self, service: &str) {
-        if let Some(tag) = crate::plan::desired::image_tag(&self.stack, service) {
+        let own = BTreeSet::from([service.to_owned()]);
+        for (tag, _) in image_tags(&self.stack, &own) {
             self.sources.contexts.remove(&tag);
             self.sources.files.remove(&tag);
         }
@@ -346,7 +347,8 @@ impl Hashing {
             };
             let (context, dockerfile) = (build.context.as_path(), build.dockerfile.as_path());
             let has_further = build.options.folders().next().is_some();
-            let own = mounted.is_some() || has_further;
+            let is_fetched = build.options.remote.is_some();
+            let own = mounted.is_some() || has_further || is_fetched;
             let key = (context, dockerfile, own.then_some(tag.as_str()));
             let read = |apart: &dyn Fn(&Path) -> bool| {
                 let weight = |path: &Path| match path {
@@ -354,10 +356,17 @@ impl Hashing {
                     path if apart(path) => Weight::Apart,
                     _ => Weight::Counts,
                 };
-                let mut index = Index::for_context(state, context, dockerfile);
-                let hash = hash_context_by(context, dockerfile, &mut index, &weight).ok()?;
-                // Without its index the next look only reads more.
-                let _unsaved = index.save();
+                let hash = match &build.options.remote {
+                    // What is there, only a build can tell: the address has to say it.
+                    Some(remote) => ContextHash::of_text(remote),
+                    None => {
+                        let mut index = Index::for_context(state, context, dockerfile);
+                        let hash = hash_context_by(context, dockerfile, &mut index, &weight);
+                        // Without its index the next look only reads more.
+                        let _unsaved = index.save();
+                        hash.ok()?
+                    }
+                };
                 build.further().try_fold(hash, |hash, further| {
                     let (context, dockerfile) = (&further.context, &further.dockerfile);
                     let mut index = Index::for_context(state, context, dockerfile);

@@ -368,16 +368,16 @@ impl Engine {
         let Subject::Image(name) = subject else {
             return Vec::new();
         };
-        let uses = |source: &ImageSource| match source {
-            ImageSource::Pull(reference) => reference == name,
-            ImageSource::Build(tag) => tag == name,
-        };
-        self.desired
-            .images
-            .iter()
-            .filter(|(_, source)| uses(source))
+        let pulls = |source: &ImageSource| matches!(source, ImageSource::Pull(reference) if reference == name);
+        let images = self.desired.images.iter();
+        let mut users: Vec<String> = images
+            .filter(|(_, source)| pulls(source))
             .map(|(service, _)| service.clone())
-            .collect()
+            .collect();
+        // What is only a base of others is in nobody's way but theirs.
+        let builds = self.users(name).into_iter();
+        users.extend(builds.filter(|service| self.desired.images.contains_key(service)));
+        users
     }
 
     /// A port that `dev` chose itself is taken after all: the next plan takes another one.

@@ -10,7 +10,7 @@ use super::core::{Engine, now};
 use super::event::{Event, Level, WatchOutcome};
 use super::state::Phase;
 use crate::plan::Subject;
-use crate::plan::desired::image_tag;
+use crate::plan::desired::{image_tag, with_bases};
 use crate::plan::react::{Reaction, may_write};
 
 /// What changes within this time after a service has started, in milliseconds, may come from its start.
@@ -106,12 +106,15 @@ impl Engine {
         }
     }
 
+    /// The services whose images are this one, or are built from it.
     pub(super) fn users(&self, tag: &str) -> Vec<String> {
         let names = self.stack.services.keys();
-        names
-            .filter(|name| image_tag(&self.stack, name).as_deref() == Some(tag))
-            .cloned()
-            .collect()
+        let has = |name: &&String| {
+            let own = BTreeSet::from([(*name).clone()]);
+            let mut images = with_bases(&self.stack, &own).into_iter();
+            images.any(|name| image_tag(&self.stack, &name).as_deref() == Some(tag))
+        };
+        names.filter(has).cloned().collect()
     }
 
     /// The image is built, or something that is made from it is on its way.

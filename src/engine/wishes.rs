@@ -12,7 +12,7 @@ use super::round::default_services;
 use super::supervise::Supervisor;
 use crate::plan::Cause;
 use crate::plan::demands::{Build, Pull, Recreate, Wishes};
-use crate::plan::desired::ImageSource;
+use crate::plan::desired::{ImageSource, with_bases};
 use crate::plan::observed::ObservedContainer;
 use crate::stack::Source;
 
@@ -66,7 +66,7 @@ impl Engine {
         }
         match wishes.build {
             Build::Changed => {}
-            Build::Always => self.demands.build.extend(closure.clone()),
+            Build::Always => self.demands.build.extend(with_bases(&self.stack, &closure)),
             Build::Never => self.demands.no_build.extend(closure.clone()),
         }
         match wishes.pull {

@@ -142,7 +142,7 @@ pub fn layer_files(stack: &Stack) -> BTreeSet<Utf8PathBuf> {
     for service in stack.services.values() {
         if let Source::Build(build) = &service.source {
             // What they leave out decides what is watched.
-            files.insert(build.context.join(".dockerignore"));
+            files.extend(build.folder().map(|folder| folder.join(".dockerignore")));
             let own = build.dockerfile_path();
             files.extend(own.map(|path| Utf8PathBuf::from(format!("{path}.dockerignore"))));
         }
@@ -170,12 +170,19 @@ fn react_one(stack: &Stack, service: &Service, changed: &Changed, facts: &Facts<
     let inputs = inputs(stack, service);
     let mounted = image_tag(stack, &service.name).and_then(|tag| Mounted::of(stack, &tag));
     for (path, kind) in changed {
-        let builds = in_context(service, path, facts);
+        let builds = in_context(stack, service, path, facts);
         let breaks = builds && facts.broken.contains(&service.name);
         if let Some(rule) = deciding(&rules, path) {
-            act(rule, (path, *kind), (builds, breaks), service, &mut outcome);
+            let makes = makes(stack, service, path);
+            act(
+                rule,
+                (path, *kind),
+                (builds, breaks, makes),
+                service,
+                &mut outcome,
+            );
         } else if !service.watch.is_empty() {
-            if breaks || makes(service, path) {
+            if breaks || makes(stack, service, path) {
                 outcome.rebuild(path);
             }
         } else if builds
@@ -197,11 +204,10 @@ fn react_one(stack: &Stack, service: &Service, changed: &Changed, facts: &Facts<
 fn act(
     rule: &Rule<'_>,
     (path, kind): (&Utf8Path, PathKind),
-    (builds, breaks): (bool, bool),
+    (builds, breaks, makes): (bool, bool, bool),
     service: &Service,
     outcome: &mut Outcome,
 ) {
-    let makes = makes(service, path);
     if makes && rule.rule.action == WatchAction::Restart {
         // The new one starts anyway.
         outcome.rebuild(path);

@@ -340,32 +340,49 @@ impl Builder<'_> {
                 };
                 self.push(subject, action, cause, Vec::new())
             }
-            ImageSource::Build(tag) => {
-                let spec = wanted
-                    .desired
-                    .builds
-                    .iter()
-                    .find(|build| build.tag == *tag)?;
-                let is_current = |image: &ObservedImage| {
-                    !image.is_behind(spec) || (self.is_synced(service) && image.is_made_as(spec))
-                };
-                let cause = match present {
-                    Some(image) if demands.no_build.contains(service) => {
-                        return Some(Image::Present(image.id.clone()));
-                    }
-                    None if demands.no_build.contains(service) => return None,
-                    Some(image) if is_current(image) && !demands.build.contains(service) => {
-                        return Some(Image::Present(image.id.clone()));
-                    }
-                    Some(image) if is_current(image) => Cause::AskedToBuild,
-                    Some(_) => Cause::SourcesChanged,
-                    None => Cause::Missing,
-                };
-                let action = Action::BuildImage(Box::new(spec.clone()));
-                self.push(subject, action, cause, Vec::new())
-            }
+            ImageSource::Build(tag) => return self.built(service, tag),
         };
         self.images.insert(reference.clone(), operation);
+        Some(Image::Coming { operation })
+    }
+
+    /// The same for one that is built, with what it is built from.
+    fn built(&mut self, service: &str, tag: &str) -> Option<Image> {
+        let wanted = self.wanted;
+        let demands = wanted.demands;
+        if let Some(operation) = self.images.get(tag) {
+            return Some(Image::Coming {
+                operation: *operation,
+            });
+        }
+        let present = wanted.observed.images.get(tag);
+        let mut builds = wanted.desired.builds.iter();
+        let spec = builds.find(|build| build.tag == *tag)?;
+        let is_current = |image: &ObservedImage| {
+            !image.is_behind(spec) || (self.is_synced(service) && image.is_made_as(spec))
+        };
+        let cause = match present {
+            Some(image) if demands.no_build.contains(service) => {
+                return Some(Image::Present(image.id.clone()));
+            }
+            None if demands.no_build.contains(service) => return None,
+            Some(image) if is_current(image) && !demands.build.contains(service) => {
+                return Some(Image::Present(image.id.clone()));
+            }
+            Some(image) if is_current(image) => Cause::AskedToBuild,
+            Some(_) => Cause::SourcesChanged,
+            None => Cause::Missing,
+        };
+        let after = spec.bases.iter().filter_map(|base| {
+            let mut builds = wanted.desired.builds.iter();
+            let base = builds.find(|build| build.tag == *base)?;
+            let service = base.services.first()?;
+            self.built(service, &base.tag)?.operation()
+        });
+        let after = after.collect();
+        let action = Action::BuildImage(Box::new(spec.clone()));
+        let operation = self.push(Subject::Image(tag.to_owned()), action, cause, after);
+        self.images.insert(tag.to_owned(), operation);
         Some(Image::Coming { operation })
     }
 }

@@ -3,12 +3,12 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use super::Template;
+use super::{Template, Ulimit};
 
 /// How an image is built. Services with equal builds share one image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Build {
-    /// Absolute.
+    /// Absolute; [`Build::NO_FILE`] where the builder fetches it ([`BuildOptions::remote`]).
     pub context: Utf8PathBuf,
     /// Absolute; [`Build::NO_FILE`] where the stack file holds it.
     pub dockerfile: Utf8PathBuf,
@@ -27,10 +27,16 @@ impl Build {
     /// Where a Dockerfile lies that is no file: nothing is read there, and nothing watched.
     pub const NO_FILE: &str = "/dev/null";
 
-    /// The Dockerfile's path, unless the stack file holds its text.
+    /// The Dockerfile's path, unless the stack file holds its text, or the builder fetches it.
     pub fn dockerfile_path(&self) -> Option<&Utf8Path> {
-        let is_text = self.options.dockerfile.is_some();
-        (!is_text).then_some(self.dockerfile.as_path())
+        let is_elsewhere = self.options.dockerfile.is_some() || self.options.remote.is_some();
+        (!is_elsewhere).then_some(self.dockerfile.as_path())
+    }
+
+    /// The folder that is sent to the builder, unless it fetches what it builds from.
+    pub fn folder(&self) -> Option<&Utf8Path> {
+        let is_elsewhere = self.options.remote.is_some();
+        (!is_elsewhere).then_some(self.context.as_path())
     }
 
     /// Its further folders, each as if it were the context of a build.
@@ -39,6 +45,7 @@ impl Build {
         folders.map(|(_, folder)| Self {
             context: folder.to_owned(),
             dockerfile: Self::NO_FILE.into(),
+            options: Box::default(),
             ..self.clone()
         })
     }
@@ -55,7 +62,8 @@ pub struct BuildOptions {
     /// `NAME:ADDRESS`.
     pub extra_hosts: Vec<String>,
     pub no_cache: bool,
-    /// Further contexts by name: folders (absolute), `docker-image://…`, or addresses that the builder reads.
+    /// Further contexts by name: folders (absolute), `service:…` for the image of another service, `docker-image://…`, or
+    /// addresses that the builder reads.
     pub contexts: BTreeMap<String, String>,
     /// Base images are pulled even if they are there.
     pub pull: bool,
@@ -65,13 +73,37 @@ pub struct BuildOptions {
     /// the image is of them.
     #[serde(skip)]
     pub ssh: BTreeMap<String, Option<Utf8PathBuf>>,
+    /// Where the builder fetches the context itself: `https://…/x.git#branch:folder`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+    /// Stages that are made anew each time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub no_cache_filter: Vec<String>,
+    /// Of `RUN`, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ulimits: BTreeMap<String, Ulimit>,
+    /// Of `RUN`, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shm_size: Option<i64>,
+    /// What the engine has to allow a build: `network.host`, `security.insecure`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entitlements: Vec<String>,
 }
 
 impl BuildOptions {
+    /// Begins a further context that is the image of a service.
+    pub const SERVICE: &str = "service:";
+
     /// Further contexts that are folders of this machine.
     pub fn folders(&self) -> impl Iterator<Item = (&str, &Utf8Path)> {
         let folders = self.contexts.iter().filter(|(_, at)| at.starts_with('/'));
         folders.map(|(name, at)| (name.as_str(), Utf8Path::new(at)))
+    }
+
+    /// Services whose images are further contexts.
+    pub fn bases(&self) -> impl Iterator<Item = &str> {
+        let contexts = self.contexts.values();
+        contexts.filter_map(|at| at.strip_prefix(Self::SERVICE))
     }
 }
 

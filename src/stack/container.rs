@@ -141,7 +141,7 @@ pub struct DeviceRequest {
     pub options: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Ulimit {
     pub soft: i64,
     pub hard: i64,

@@ -51,7 +51,7 @@ pub use runtime::Runtime;
 pub use service::{Condition, Job, Limits, Need, Pull, Restart, Role, Service, Source, Stop};
 pub use template::{Output, Part, Reference, Template, TemplateError};
 pub use update::{Obstacle, UpdateOrder};
-pub use watch_rule::{AfterSync, WatchAction, WatchRule};
+pub use watch_rule::{AfterSync, LeftOut, WatchAction, WatchRule};
 
 /// A whole stack, layers merged, presets expanded, references parsed but not resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

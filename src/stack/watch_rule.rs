@@ -1,4 +1,4 @@
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use super::Hook;
@@ -18,7 +18,18 @@ pub struct WatchRule {
     /// `ignore` is read as a .dockerignore in each of `paths`, as Compose has it, and not as a .gitignore.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub as_dockerignore: bool,
+    /// What the build of the service leaves out, which counts for a rule of a Compose file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
     pub action: WatchAction,
+}
+
+/// A `.dockerignore`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// What its patterns are relative to. Absolute.
+    pub dir: Utf8PathBuf,
+    pub patterns: Vec<String>,
 }
 
 impl WatchRule {
@@ -32,7 +43,9 @@ impl WatchRule {
 
     /// Nothing beneath `path` is left to a later rule.
     fn covers_all_of(&self, path: &str) -> bool {
-        let takes_back = !self.ignore.is_empty() || self.paths.iter().any(|p| p.starts_with('!'));
+        let takes_back = !self.ignore.is_empty()
+            || !self.include.is_empty()
+            || self.paths.iter().any(|p| p.starts_with('!'));
         let path = clean_text(path.trim());
         let holds = |own: &String| {
             let own = clean_text(own.trim());

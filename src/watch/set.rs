@@ -72,7 +72,11 @@ impl WatchSet {
         {
             for rule in &service.watch {
                 for base in bases(&stack.dir, &rule.paths) {
-                    let root = Root::new(base.clone());
+                    // Compose knows nothing of git.
+                    let root = Root {
+                        gitignore: !rule.as_dockerignore,
+                        ..Root::new(base.clone())
+                    };
                     let ignore = crate::plan::react::RuleIgnore::new(&stack.dir, &base, rule);
                     set.roots.push(root.exclude(move |path, _| {
                         Utf8Path::from_path(path).is_some_and(|path| ignore.ignores(path))
@@ -93,7 +97,8 @@ impl WatchSet {
             if let Source::Build(build) = &service.source {
                 set.files.extend(build.dockerfile_path().map(Into::into));
                 if !names_files(service) || broken.contains(&service.name) {
-                    for build in std::iter::once(build.clone()).chain(build.further()) {
+                    let own = build.folder().map(|_| build.clone());
+                    for build in own.into_iter().chain(build.further()) {
                         let root = Root::new(build.context.clone());
                         set.roots.push(Root {
                             exclude: dockerignore(&build),

@@ -102,6 +102,7 @@ impl Bench {
             secrets: Vec::new(),
             cache_from: Vec::new(),
             platforms: Vec::new(),
+            bases: Vec::new(),
             labels: vec![("devtest".to_owned(), self.name.clone())],
             files: None,
             hash: "abc123".to_owned(),

@@ -92,3 +92,12 @@ pub fn names(project: &str) -> Vec<String> {
     let names = found.iter().map(|c| text(&c["Name"]));
     names.map(|name| name.replace(project, "P")).collect()
 }
+
+/// 41 of the API's version 1.41.
+pub fn minor_version() -> u32 {
+    let version = ask("/version");
+    let minor = text(&version["ApiVersion"]).split('.').nth(1);
+    minor
+        .and_then(|minor| minor.parse().ok())
+        .expect("a version")
+}

@@ -323,3 +323,26 @@ services:
     });
     assert_eq!(seen.0, 0);
 }
+
+#[test]
+fn a_health_check_is_asked_often_while_its_service_starts() {
+    // The file's interval alone would be too late for `--wait-timeout`.
+    let file = "
+services:
+  web:
+    image: dev.local/busybox
+    command: sh -c 'sleep 1; touch /tmp/ready; exec sleep 1000'
+    init: true
+    stop_grace_period: 1s
+    healthcheck: {test: 'test -f /tmp/ready', interval: 10m, timeout: 5s, start_period: 5m, start_interval: 200ms}
+";
+    let knows = |tool| tool == Tool::Dev || crate::engine::minor_version() >= 44;
+    for tool in crate::tool::BOTH.into_iter().filter(|tool| knows(*tool)) {
+        let project = Project::new(file);
+        let ended = match tool {
+            Tool::Dev => project.run(tool, &["up", "--wait", "--wait-timeout", "60s"]),
+            Tool::Compose => project.run(tool, &["up", "-d", "--wait", "--wait-timeout", "60"]),
+        };
+        assert_eq!(ended.code, 0, "{tool:?}: {ended:?}");
+    }
+}

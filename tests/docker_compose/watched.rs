@@ -197,3 +197,19 @@ fn a_rebuild_replaces_the_container_by_a_new_one() {
         assert_ne!(id, before);
     });
 }
+
+#[test]
+fn a_sync_leaves_out_what_the_build_leaves_out_and_knows_nothing_of_git() {
+    let file = web("{action: sync, path: ./app, target: /app}")
+        + "#### .dockerignore\napp/left\n**/*.tmp\n!app/kept.tmp\n#### .gitignore\n*.gen\n#### .git/HEAD\nref: refs/heads/main\n";
+    let seen = same(&file, |project, tool| {
+        let _watching = project.watch(tool);
+        for path in ["left/a", "sub/a.tmp", "kept.tmp", "made.gen"] {
+            project.write(format!("app/{path}").as_ref(), "new\n");
+        }
+        tree(project, "first");
+        tree(project, "second")
+    });
+    let expected = "./first=saved\n./kept.tmp=new\n./made.gen=new\n./old=old\n./second=saved\n./sub/deep/er=old\n./value=one\n";
+    assert_eq!(seen, expected);
+}

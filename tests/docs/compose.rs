@@ -27,9 +27,36 @@ fn hold(name: &str, expected: &str) {
     assert_eq!(&page[start..stop], expected, "UPDATE_DOCS=1 writes it");
 }
 
-/// One test, because both tables are in one file.
+/// Files beneath a folder.
+fn count(folder: &Path) -> usize {
+    let entries = fs_err::read_dir(folder).unwrap();
+    let each = entries.map(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() { count(&path) } else { 1 }
+    });
+    each.sum()
+}
+
+/// How many cases there are of each kind.
+fn counts() -> String {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compose/cases");
+    let mut table = "\n| cases | |\n|---|---|\n".to_owned();
+    for (folder, what) in [
+        ("same", "resolved by both to the same"),
+        ("refused", "refused by both"),
+        ("differs", "meant to differ"),
+    ] {
+        let count = count(&cases.join(folder));
+        table.push_str(&format!("| {count} | {what} |\n"));
+    }
+    table.push('\n');
+    table
+}
+
+/// One test, because all tables are in one file.
 #[test]
 fn every_attribute_and_every_meant_difference() {
+    hold("counts", &counts());
     let mut table = "\n| attribute | | why |\n|---|---|---|\n".to_owned();
     for row in rows() {
         let (what, why) = match row.support {

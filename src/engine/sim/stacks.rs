@@ -1,10 +1,9 @@
 //! Stacks for simulated worlds.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::plan::reconcile::scene::runs;
-use crate::stack::{Mount, Probe, ProbeKind, Service, Stack, Volume};
+use crate::stack::{Mount, Probe, ProbeKind, Service, Stack};
 
 /// Asks the world whether the service is ready.
 pub fn probed(name: &str, needs: &[&str]) -> Service {
@@ -37,11 +36,13 @@ pub fn gold() -> Vec<Service> {
 /// Puts the stack into a folder that is there, with the contexts of its builds.
 pub fn place(mut stack: Stack, dir: &camino::Utf8Path) -> Stack {
     stack.layers = vec![dir.join("dev.toml")];
-    stack.volumes = BTreeMap::new();
+    // What a test says of a volume stays.
+    let said = std::mem::take(&mut stack.volumes);
     for service in stack.services.values_mut() {
         for mount in &service.mounts {
             if let Mount::Volume { key, .. } = mount {
-                stack.volumes.insert(key.clone(), Volume::default());
+                let volume = said.get(key).cloned().unwrap_or_default();
+                stack.volumes.insert(key.clone(), volume);
             }
         }
         if let crate::stack::Source::Build(build) = &mut service.source {

@@ -297,3 +297,33 @@ async fn what_can_never_come_is_not_waited_for() {
     assert_eq!(failures[0].0, "api");
     all_are_stopped(&bench);
 }
+
+/// `api` on a volume that somebody else was to make.
+fn on_a_foreign_volume() -> Bench {
+    let mut bench = Bench::new([runs("api", &[]).with_volume("data"), runs("web", &[])]);
+    bench.edit(|stack| {
+        let volume = stack.volumes.get_mut("data").expect("a volume");
+        volume.external = Some("theirs".to_owned());
+    });
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_external_and_missing_is_refused_before_anything_is_made_of_it() {
+    let bench = on_a_foreign_volume();
+    let (outcome, _) = bench.up_until_ready().ended().await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    assert_eq!(bench.world.count("create gold-api-1"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_external_and_missing_is_refused_though_the_engine_was_away_at_first() {
+    let bench = on_a_foreign_volume();
+    bench.world.go_away();
+    let run = bench.up_until_ready();
+    run.pass(5 * SECOND).await;
+    bench.world.come_back();
+    let (outcome, _) = run.ended().await;
+    assert_eq!(bench.world.count("create gold-api-1"), 0, "{outcome:?}");
+    assert!(!matches!(outcome, Outcome::Done), "{outcome:?}");
+}

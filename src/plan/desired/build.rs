@@ -46,9 +46,25 @@ impl<'a> Tags<'a> {
     }
 }
 
+/// The services of `scope`, and those whose images theirs are built from, in no more than one way.
+pub fn with_bases(stack: &Stack, scope: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&str> = scope.iter().map(String::as_str).collect();
+    while let Some(name) = open.pop() {
+        if let Some(service) = stack.services.get(name)
+            && found.insert(name.to_owned())
+            && let Source::Build(build) = &service.source
+        {
+            open.extend(build.options.bases());
+        }
+    }
+    found
+}
+
 /// The references of all images that services of `scope` are made from, known before anything is resolved.
 pub fn image_references(stack: &Stack, scope: &BTreeSet<String>) -> BTreeSet<String> {
     let tags = Tags::new(stack);
+    let scope = with_bases(stack, scope);
     let services = scope.iter().filter_map(|name| stack.services.get(name));
     services
         .filter_map(|service| Some(tags.image(service)?.reference().to_owned()))
@@ -58,6 +74,7 @@ pub fn image_references(stack: &Stack, scope: &BTreeSet<String>) -> BTreeSet<Str
 /// The builds of `scope` by the tag that they make.
 pub fn image_tags<'a>(stack: &'a Stack, scope: &BTreeSet<String>) -> Vec<(String, &'a Build)> {
     let tags = Tags::new(stack);
+    let scope = with_bases(stack, scope);
     let services = scope.iter().filter_map(|name| stack.services.get(name));
     let mut builds: Vec<(String, &Build)> = services
         .filter_map(|service| match &service.source {
@@ -80,10 +97,18 @@ pub fn image_tag(stack: &Stack, service: &str) -> Option<String> {
 }
 
 impl Desire<'_> {
+    /// Those of `services`, and those that they are built from.
     pub(super) fn builds(&mut self, services: &[&Service], tags: &Tags<'_>) -> Vec<BuildSpec> {
+        let stack = self.stack;
+        let scope = services
+            .iter()
+            .map(|service| service.name.clone())
+            .collect();
         let mut users: BTreeMap<String, (&Build, Vec<&Service>)> = BTreeMap::new();
-        for service in services {
-            if let Source::Build(build) = &service.source {
+        for service in with_bases(stack, &scope) {
+            if let Some(service) = stack.services.get(&service)
+                && let Source::Build(build) = &service.source
+            {
                 users
                     .entry(tags.tag(build, service))
                     .or_insert((build, Vec::new()))
@@ -91,10 +116,56 @@ impl Desire<'_> {
                     .push(service);
             }
         }
-        users
+        let specs = users
             .into_iter()
-            .filter_map(|(tag, (build, services))| self.build(tag, build, &services))
-            .collect()
+            .filter_map(|(tag, (build, services))| self.build(tag, build, &services));
+        let mut specs: Vec<BuildSpec> = specs.collect();
+        for spec in &mut specs {
+            spec.bases = self.bases(spec, tags);
+        }
+        self.hashes(&mut specs);
+        specs
+    }
+
+    /// The tags of what it is built from, which takes the place of the services' names.
+    fn bases(&self, spec: &mut BuildSpec, tags: &Tags<'_>) -> Vec<String> {
+        let mut bases = BTreeSet::new();
+        for at in spec.options.contexts.values_mut() {
+            let service = at.strip_prefix(BuildOptions::SERVICE);
+            let service = service.and_then(|name| self.stack.services.get(name));
+            match service.and_then(|service| tags.image(service)) {
+                Some(ImageSource::Build(tag)) => {
+                    *at = format!("docker-image://{tag}");
+                    bases.insert(tag);
+                }
+                Some(ImageSource::Pull(reference)) => *at = format!("docker-image://{reference}"),
+                None => {}
+            }
+        }
+        bases.into_iter().collect()
+    }
+
+    /// What is built from another image is another one when that is. The reader of the stack file lets no circle through.
+    fn hashes(&self, specs: &mut [BuildSpec]) {
+        let mut known: BTreeMap<String, String> = BTreeMap::new();
+        loop {
+            let before = known.len();
+            for spec in specs.iter_mut().filter(|spec| spec.hash.is_empty()) {
+                let bases = spec.bases.iter().map(|tag| known.get(tag).cloned());
+                let Some(bases) = bases.collect::<Option<Vec<String>>>() else {
+                    continue;
+                };
+                let rest = self.sources.contexts.get(&spec.tag);
+                let whole = self.sources.files.get(&spec.tag);
+                spec.hash = self.build_hash(spec, rest, &bases);
+                spec.files = whole.map(|whole| self.build_hash(spec, Some(whole), &bases));
+                let content = spec.files.as_ref().unwrap_or(&spec.hash);
+                known.insert(spec.tag.clone(), content.clone());
+            }
+            if known.len() == before {
+                break;
+            }
+        }
     }
 
     /// `None` without services, which nobody asks for.
@@ -121,7 +192,7 @@ impl Desire<'_> {
             )
         });
         let secrets = secrets.collect();
-        let mut spec = BuildSpec {
+        Some(BuildSpec {
             tag,
             services: services
                 .iter()
@@ -142,17 +213,13 @@ impl Desire<'_> {
                 (LABEL_SERVICE.to_owned(), first.name.clone()),
                 (LABEL_DIR.to_owned(), self.stack.dir.to_string()),
             ],
+            bases: Vec::new(),
             files: None,
             hash: String::new(),
-        };
-        let rest = self.sources.contexts.get(&spec.tag);
-        let whole = self.sources.files.get(&spec.tag);
-        spec.hash = self.build_hash(&spec, rest);
-        spec.files = whole.map(|whole| self.build_hash(&spec, Some(whole)));
-        Some(spec)
+        })
     }
 
-    fn build_hash(&self, spec: &BuildSpec, context: Option<&String>) -> String {
+    fn build_hash(&self, spec: &BuildSpec, context: Option<&String>, bases: &[String]) -> String {
         let mut digest = Digest::new("build 1", self.key);
         // Relative, so that a checkout in another place has the same hash.
         let dockerfile = spec
@@ -179,6 +246,9 @@ impl Desire<'_> {
         digest.optional_text(context.map(String::as_str));
         if spec.options != BuildOptions::default() {
             digest.text(&serde_json::to_string(&spec.options).unwrap_or_default());
+        }
+        if !bases.is_empty() {
+            digest.list(bases.iter(), |digest, base| digest.text(base));
         }
         digest.finish()
     }

@@ -98,6 +98,8 @@ pub struct BuildSpec {
     pub cache_from: Vec<String>,
     pub platforms: Vec<String>,
     pub options: BuildOptions,
+    /// Tags of the images that it is built from and that are built, too: first.
+    pub bases: Vec<String>,
     /// Label values that the image gets beside [`super::LABEL_BUILD`].
     pub labels: Vec<(String, String)>,
     /// Hex; of the definition and everything in the context. `None` where `hash` leaves nothing out.

@@ -78,13 +78,16 @@ pub struct RuleIgnore(Vec<Globs>);
 
 impl RuleIgnore {
     pub fn new(dir: &Utf8Path, base: &Utf8Path, rule: &WatchRule) -> Self {
-        Self(match rule.as_dockerignore {
+        let mut left_out = match rule.as_dockerignore {
             true => vec![as_dockerignore(base, &rule.ignore)],
             false => vec![
                 Globs::beneath(dir, &rule.ignore),
                 Globs::beneath(base, &rule.ignore),
             ],
-        })
+        };
+        let of_build = rule.left_out.as_ref();
+        left_out.extend(of_build.map(|of| as_dockerignore(&of.dir, &of.patterns)));
+        Self(left_out)
     }
 
     pub fn ignores(&self, path: &Utf8Path) -> bool {

@@ -550,6 +550,7 @@ impl Service {
             ignore: Vec::new(),
             include: Vec::new(),
             as_dockerignore: false,
+            left_out: None,
             action: crate::stack::WatchAction::Sync {
                 target: "/app".to_owned(),
                 then: crate::stack::AfterSync::Nothing,

@@ -18,6 +18,8 @@ use crate::stack::{self, Endpoint, Protocol, Restart};
 
 /// Label of a container: the engine's names of its networks, with commas between. See `translate::is_attached`.
 pub(super) const LABEL_NETWORKS: &str = "dev.networks";
+/// From here on, a health check has a pace of its own while its container starts; before, it is refused.
+const START_INTERVAL: ApiVersion = ApiVersion::new(1, 44);
 /// From here on, a container can be created on several networks at once.
 const MANY_NETWORKS: ApiVersion = ApiVersion::new(1, 44);
 /// From here on, the engine knows the host's address.
@@ -74,6 +76,11 @@ pub(super) fn body<'a>(
         ..ContainerCreateBody::default()
     };
     options::body(&mut body, &spec.options);
+    if engine.version < START_INTERVAL
+        && let Some(check) = &mut body.healthcheck
+    {
+        check.start_interval = None;
+    }
     (body, later)
 }
 

@@ -42,15 +42,14 @@ fn health(check: &Healthcheck) -> HealthConfig {
             timeout,
             retries,
             start_period,
-            // Engines before API 1.44 refuse it.
-            start_interval: _,
+            start_interval,
         } => HealthConfig {
             test: test.clone(),
             interval: *interval,
             timeout: *timeout,
             retries: *retries,
             start_period: *start_period,
-            start_interval: None,
+            start_interval: *start_interval,
         },
     }
 }

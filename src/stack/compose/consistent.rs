@@ -28,7 +28,7 @@ pub(super) fn check(project: &Node, disabled: &[String], sink: &mut Sink) {
     }
     check.resources();
     check.container_names();
-    check.cycle();
+    check.cycles();
 }
 
 fn number(node: Option<&Node>) -> Option<f64> {

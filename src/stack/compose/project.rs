@@ -81,7 +81,7 @@ pub fn load_stack(request: &Request, source: &dyn Files) -> Result<Run, LoadErro
     let stack = model::stack(
         &resolved.project,
         (&resolved.name, &resolved.dir, &resolved.files),
-        (&resolved.environment, &resolved.disabled),
+        (&noting, &resolved.environment, &resolved.disabled),
         &mut resolved.sink,
     );
     if resolved.sink.has_errors() {

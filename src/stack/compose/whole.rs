@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::consistent::{Check, within};
-use super::node::Value;
+use super::node::{Node, Value};
 use crate::stack::file::{Code, Finding, Span};
 
 impl Check<'_> {
@@ -63,19 +63,19 @@ impl Check<'_> {
         }
     }
 
-    /// A circle of `depends_on`, shown once.
-    pub fn cycle(&mut self) {
-        let edges: BTreeMap<&str, Vec<&str>> = self
-            .project
-            .section("services")
-            .map(|(name, node)| {
-                (
-                    name,
-                    node.section("depends_on").map(|(name, _)| name).collect(),
-                )
-            })
-            .collect();
-        let mut left = edges.clone();
+    /// A circle of `depends_on`, or of images that are built from each other, each shown once.
+    pub fn cycles(&mut self) {
+        self.cycle("services wait for each other", &["depends_on"], needs);
+        let key = ["build", "additional_contexts"];
+        self.cycle("images are built from each other", &key, bases);
+    }
+
+    fn cycle(&mut self, what: &str, key: &[&str], needs: impl Fn(&Node) -> Vec<&str>) {
+        let project = self.project;
+        let services = project.section("services");
+        let edges: BTreeMap<&str, Vec<&str>> =
+            services.map(|(name, node)| (name, needs(node))).collect();
+        let mut left = edges;
         // What waits for nobody that is left goes, until nothing is left or only circles are.
         loop {
             let before = left.len();
@@ -100,13 +100,27 @@ impl Check<'_> {
                 break;
             }
         }
-        let span =
-            within(self.project, &["services", trail[0], "depends_on"]).map(|node| node.span);
-        let message = format!("services wait for each other: {}", trail.join(" → "));
+        let path = [&["services", trail[0]], key].concat();
+        let span = within(self.project, &path).map(|node| node.span);
+        let message = format!("{what}: {}", trail.join(" → "));
         let finding = Finding::new(Code::Cycle, message);
         self.sink.push(match span {
             Some(span) => finding.at(span, "this closes the circle"),
             None => finding,
         });
     }
+}
+
+fn needs(service: &Node) -> Vec<&str> {
+    let needs = service.section("depends_on");
+    needs.map(|(name, _)| name).collect()
+}
+
+/// The services whose images a service's own is built from.
+fn bases(service: &Node) -> Vec<&str> {
+    let contexts = service.get("build").into_iter();
+    let contexts = contexts.flat_map(|build| build.section("additional_contexts"));
+    contexts
+        .filter_map(|(_, at)| at.as_text()?.strip_prefix("service:"))
+        .collect()
 }

@@ -108,6 +108,7 @@ fn rule(reader: &mut Reader<'_>, node: &Node, source: Option<&Source>) -> Option
         ignore: node.texts_of("ignore"),
         include: Vec::new(),
         as_dockerignore: false,
+        left_out: None,
         action,
     })
 }

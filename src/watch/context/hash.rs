@@ -22,6 +22,19 @@ pub struct ContextHash {
 }
 
 impl ContextHash {
+    /// Of what is known by its address alone.
+    pub fn of_text(text: &str) -> Self {
+        let mut hasher = TreeHasher::default();
+        hasher.part(b"address", text.as_bytes());
+        let hash = hasher.finish();
+        Self {
+            rest: hash.clone(),
+            hash,
+            files: 0,
+            bytes: 0,
+        }
+    }
+
     /// Of both together.
     #[must_use]
     pub fn with(self, other: &Self) -> Self {

@@ -97,11 +97,60 @@ fn further_folders_of_a_build_count_as_its_context_does() {
     assert_eq!(further, ["/lib/shared"]);
     let service = service("api", Source::Build(built), Vec::new());
     let none = BTreeSet::new();
+    let stack = stack(vec![service.clone()]);
     let facts = Facts {
         layers: &BTreeSet::new(),
         excluded: &|_, _| false,
         broken: &none,
     };
-    assert!(in_context(&service, "/lib/shared/a.txt".into(), &facts));
-    assert!(!in_context(&service, "/lib/other".into(), &facts));
+    assert!(in_context(
+        &stack,
+        &service,
+        "/lib/shared/a.txt".into(),
+        &facts
+    ));
+    assert!(!in_context(&stack, &service, "/lib/other".into(), &facts));
+}
+
+#[test]
+fn what_an_image_is_built_from_counts_for_those_that_are_built_from_it() {
+    let from = |dir: &str, base: &str| {
+        let Source::Build(mut built) = build() else {
+            panic!()
+        };
+        built.context = dir.into();
+        built.dockerfile = format!("{dir}/Dockerfile").into();
+        let context = ("base".to_owned(), format!("service:{base}"));
+        built.options.contexts = match base {
+            "" => std::collections::BTreeMap::new(),
+            _ => [context].into(),
+        };
+        Source::Build(built)
+    };
+    let services = vec![
+        service("api", from("/api", "mid"), Vec::new()),
+        service("mid", from("/mid", "base"), Vec::new()),
+        service("base", from("/base", ""), Vec::new()),
+    ];
+    let stack = stack(services);
+    let none = BTreeSet::new();
+    let facts = Facts {
+        layers: &BTreeSet::new(),
+        excluded: &|_, _| false,
+        broken: &none,
+    };
+    let counts =
+        |name: &str, path: &str| in_context(&stack, &stack.services[name], path.into(), &facts);
+    assert!(counts("api", "/base/a") && counts("mid", "/base/a") && counts("base", "/base/a"));
+    assert!(counts("api", "/mid/a") && !counts("base", "/mid/a"));
+    assert!(makes(
+        &stack,
+        &stack.services["api"],
+        "/base/Dockerfile".into()
+    ));
+    assert!(!makes(
+        &stack,
+        &stack.services["base"],
+        "/api/Dockerfile".into()
+    ));
 }

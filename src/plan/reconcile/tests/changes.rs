@@ -273,3 +273,57 @@ fn an_image_that_a_compose_file_does_not_name_is_the_stacks_own() {
     let own = crate::plan::reconcile::Images::Own.of(&scene.stack);
     assert_eq!(own.into_iter().collect::<Vec<_>>(), ["gold-api"]);
 }
+
+/// `api` is built from the image of `base`, which nobody needs to run.
+fn on_a_base() -> [crate::stack::Service; 2] {
+    let mut api = runs("api", &[]).built();
+    if let crate::stack::Source::Build(build) = &mut api.source {
+        let context = ("base".to_owned(), "service:base".to_owned());
+        build.options.contexts.insert(context.0, context.1);
+    }
+    [api, runs("base", &[]).built()]
+}
+
+#[test]
+fn an_image_is_built_after_those_that_it_is_built_from() {
+    let mut scene = Scene::of(on_a_base());
+    scene.scope.remove("base");
+    assert_snapshot!(scene.text());
+    let plan = scene.plan();
+    let place = |tag: &str| {
+        let subject = crate::plan::Subject::Image(tag.to_owned());
+        let mut operations = plan.operations.iter();
+        operations
+            .find(|operation| operation.subject == subject)
+            .expect("it is built")
+    };
+    let (base, api) = (place("gold-base"), place("gold-api"));
+    assert_eq!(api.after, [base.id]);
+    let crate::plan::Action::BuildImage(spec) = &api.action else {
+        panic!()
+    };
+    assert_eq!(spec.options.contexts["base"], "docker-image://gold-base");
+}
+
+#[test]
+fn what_changes_an_image_changes_those_that_are_built_from_it() {
+    let mut scene = Scene::running(on_a_base());
+    assert_eq!(scene.text(), "nothing to do\n");
+    scene
+        .sources
+        .contexts
+        .insert("gold-base".to_owned(), "tree-2".to_owned());
+    scene.scope.remove("base");
+    let text = scene.text();
+    assert!(
+        text.contains("build") && text.contains("gold-base") && text.contains("gold-api"),
+        "{text}"
+    );
+    // The other way round, it is nothing to the base.
+    let mut scene = Scene::running(on_a_base());
+    scene
+        .sources
+        .contexts
+        .insert("gold-api".to_owned(), "tree-2".to_owned());
+    assert!(!scene.text().contains("gold-base"), "{}", scene.text());
+}

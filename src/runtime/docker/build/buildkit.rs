@@ -1,6 +1,8 @@
 //! A build by BuildKit: the session beside `POST /build?version=2`
 //! (<https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Image/operation/ImageBuild>).
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use camino::Utf8PathBuf;
 use http_body_util::Full;
@@ -69,9 +71,22 @@ async fn post(job: &Job<'_>, session: &str) -> Result<String, RuntimeError> {
     follow(job, messages).await
 }
 
+/// What is fetched by SSH is fetched with the agent that there is.
+fn wanted_agents(job: &Job<'_>) -> BTreeMap<String, Option<Utf8PathBuf>> {
+    let mut given = job.spec.options.ssh.clone();
+    let remote = job.spec.options.remote.as_deref().unwrap_or_default();
+    let by_ssh = remote.starts_with("git@") || remote.starts_with("ssh://");
+    let own = job.docker.inner.environment.get("SSH_AUTH_SOCK");
+    if given.is_empty() && by_ssh && own.is_some_and(|path| !path.is_empty()) {
+        given.insert("default".to_owned(), None);
+    }
+    given
+}
+
 /// The sockets of the SSH agents that it is given: the one of the environment where the stack file names none.
 fn agents(job: &Job<'_>) -> Result<Vec<(String, Utf8PathBuf)>, RuntimeError> {
-    let given = job.spec.options.ssh.iter();
+    let given = wanted_agents(job);
+    let given = given.iter();
     let agent = |(id, path): (&String, &Option<Utf8PathBuf>)| {
         let own = job.docker.inner.environment.get("SSH_AUTH_SOCK");
         let own = own.filter(|path| !path.is_empty()).map(Utf8PathBuf::from);

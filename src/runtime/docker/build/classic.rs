@@ -29,7 +29,29 @@ pub(super) fn check(job: &Job<'_>) -> Result<(), RuntimeError> {
     if let Some(id) = job.spec.options.ssh.keys().next() {
         return needs(format!("the SSH agent `{id}` of a build"), Vec::new());
     }
-    if let Some(name) = job.spec.options.contexts.keys().next() {
+    let options = &job.spec.options;
+    if let Some(stage) = options.no_cache_filter.first() {
+        return needs(
+            format!("`no_cache_filter` for the stage `{stage}`"),
+            Vec::new(),
+        );
+    }
+    if let Some(entitlement) = options.entitlements.first() {
+        return needs(
+            format!("the entitlement `{entitlement}` of a build"),
+            Vec::new(),
+        );
+    }
+    if let Some(name) = options.ulimits.keys().next() {
+        return needs(format!("the limit `{name}` of a build"), Vec::new());
+    }
+    if options.shm_size.is_some() {
+        return needs("`shm_size` of a build".to_owned(), Vec::new());
+    }
+    if let Some(remote) = &options.remote {
+        return needs(format!("a build from {remote}"), Vec::new());
+    }
+    if let Some(name) = options.contexts.keys().next() {
         return needs(format!("the further build context `{name}`"), Vec::new());
     }
     // Podman's builder is behind the same call, and knows these.

@@ -124,10 +124,7 @@ impl Docker {
     ) -> Result<BuiltImage, RuntimeError> {
         let written = inline::Written::of(spec)?;
         let spec = written.as_ref().map_or(spec, |written| &written.spec);
-        let source = tokio::fs::read(&spec.dockerfile)
-            .await
-            .map_err(|error| no_dockerfile(spec, &error))?;
-        let source = String::from_utf8_lossy(&source).into_owned();
+        let source = source(spec).await?;
         let job = Job {
             docker: self,
             spec,
@@ -174,7 +171,8 @@ struct Job<'a> {
 impl Job<'_> {
     /// What would go wrong silently.
     fn check(&self) -> Result<(), RuntimeError> {
-        if !self.spec.context.is_dir() {
+        let is_fetched = self.spec.options.remote.is_some();
+        if !is_fetched && !self.spec.context.is_dir() {
             let message = format!("there is no folder {} to build from", self.spec.context);
             return Err(RuntimeError::new(FailureClass::Build, message));
         }
@@ -296,6 +294,17 @@ impl Job<'_> {
             .collect();
         RuntimeError(failure)
     }
+}
+
+/// The Dockerfile's text; none where the builder fetches it.
+async fn source(spec: &BuildSpec) -> Result<String, RuntimeError> {
+    if spec.dockerfile.starts_with(stack::Build::NO_FILE) {
+        return Ok(String::new());
+    }
+    let source = tokio::fs::read(&spec.dockerfile)
+        .await
+        .map_err(|error| no_dockerfile(spec, &error))?;
+    Ok(String::from_utf8_lossy(&source).into_owned())
 }
 
 /// The same image, each of its steps made anew.

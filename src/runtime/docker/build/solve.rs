@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
 use bollard_buildkit_proto::moby::buildkit::v1::{SolveRequest, StatusRequest, StatusResponse};
 use bytes::Bytes;
+use camino::Utf8Path;
 use http::{Method, Uri};
 use hyper::upgrade::Upgraded;
 use tonic::Streaming;
@@ -24,25 +25,52 @@ use crate::runtime::RuntimeError;
 use crate::runtime::docker::call::{QUICK, within};
 use crate::runtime::docker::fault::Fault;
 use crate::runtime::docker::version::ApiVersion;
-use crate::stack::BuildOptions;
+use crate::stack::{Build, BuildOptions};
 
 /// From here on, the engine's own reader of Dockerfiles knows further contexts.
 const NAMED_CONTEXTS: ApiVersion = ApiVersion::new(1, 42);
+/// From here on it knows of limits for what it runs.
+const LIMITS: ApiVersion = ApiVersion::new(1, 42);
 /// Before the name of a further context, so that it cannot be that of the main one.
 pub(super) const FURTHER: &str = "further-";
 
 /// Whether `POST /build` cannot say what is asked for.
 pub(super) fn is_needed(options: &BuildOptions) -> bool {
     !options.contexts.is_empty()
+        || !options.no_cache_filter.is_empty()
+        || !options.entitlements.is_empty()
+        || !options.ulimits.is_empty()
+        || options.shm_size.is_some()
+        || options.remote.is_some()
+}
+
+/// What an older engine would leave out without a word.
+fn check(job: &Job<'_>) -> Result<(), RuntimeError> {
+    let options = &job.spec.options;
+    let (what, key, from) = if !options.contexts.is_empty() {
+        (
+            "further build contexts",
+            "additional_contexts",
+            NAMED_CONTEXTS,
+        )
+    } else if !options.ulimits.is_empty() {
+        ("limits for a build", "ulimits", LIMITS)
+    } else if options.shm_size.is_some() {
+        ("a size of /dev/shm for a build", "shm_size", LIMITS)
+    } else {
+        return Ok(());
+    };
+    if job.docker.version() >= from {
+        return Ok(());
+    }
+    let message = format!("{what}: this engine is too old for that");
+    Err(RuntimeError::new(FailureClass::Build, message)
+        .help(format!("`{key}` of `build` works from Docker Engine 23 on")))
 }
 
 /// Builds, in a session that is open; returns the image's id.
 pub(super) async fn solve(job: &Job<'_>, session: &str) -> Result<String, RuntimeError> {
-    if job.docker.version() < NAMED_CONTEXTS && !job.spec.options.contexts.is_empty() {
-        let message = "further build contexts need a newer engine than this one";
-        return Err(RuntimeError::new(FailureClass::Build, message)
-            .help("`additional_contexts` works from Docker Engine 23 on"));
-    }
+    check(job)?;
     let channel = connect(job).await.map_err(|fault| job.fault(&fault))?;
     let build = random_id();
     let mut asking = ControlClient::new(channel.clone());
@@ -114,16 +142,29 @@ fn request(job: &Job<'_>, session: &str, build: &str) -> SolveRequest {
         session: session.to_owned(),
         frontend: "dockerfile.v0".to_owned(),
         frontend_attrs: attributes(job),
+        entitlements: entitlements(&spec.options),
         exporter_deprecated: "moby".to_owned(),
         exporter_attrs_deprecated: [("name".to_owned(), names.join(","))].into(),
         ..SolveRequest::default()
     }
 }
 
+/// The host's network is one of them, which `network` asks for by itself.
+fn entitlements(options: &BuildOptions) -> Vec<String> {
+    let host = (options.network.as_deref() == Some("host")).then(|| "network.host".to_owned());
+    let mut all: Vec<String> = options.entitlements.iter().cloned().chain(host).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
 /// What the reader of Dockerfiles is told, in its own words.
 fn attributes(job: &Job<'_>) -> HashMap<String, String> {
     let (spec, options) = (job.spec, &job.spec.options);
-    let dockerfile = spec.dockerfile.file_name().unwrap_or("Dockerfile");
+    // One that the builder fetches is named as it is there.
+    let fetched = spec.dockerfile.strip_prefix(Build::NO_FILE).ok();
+    let dockerfile = fetched.or(spec.dockerfile.file_name().map(Utf8Path::new));
+    let dockerfile = dockerfile.map_or("Dockerfile", Utf8Path::as_str);
     let resolve = if options.pull { "pull" } else { "local" };
     let mut found: HashMap<String, String> = [
         ("filename".to_owned(), dockerfile.to_owned()),
@@ -153,6 +194,25 @@ fn attributes(job: &Job<'_>) -> HashMap<String, String> {
     }
     if options.no_cache {
         add("no-cache".to_owned(), String::new());
+    } else if !options.no_cache_filter.is_empty() {
+        add("no-cache".to_owned(), options.no_cache_filter.join(","));
+    }
+    if let Some(remote) = &options.remote {
+        add("context".to_owned(), remote.clone());
+        if options.dockerfile.is_some() {
+            // From here all the same.
+            add("dockerfilekey".to_owned(), "dockerfile".to_owned());
+        }
+    }
+    if let Some(size) = options.shm_size {
+        add("shm-size".to_owned(), size.to_string());
+    }
+    if !options.ulimits.is_empty() {
+        let limits = options.ulimits.iter();
+        let limits: Vec<String> = limits
+            .map(|(name, limit)| format!("{name}={}:{}", limit.soft, limit.hard))
+            .collect();
+        add("ulimit".to_owned(), limits.join(","));
     }
     let caches: Vec<&str> = spec
         .cache_from

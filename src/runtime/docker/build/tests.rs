@@ -112,6 +112,7 @@ impl Fake {
             secrets: Vec::new(),
             cache_from: vec!["gold-api:cache".to_owned()],
             platforms: vec!["linux/amd64".to_owned()],
+            bases: Vec::new(),
             labels: vec![("a".to_owned(), "b".to_owned())],
             files: Some("def".to_owned()),
             hash: "abc".to_owned(),

@@ -129,3 +129,27 @@ fn times_are_rounded_up_to_seconds() {
     assert_eq!(seconds(Duration::from_millis(1)), 1);
     assert_eq!(seconds(Duration::from_secs(10)), 10);
 }
+
+#[test]
+fn the_pace_of_a_start_goes_to_engines_that_know_one() {
+    let mut spec = spec();
+    spec.options.given.health = Some(stack::Healthcheck::Asked {
+        test: Some(vec!["CMD".to_owned(), "true".to_owned()]),
+        interval: Some(60),
+        timeout: None,
+        retries: None,
+        start_period: Some(30),
+        start_interval: Some(7),
+    });
+    let start = |minor| {
+        let engine = Engine {
+            version: ApiVersion::new(1, minor),
+            podman: false,
+        };
+        let check = body(&spec, "sha256:a", engine).0.healthcheck;
+        let check = check.expect("a health check");
+        assert_eq!((check.interval, check.start_period), (Some(60), Some(30)));
+        check.start_interval
+    };
+    assert_eq!((start(43), start(44)), (None, Some(7)));
+}

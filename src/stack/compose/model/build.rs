@@ -1,5 +1,7 @@
 //! `build`.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8PathBuf;
 
 use super::{Making, Read};
@@ -8,27 +10,16 @@ use crate::stack::{Build, BuildOptions, BuildSecret, SecretSource, Template};
 
 impl Making<'_> {
     pub(super) fn build(&mut self, service: &str, node: &Node, build: &Node) -> Build {
-        let context = build.string("context").unwrap_or_else(|| ".".to_owned());
-        if is_remote(&context) {
-            let at = build.get("context").map_or(build.span, |node| node.span);
-            let message = format!("`services.{service}` is built from {context}");
-            self.refuse(
-                at,
-                message,
-                "`dev` builds from folders of this machine: clone it",
-            );
-        }
-        let context = self.dir.join(context);
-        let options = options(build);
-        for (name, context) in build.section("additional_contexts") {
-            if let Some(other) = context.as_text().and_then(|at| at.strip_prefix("service:")) {
-                let message = format!(
-                    "`services.{service}.build.additional_contexts`: `{name}` is the image of the service `{other}`"
-                );
-                let help = "`dev` builds each image by itself: build the other one as a stage of the same Dockerfile";
-                self.refuse(context.span, message, help);
-            }
-        }
+        let given = build.string("context").unwrap_or_else(|| ".".to_owned());
+        let remote = is_remote(&given).then(|| given.clone());
+        let context = match remote {
+            Some(_) => Utf8PathBuf::from(Build::NO_FILE),
+            None => self.dir.join(given),
+        };
+        let options = BuildOptions {
+            remote,
+            ..options(build)
+        };
         let dockerfile = match &options.dockerfile {
             Some(_) => Build::NO_FILE.to_owned(),
             None => build
@@ -114,9 +105,23 @@ fn options(build: &Node) -> BuildOptions {
                 (id.to_owned(), path.map(Utf8PathBuf::from))
             })
             .collect(),
+        remote: None,
+        no_cache_filter: build.strings("no_cache_filter"),
+        ulimits: super::limits::ulimits(build),
+        shm_size: build.int("shm_size").filter(|size| *size > 0),
+        entitlements: entitlements(build),
     }
 }
 
-fn is_remote(context: &str) -> bool {
+/// `privileged` is the one of them that lets `RUN --security=insecure` have all rights.
+fn entitlements(build: &Node) -> Vec<String> {
+    let mut all: BTreeSet<String> = build.strings("entitlements").into_iter().collect();
+    if build.is_set("privileged") {
+        all.insert("security.insecure".to_owned());
+    }
+    all.into_iter().collect()
+}
+
+pub(super) fn is_remote(context: &str) -> bool {
     context.contains("://") || context.starts_with("git@") || context.starts_with("github.com/")
 }

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::load::Environment;
+use super::load::{Environment, Files};
 use super::node::{Node, Value};
 use crate::stack::file::{Code, Finding, Sink, Span};
 use crate::stack::{Runtime, SecretSource, Service, Stack, StackKubernetes};
@@ -30,6 +30,8 @@ pub(super) struct Making<'a> {
     /// The project's folder.
     pub dir: &'a Utf8Path,
     pub files: &'a [Utf8PathBuf],
+    /// What `.dockerignore` says is read by it.
+    pub source: &'a dyn Files,
     pub environment: &'a Environment,
     /// Services that run only when somebody names them.
     pub disabled: &'a BTreeSet<String>,
@@ -44,7 +46,7 @@ pub(super) struct Making<'a> {
 pub(super) fn stack(
     project: &Node,
     (name, dir, files): (&str, &Utf8Path, &[Utf8PathBuf]),
-    (environment, disabled): (&Environment, &BTreeSet<String>),
+    (source, environment, disabled): (&dyn Files, &Environment, &BTreeSet<String>),
     sink: &mut Sink,
 ) -> Stack {
     let mut making = Making {
@@ -52,6 +54,7 @@ pub(super) fn stack(
         name,
         dir,
         files,
+        source,
         environment,
         disabled,
         sink,

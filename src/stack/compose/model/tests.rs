@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 
-use crate::stack::compose::{Files, Request, load_stack};
+use crate::stack::compose::{Files, Request, Run, load_stack};
 use crate::stack::file::{Code, Diagnostic, LoadError};
 use crate::stack::{Condition, HostPort, Pull, Restart, Source, Stack, UpdateOrder};
 
@@ -15,18 +15,26 @@ impl Files for Text<'_> {
         Ok(self.0.to_owned())
     }
 
-    fn env(&self, _: &Utf8Path) -> io::Result<String> {
-        Err(io::ErrorKind::NotFound.into())
+    fn env(&self, path: &Utf8Path) -> io::Result<String> {
+        match path.as_str() {
+            "/src/shop/web/.dockerignore" => Ok("# not these\n\n*.log\n!keep.log\n".to_owned()),
+            "/src/shop/web/own.dockerignore" => Ok("docs\n".to_owned()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 }
 
 fn stack(text: &str) -> Result<Stack, LoadError> {
+    run(text).map(|run| run.stack)
+}
+
+fn run(text: &str) -> Result<Run, LoadError> {
     let request = Request {
         start_dir: "/src/shop".into(),
         files: vec!["/src/shop/compose.yaml".into()],
         ..Request::default()
     };
-    load_stack(&request, &Text(text)).map(|run| run.stack)
+    load_stack(&request, &Text(text))
 }
 
 #[test]
@@ -147,9 +155,50 @@ fn a_build_may_have_further_contexts() {
     };
     assert_eq!(context("../lib"), "/src/lib");
     assert_eq!(context("docker-image://x:1"), "docker-image://x:1");
-    let error = stack(&text("service:b")).unwrap_err();
-    assert_eq!(error.diagnostics[0].code(), Code::ComposeUnsupported);
-    assert_eq!(error.diagnostics[0].location().unwrap().line, 6);
+    assert_eq!(context("service:b"), "service:b");
+    // By a folder that begins like one, nothing is meant.
+    assert_eq!(context("./service:b"), "/src/shop/service:b");
+}
+
+#[test]
+fn images_that_are_built_from_each_other_are_an_error_with_its_place() {
+    let text = "services:\n  a: {build: {context: ., additional_contexts: {x: 'service:b'}}}\n  b: {build: {context: ., additional_contexts: {y: 'service:a'}}}\n";
+    let error = stack(text).unwrap_err();
+    let shown = error.diagnostics[0].to_string();
+    assert_eq!(error.diagnostics[0].code(), Code::Cycle, "{shown}");
+    assert!(shown.contains("a → b → a"), "{shown}");
+    assert_eq!(error.diagnostics[0].location().unwrap().line, 2);
+}
+
+#[test]
+fn a_build_may_be_fetched_and_limited_and_allowed() {
+    let text = "
+services:
+  a:
+    build:
+      context: https://example.com/shop.git#main:web
+      dockerfile: docker/Dockerfile
+      no_cache_filter: [deps]
+      privileged: true
+      entitlements: [network.host]
+      shm_size: 64m
+      ulimits: {nofile: {soft: 10, hard: 20}, nproc: 7}
+";
+    let stack = stack(text).unwrap();
+    let Source::Build(build) = &stack.services["a"].source else {
+        panic!()
+    };
+    let options = &build.options;
+    let remote = "https://example.com/shop.git#main:web";
+    assert_eq!(options.remote.as_deref(), Some(remote));
+    // Nothing of it is here.
+    assert_eq!((build.folder(), build.dockerfile_path()), (None, None));
+    assert_eq!(build.dockerfile, "/dev/null/docker/Dockerfile");
+    assert_eq!(options.no_cache_filter, ["deps"]);
+    assert_eq!(options.entitlements, ["network.host", "security.insecure"]);
+    assert_eq!(options.shm_size, Some(64 << 20));
+    let limit = |name: &str| (options.ulimits[name].soft, options.ulimits[name].hard);
+    assert_eq!((limit("nofile"), limit("nproc")), ((10, 20), (7, 7)));
 }
 
 #[test]
@@ -255,4 +304,38 @@ fn the_order_of_an_update_is_kept_where_two_can_run_at_once() {
     ] {
         assert_eq!(with(not), UpdateOrder::StopFirst, "{not}");
     }
+}
+
+#[test]
+fn a_rule_behind_one_that_covers_it_is_told_with_its_place() {
+    let text = "services:\n  a:\n    build: .\n    develop:\n      watch:\n        - {action: sync, path: ., target: /app}\n        - {action: restart, path: ./conf}\n        - {action: rebuild, path: ./deps}\n";
+    let read = run(text).unwrap();
+    let shown: Vec<String> = read.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    assert!(shown[0].contains("never acts"), "{shown:?}");
+    assert_eq!(read.warnings[0].location().unwrap().line, 7);
+    // It may have been left something.
+    let text = text.replace("path: ., target", "path: ., include: ['*.py'], target");
+    assert!(self::run(&text).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn what_a_build_leaves_out_its_watch_rules_leave_out() {
+    let left_out = |source: &str| {
+        let text = format!(
+            "services:\n  a:\n    {source}\n    develop: {{watch: [{{action: sync, path: ./web, target: /app}}]}}\n"
+        );
+        let rule = stack(&text).unwrap().services["a"].watch[0].clone();
+        rule.left_out
+            .map(|out| (out.dir.to_string(), out.patterns.join(" ")))
+    };
+    let web = |patterns: &str| Some(("/src/shop/web".to_owned(), patterns.to_owned()));
+    assert_eq!(left_out("build: ./web"), web("*.log !keep.log"));
+    // That of the Dockerfile takes the place of the folder's.
+    assert_eq!(
+        left_out("build: {context: ./web, dockerfile: own}"),
+        web("docs")
+    );
+    assert_eq!(left_out("build: ./other"), None);
+    assert_eq!(left_out("image: x"), None);
 }

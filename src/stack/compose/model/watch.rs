@@ -2,18 +2,57 @@
 
 use super::{Making, Read};
 use crate::stack::compose::node::Node;
-use crate::stack::{AfterSync, Hook, WatchAction, WatchRule};
+use crate::stack::{AfterSync, Hook, LeftOut, WatchAction, WatchRule};
 
 impl Making<'_> {
     pub(super) fn watch(&mut self, service: &str, node: &Node) -> Vec<WatchRule> {
         let Some(develop) = node.get("develop") else {
             return Vec::new();
         };
-        let rules = develop.list("watch").iter();
-        rules.filter_map(|rule| self.rule(service, rule)).collect()
+        let left_out = node.get("build").and_then(|build| self.left_out(build));
+        let mut rules: Vec<WatchRule> = Vec::new();
+        for node in develop.list("watch") {
+            let Some(rule) = self.rule(service, node, left_out.as_ref()) else {
+                continue;
+            };
+            if rule.is_covered_by(&rules) {
+                let message = format!(
+                    "a rule of `services.{service}.develop.watch` never acts: one before it covers all of it"
+                );
+                self.no_effect(node.span, message);
+            }
+            rules.push(rule);
+        }
+        rules
     }
 
-    fn rule(&mut self, service: &str, rule: &Node) -> Option<WatchRule> {
+    /// The `.dockerignore` of a build, that of its Dockerfile alone before the one of the whole folder.
+    fn left_out(&self, build: &Node) -> Option<LeftOut> {
+        let context = build.string("context").unwrap_or_else(|| ".".to_owned());
+        if super::build::is_remote(&context) {
+            return None;
+        }
+        let dir = self.dir.join(context);
+        let dockerfile = build.string("dockerfile");
+        let dockerfile = dockerfile.unwrap_or_else(|| "Dockerfile".to_owned());
+        let own = dir.join(format!("{dockerfile}.dockerignore"));
+        let text = [own, dir.join(".dockerignore")]
+            .iter()
+            .find_map(|path| self.source.env(path).ok())?;
+        let lines = text.lines().map(str::trim);
+        let patterns = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        Some(LeftOut {
+            patterns: patterns.map(str::to_owned).collect(),
+            dir,
+        })
+    }
+
+    fn rule(
+        &mut self,
+        service: &str,
+        rule: &Node,
+        left_out: Option<&LeftOut>,
+    ) -> Option<WatchRule> {
         let path = rule.string("path")?;
         let target = rule.string("target");
         let sync = |then: AfterSync| {
@@ -44,6 +83,7 @@ impl Making<'_> {
             ignore: rule.strings("ignore"),
             include: rule.strings("include"),
             as_dockerignore: true,
+            left_out: left_out.cloned(),
             action,
         })
     }
