@@ -29,9 +29,9 @@ fn hold(name: &str, expected: &str) {
 
 /// Files beneath a folder.
 fn count(folder: &Path) -> usize {
-    let entries = fs_err::read_dir(folder).unwrap();
+    let entries = fs_err::read_dir(folder).expect("a folder of cases");
     let each = entries.map(|entry| {
-        let path = entry.unwrap().path();
+        let path = entry.expect("an entry").path();
         if path.is_dir() { count(&path) } else { 1 }
     });
     each.sum()
