@@ -45,6 +45,8 @@ struct Culprit {
     pause: u64,
     /// When it last changed, milliseconds since 1970.
     seen: u64,
+    /// Whether it was said that it waits.
+    is_told: bool,
 }
 
 /// Changes that are not taken in yet.
@@ -98,6 +100,9 @@ impl Brake {
         }
         if until > now {
             image.hold(until);
+            if let Some((file, _)) = &told {
+                image.tell(file);
+            }
             return Verdict::Wait { told };
         }
         if is_busy && image.overtaken >= OVERTAKEN {
@@ -146,7 +151,7 @@ impl Brake {
 }
 
 impl Image {
-    /// Until when a change of `file` waits, and whether it is the first time that it does.
+    /// Until when a change of `file` waits, and what is to be said of that if it was not yet.
     fn count(
         &mut self,
         file: &Utf8Path,
@@ -167,7 +172,8 @@ impl Image {
         let culprit = self.files.entry(file.to_owned()).or_default();
         culprit.seen = now;
         if culprit.until > now {
-            return (culprit.until, None);
+            let news = (!culprit.is_told).then(|| (file.to_owned(), culprit.until - now));
+            return (culprit.until, news);
         }
         culprit.times += 1;
         let may = match writer {
@@ -179,8 +185,14 @@ impl Image {
         };
         culprit.pause = (FIRST_PAUSE << further.min(16)).min(LONGEST_PAUSE);
         culprit.until = now.saturating_add(culprit.pause);
-        let news = (further == 0).then(|| (file.to_owned(), culprit.pause));
+        let news = (!culprit.is_told).then(|| (file.to_owned(), culprit.pause));
         (culprit.until, news)
+    }
+
+    fn tell(&mut self, file: &Utf8Path) {
+        if let Some(culprit) = self.files.get_mut(file) {
+            culprit.is_told = true;
+        }
     }
 
     fn hold(&mut self, until: u64) {
@@ -223,6 +235,16 @@ mod tests {
             assert_eq!(hot(&mut brake, names, now), Verdict::Rebuild);
         }
         brake
+    }
+
+    #[test]
+    fn one_that_should_wait_and_goes_along_with_another_is_told_when_it_waits() {
+        let mut brake = spent(&["up.log"]);
+        let both = ["app.py", "up.log"];
+        assert_eq!(hot(&mut brake, &both, 10), Verdict::Rebuild);
+        let first = hot(&mut brake, &["up.log"], 20);
+        let told = Some(("up.log".into(), FIRST_PAUSE - 10));
+        assert_eq!(first, Verdict::Wait { told });
     }
 
     #[test]
