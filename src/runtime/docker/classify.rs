@@ -137,6 +137,11 @@ fn help_for(words: &str) -> Option<&'static str> {
             "the engine has no address range left for another network: `docker network prune` frees those that nobody uses",
         ),
         (
+            &["has active endpoints"],
+            "other containers use that network: `docker network inspect` lists them; where it lists none, the engine has \
+             miscounted, which its restart mends (the network does no harm: the next `dev up` uses it)",
+        ),
+        (
             &["permission denied"],
             "the engine was not allowed to do that: look at the file's owner, or at the engine's security options",
         ),

@@ -197,6 +197,16 @@ fn a_failure_is_one_sentence_with_the_engines_words_below() {
 }
 
 #[test]
+fn a_network_in_use_comes_with_a_way_to_see_by_whom() {
+    let fault = Fault::Answer {
+        status: 403,
+        words: "error while removing network: network x id 1b has active endpoints".to_owned(),
+    };
+    let help = failure("remove network x", &fault).0.help.unwrap();
+    assert!(help.contains("docker network inspect"), "{help}");
+}
+
+#[test]
 fn an_empty_answer_still_says_something() {
     let fault = Fault::Answer {
         status: 500,
