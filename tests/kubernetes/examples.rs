@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use crate::support::{Stack, until};
 
-fn example(name: &str) -> PathBuf {
+pub fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("examples")
         .join(name)
 }
 
 /// What is built under a stack's name goes with it, on the engine and in the cluster's containerd.
-struct Images<'a>(&'a str);
+pub struct Images<'a>(pub &'a str);
 
 impl Drop for Images<'_> {
     fn drop(&mut self) {
@@ -84,7 +84,16 @@ fn two_people_exchange_a_message_through_the_ingress() {
     stack.kubectl(&["label", "namespace", &stack.name, strict]);
     stack.dev(&["promote", "--env", "offline"]).expect(0);
 
-    let (host, address) = ("secumsg.localhost", ingress(&stack));
+    exchanged(&stack, "secumsg.localhost");
+
+    let again = stack.dev(&["promote", "--env", "offline"]).expect(0);
+    assert!(again.out.contains("nothing to do"), "{}", again.out);
+}
+
+/// Two people exchange a message through the ingress, with what `e2e` of the example says.
+#[track_caller]
+pub fn exchanged(stack: &Stack, host: &str) {
+    let address = ingress(stack);
     until("the ingress passes requests on", || {
         get(&address, host, "/health").is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
     });
@@ -98,7 +107,4 @@ fn two_people_exchange_a_message_through_the_ingress() {
         String::from_utf8_lossy(&checked.stdout),
         String::from_utf8_lossy(&checked.stderr)
     );
-
-    let again = stack.dev(&["promote", "--env", "offline"]).expect(0);
-    assert!(again.out.contains("nothing to do"), "{}", again.out);
 }

@@ -11,6 +11,7 @@
 mod away;
 mod examples;
 mod export;
+mod exported;
 mod faults;
 mod promotion;
 mod support;
