@@ -362,8 +362,7 @@ impl Engine {
                 None if self.waits_unplanned(service) => Some(&service.info.needs),
                 gates => gates,
             };
-            let gates = gates.into_iter().flatten();
-            let mut holds: Vec<Hold> = gates.filter_map(|g| self.hold(g)).collect();
+            let mut holds = self.holds(gates.into_iter().flatten());
             if let Some(at) = self
                 .supervisors
                 .get(name)
@@ -371,7 +370,7 @@ impl Engine {
             {
                 // Nothing of it is planned yet, and it will not start without what it needs either.
                 if holds.is_empty() && !service.has_started() {
-                    holds.extend(service.info.needs.iter().filter_map(|gate| self.hold(gate)));
+                    holds = self.holds(&service.info.needs);
                 }
                 holds.push(Hold::Backoff {
                     until: at,
@@ -427,6 +426,18 @@ impl Engine {
             _ => None,
         });
         since.min()
+    }
+
+    /// Each that is waited for once: a job that is done may hold for what another gate names already.
+    fn holds<'a>(&self, gates: impl IntoIterator<Item = &'a Gate>) -> Vec<Hold> {
+        let mut holds: Vec<Hold> = Vec::new();
+        for hold in gates.into_iter().filter_map(|gate| self.hold(gate)) {
+            let is_told = |known: &Hold| matches!((known, &hold), (Hold::Needs { on: a, .. }, Hold::Needs { on: b, .. }) if a == b);
+            if !holds.iter().any(is_told) {
+                holds.push(hold);
+            }
+        }
+        holds
     }
 
     fn hold(&self, gate: &Gate) -> Option<Hold> {

@@ -346,3 +346,24 @@ async fn who_can_do_without_it_is_not_failed_by_it() {
         .await;
     assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_waited_for_in_two_ways_is_told_once() {
+    let bench = Bench::new([
+        probed("db", &[]),
+        job("migrate", &["db"]),
+        probed("api", &["db", "migrate"]),
+    ]);
+    let mut run = bench.up();
+    run.until_settled().await;
+    bench.world.behave("db", |db| db.ready_after = 5 * SECOND);
+    bench.world.end("gold-db-1", 1, false);
+    bench.world.end("gold-api-1", 1, false);
+    let waits = |state: &crate::engine::state::State| {
+        let api = state.service("api").unwrap();
+        matches!(&api.holds[..], [Hold::Needs { on, .. }, Hold::Backoff { .. }] if on == "db")
+    };
+    run.until("api waits for db, once", waits).await;
+    run.until_settled().await;
+    bench.check();
+}
