@@ -173,7 +173,7 @@ impl Drop for Somebody<'_> {
 }
 
 /// Waits until `/www/PATH` is this text.
-fn has(stack: &Stack, path: &str, text: &str) {
+pub fn has(stack: &Stack, path: &str, text: &str) {
     let container = stack.container("site").id;
     let path = format!("/www/{path}");
     eventually(SOON, "the file arrives", || {
