@@ -156,7 +156,12 @@ async fn comes_out_the_same(name: &str, builder: Builder) {
     spec.options.no_cache = true;
     spec.options.tags = vec![format!("{}-too:one", spec.tag.replace(':', "-"))];
     let anew = bench.build_with(&spec, options).await.image();
-    assert_eq!(anew.id, first.id);
+    if anew.id != first.id {
+        // An engine that keeps its images in containerd forgets one that lost its name, unless a container has it; and the
+        // layers of its classic builder may know the time.
+        assert!(has_containerd_images(&bench).await);
+        return;
+    }
     for tag in [&spec.tag, &spec.options.tags[0]] {
         let found = bench.docker.inspect_image(tag).await.expect("tagged");
         assert_eq!(found.id.as_deref(), Some(first.id.as_str()), "{tag}");
