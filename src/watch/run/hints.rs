@@ -37,6 +37,8 @@ impl Loop {
         self.compare_file(path, wrote);
         self.reanchor(path);
         if self.controls.contains(path) {
+            // How this one was found says nothing of those that it hid.
+            self.sink.found = Found::Open;
             return self.rules_changed(path);
         }
         let nested_rules = path.file_name().is_some_and(|name| name == ".gitignore");
@@ -51,6 +53,7 @@ impl Loop {
                 if nested_rules
                     && let Some(folder) = path.parent().filter(|folder| tree.knows(folder))
                 {
+                    self.sink.found = Found::Open;
                     tree.scan(folder, &mut self.sink);
                 }
                 // A folder that came may be one too many.

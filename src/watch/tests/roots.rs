@@ -62,6 +62,29 @@ async fn a_gitignore_above_counts_and_is_watched() {
 }
 
 #[tokio::test]
+async fn what_a_gitignore_hid_is_told_when_that_goes() {
+    let mut watched = Watched::begin_with(|dir| WatchSet {
+        roots: vec![Root::new(dir.join("app"))],
+        ..WatchSet::default()
+    })
+    .await;
+    for (round, rules) in [".gitignore", "app/.gitignore"]
+        .iter()
+        .cycle()
+        .take(6)
+        .enumerate()
+    {
+        watched.write(rules, "gen*/\n");
+        let hidden = format!("app/gen{round}/o");
+        fs::create_dir(watched.path(&format!("app/gen{round}"))).unwrap();
+        watched.write(&hidden, "x");
+        fs::remove_file(watched.path(rules)).unwrap();
+        watched.until(&[&hidden]).await;
+        watched.told.clear();
+    }
+}
+
+#[tokio::test]
 async fn symlinks_are_told_but_not_followed() {
     let mut watched = Watched::begin().await;
     let outside = tempfile::tempdir().unwrap();
