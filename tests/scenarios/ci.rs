@@ -213,6 +213,27 @@ fn what_is_not_ready_in_time_is_told_and_removed() {
 }
 
 #[test]
+fn what_the_command_left_in_the_background_ends_with_it() {
+    let services = "[services.app]\nrun = \"exec sleep 1000000\"\n";
+    let stack = Stack::without_engine("ci-left", services);
+    let script = "sleep 1000000 & echo $! >beside; trap '' TERM
+                  setsid sh -c 'echo $$ >aside; exec sleep 1000000' &
+                  until test -s aside; do sleep 0.1; done; exit 7";
+    stack.dev(["ci", "--", "sh", "-c", script]).exits(7);
+    for file in ["beside", "aside"] {
+        let pid = fs::read_to_string(stack.path(file)).unwrap();
+        // Whoever is first on the machine has yet to take note of its end.
+        eventually(SOON, "it is gone", || {
+            match fs::exists(format!("/proc/{}", pid.trim())) {
+                Ok(false) => Ok(()),
+                other => Err(format!("{file}: {other:?}")),
+            }
+        });
+    }
+    assert_eq!(stack.processes(), Vec::<String>::new());
+}
+
+#[test]
 fn processes_of_a_killed_one_end_with_the_next() {
     let services = "[services.app]\nrun = \"echo $$ >pid; exec sleep 1000000\"\n";
     let stack = Stack::without_engine("ci-hosted", services);

@@ -1,6 +1,7 @@
 //! A command that must not outlive the `dev` that runs it: it hangs on a small process of its own, which notices when that one is
 //! gone, and ends all that the command has started.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -21,6 +22,10 @@ const NOT_STARTED: u8 = 127;
 const LOOK: Duration = Duration::from_millis(200);
 /// What is left of a parent that was killed may take this long to end.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long what a command left in the background may take.
+const LEFT: Duration = Duration::from_secs(2);
+/// How soon its end is noticed.
+const LEFT_LOOK: Duration = Duration::from_millis(20);
 
 /// How to run `command` so that it ends when this process does, however that ends. `own_group`: the command leads a process group of
 /// its own, to which a TERM of the guard goes on; on a terminal it has to stay in the one that reads from it. A second TERM kills
@@ -88,7 +93,10 @@ async fn run(mut command: Command, parent: Option<i32>, own_group: bool) -> io::
     let mut told = false;
     loop {
         tokio::select! {
-            ended = child.wait() => return ended,
+            ended = child.wait() => {
+                leave_nothing().await;
+                return ended;
+            }
             _ = term.recv() => {
                 tell(&child, told, if told { Signal::KILL } else { Signal::TERM });
                 told = true;
@@ -106,10 +114,30 @@ async fn run(mut command: Command, parent: Option<i32>, own_group: bool) -> io::
     }
 }
 
+/// Ends what a command that ended itself has left in the background.
+async fn leave_nothing() {
+    for signal in [Signal::TERM, Signal::KILL] {
+        everything(signal);
+        let gone = async {
+            while !beneath().is_empty() {
+                tokio::time::sleep(LEFT_LOOK).await;
+            }
+        };
+        if tokio::time::timeout(LEFT, gone).await.is_ok() {
+            return;
+        }
+    }
+}
+
+fn beneath() -> BTreeSet<i32> {
+    system::descendants(getpid().as_raw_nonzero().get())
+}
+
 /// To all that hangs on this process.
 fn everything(signal: Signal) {
-    let below = system::descendants(getpid().as_raw_nonzero().get());
-    below.into_iter().for_each(|pid| system::send(pid, signal));
+    beneath()
+        .into_iter()
+        .for_each(|pid| system::send(pid, signal));
 }
 
 fn is_alone(parent: Option<i32>) -> bool {
