@@ -136,10 +136,11 @@ async fn an_image_with_an_inline_cache_saves_its_steps() {
 /// What a build comes out as, made anew and from the cache, after an edit that does not reach the image.
 async fn comes_out_the_same(name: &str, builder: Builder) {
     let bench = Bench::new(name).await;
-    bench.write("a", "one");
+    let mut spec = bench.spec();
+    // A builder's cache asks for the content alone: what an earlier run copied would come with that one's time.
+    bench.write("a", &spec.labels[0].1);
     bench.write("README.md", "one");
     bench.write("Dockerfile", "FROM scratch\nCOPY a /a\nCMD [\"/a\"]\n");
-    let mut spec = bench.spec();
     let options = BuildOptions {
         builder,
         ..BuildOptions::default()
@@ -157,8 +158,7 @@ async fn comes_out_the_same(name: &str, builder: Builder) {
     spec.options.tags = vec![format!("{}-too:one", spec.tag.replace(':', "-"))];
     let anew = bench.build_with(&spec, options).await.image();
     if anew.id != first.id {
-        // An engine that keeps its images in containerd forgets one that lost its name, unless a container has it; and the
-        // layers of its classic builder may know the time.
+        // An engine that keeps its images in containerd forgets one that lost its name, unless a container has it.
         assert!(has_containerd_images(&bench).await);
         return;
     }
