@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::engine::event::FailureClass;
 use crate::plan::react::SyncItem;
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{ExecSpec, FileChange, World};
 use crate::stack::Service;
-use crate::watch::sync::{Archive, Bounds, Owner, pack};
+use crate::watch::sync::{Archive, Bounds, Owner, Piece, pack};
 
 /// Copies items as they are now, and removes what is gone where the container `runs`: nothing can be removed in another, and
 /// comparing finds it once that has started. Says what cannot be read here, and why; the others are copied.
@@ -42,6 +42,11 @@ pub(super) async fn copy(
     }
     world.put_files(container, change).await?;
     Ok(packed.unread)
+}
+
+/// Whether a piece is not among what [`copy`] could not read.
+pub(super) fn was_read(piece: &Piece, unread: &BTreeMap<Utf8PathBuf, String>) -> bool {
+    Utf8Path::from_path(&piece.source).is_none_or(|source| !unread.contains_key(source))
 }
 
 /// Whom files belong to: the user that the container runs as. One that does not run, or has no `id`, gets what the stack file

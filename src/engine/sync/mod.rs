@@ -111,13 +111,9 @@ impl Engine {
         self.syncing.lines.retain(|life, _| lives.contains(life));
         let there = |id: &String| self.observed.containers.iter().any(|c| c.id == *id);
         self.syncing.owed.retain(|id, _| there(id));
-        let lives: BTreeSet<Generation> = self
-            .observed
-            .containers
-            .iter()
-            .map(ObservedContainer::generation)
-            .collect();
-        self.syncing.failing.retain(|life, _| lives.contains(life));
+        let containers = &self.observed.containers;
+        let lives = |life: &Generation| containers.iter().any(|c| c.generation() == *life);
+        self.syncing.failing.retain(|life, _| lives(life));
         // Who leaves once all is ready brings no saves, but only what the plan says.
         if !self.watching || self.until == Until::Ready {
             return;

@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-use camino::Utf8Path;
-
 use super::copy;
 use super::done::LET_READ;
 use super::foundation::Foundation;
@@ -100,9 +98,7 @@ pub(super) async fn seed(
         let owner = foundation.lay(world, container, spec, targets).await?;
         unread.extend(copy::copy(world, (container, false), items, owner, bounds.clone()).await?);
         for (piece, expected) in &portion {
-            let is_read = Utf8Path::from_path(&piece.source)
-                .is_none_or(|source| !unread.contains_key(source));
-            match is_read && is_packed(piece) {
+            match copy::was_read(piece, &unread) && is_packed(piece) {
                 true => now.add(piece, *expected),
                 false => all_packed = false,
             }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Synced;
 use super::compare::compare;
-use super::copy::{copy, owner};
+use super::copy::{copy, owner, was_read};
 use super::done::{Broken, Done, looks};
 use super::job::{Job, Taken, Work};
 use super::large::{Larges, cancel};
@@ -236,12 +236,8 @@ impl Worker {
                 let looks = tokio::task::spawn_blocking(move || looks(pieces)).await;
                 let copied = copy(world, (&self.life.id, true), items, *owner, bounds).await;
                 let unread = copied.map_err(refused)?;
-                let is_read = |piece: &Piece| {
-                    let source = camino::Utf8Path::from_path(&piece.source);
-                    source.is_none_or(|source| !unread.contains_key(source))
-                };
                 done.sent = looks.unwrap_or_default();
-                done.sent.retain(|(piece, _)| is_read(piece));
+                done.sent.retain(|(piece, _)| was_read(piece, &unread));
                 done.unread.extend(unread.into_values());
             }
             Way::Unknown => {}

@@ -99,35 +99,45 @@ async fn a_checkout_of_2000_files_is_few_batches() {
     );
 }
 
+/// Writes a file over and over.
+struct Writer {
+    done: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Writer {
+    fn begin(path: PathBuf, pause: Duration) -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&done);
+        let thread = std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                fs::write(&path, "x").unwrap();
+                std::thread::sleep(pause);
+            }
+        });
+        Self { done, thread }
+    }
+
+    fn end(self) {
+        self.done.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_constant_writer_starves_nobody() {
     let mut watched = Watched::begin().await;
-    let done = Arc::new(AtomicBool::new(false));
-    let (log, stop) = (watched.path("app/log"), Arc::clone(&done));
-    let writer = std::thread::spawn(move || {
-        while !stop.load(Ordering::Relaxed) {
-            fs::write(&log, "x").unwrap();
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    });
+    let writer = Writer::begin(watched.path("app/log"), Duration::from_millis(1));
     watched.until(&["app/log"]).await;
     watched.write("app/main.py", "2");
     watched.until(&["app/main.py"]).await;
-    done.store(true, Ordering::Relaxed);
-    writer.join().unwrap();
+    writer.end();
 }
 
 #[tokio::test]
 async fn a_lone_save_beside_a_constant_writer_is_a_batch_of_its_own() {
     let mut watched = Watched::begin().await;
-    let done = Arc::new(AtomicBool::new(false));
-    let (log, stop) = (watched.path("app/log"), Arc::clone(&done));
-    let writer = std::thread::spawn(move || {
-        while !stop.load(Ordering::Relaxed) {
-            fs::write(&log, "x").unwrap();
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    });
+    let writer = Writer::begin(watched.path("app/log"), Duration::from_millis(20));
     watched.until(&["app/log"]).await;
     let path = watched.path("app/main.py");
     let mut alone = 0;
@@ -143,8 +153,7 @@ async fn a_lone_save_beside_a_constant_writer_is_a_batch_of_its_own() {
         // Whoever saves does so now and then.
         std::thread::sleep(Duration::from_millis(110));
     }
-    done.store(true, Ordering::Relaxed);
-    writer.join().unwrap();
+    writer.end();
     // Now and then both are over at the same time.
     assert!(alone > 10, "{alone}");
 }
