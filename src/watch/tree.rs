@@ -56,7 +56,10 @@ pub(super) trait Finder {
     fn gone(&mut self, folder: &Path);
     /// A folder that is watched is left out from now on.
     fn left_out(&mut self);
+    /// It is there now, and otherwise than before.
     fn changed(&mut self, path: &Path, kind: PathKind, existed: bool);
+    /// It was there.
+    fn removed(&mut self, path: &Path, kind: PathKind);
     /// Something came and went before it was looked at.
     fn passed(&mut self, path: &Path);
     /// Nobody wants to know any more.
@@ -105,9 +108,10 @@ impl Tree {
         self.entries.all_folders()
     }
 
-    /// Looks at one path. `deep`: a folder brings what is in it, and is watched anew. `wrote`: a file counts as changed
-    /// although it looks the same.
-    pub fn look(&mut self, path: &Path, deep: bool, wrote: bool, finder: &mut dyn Finder) {
+    /// Looks at one path. `appeared`: a folder brings what is in it, and is watched anew. `appeared` or `wrote`: what looks the
+    /// same counts as changed all the same. It may have been away for a moment, in which who was told of it earlier found
+    /// nothing.
+    pub fn look(&mut self, path: &Path, appeared: bool, wrote: bool, finder: &mut dyn Finder) {
         if !self.is_mine(path) {
             return;
         }
@@ -121,26 +125,23 @@ impl Tree {
             return self.remove(path, false, finder);
         }
         let (stamp, known) = (Stamp::of(&metadata), self.entries.get(path));
-        let entered = known.is_some_and(|known| known.kind == PathKind::Folder);
         // One with another mode may not have been readable before.
         let reopened = known != Some(stamp);
-        if stamp.kind == PathKind::Folder && (deep || reopened) {
-            self.scan(path, finder);
-            if deep && entered {
-                // Another one under the same name: what came and went in it before it was watched, nobody has told.
-                finder.changed(path, stamp.kind, true);
-            }
-            return;
+        if stamp.kind == PathKind::Folder && (appeared || reopened) {
+            return self.scan_as(path, appeared, finder);
         }
-        if wrote && known == Some(stamp) && stamp.kind == PathKind::File {
-            finder.changed(path, stamp.kind, true);
-        }
-        self.note(path, stamp, finder);
+        let anyway = appeared || (wrote && stamp.kind == PathKind::File);
+        self.note(path, stamp, anyway, finder);
     }
 
     /// Compares a folder, with all that is in it, with what is known. `path` is the root, or in a known folder, and not
     /// left out.
     pub fn scan(&mut self, path: &Path, finder: &mut dyn Finder) {
+        self.scan_as(path, false, finder);
+    }
+
+    /// `anyway`: all that is there counts as changed.
+    fn scan_as(&mut self, path: &Path, anyway: bool, finder: &mut dyn Finder) {
         let mut todo = vec![path.to_owned()];
         while let Some(path) = todo.pop() {
             if finder.stopped() {
@@ -158,7 +159,7 @@ impl Tree {
                 continue;
             }
             let stamp = Stamp::of(&metadata);
-            self.note(&path, stamp, finder);
+            self.note(&path, stamp, anyway, finder);
             if stamp.kind == PathKind::Folder {
                 // Watched first, so that what comes while it is read is not missed.
                 finder.folder(&path);
@@ -190,9 +191,12 @@ impl Tree {
         todo.extend(names.into_iter().rev().map(|name| folder.join(name)));
     }
 
-    fn note(&mut self, path: &Path, stamp: Stamp, finder: &mut dyn Finder) {
+    fn note(&mut self, path: &Path, stamp: Stamp, anyway: bool, finder: &mut dyn Finder) {
         let known = self.entries.get(path);
         if known == Some(stamp) {
+            if anyway {
+                finder.changed(path, stamp.kind, true);
+            }
             return;
         }
         if known.is_some_and(|known| known.kind != stamp.kind) {
@@ -234,7 +238,7 @@ impl Tree {
                 PathKind::File => {}
             }
             if tell {
-                finder.changed(&path, stamp.kind, true);
+                finder.removed(&path, stamp.kind);
             }
         }
     }

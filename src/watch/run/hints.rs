@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{Loop, Watched, stamp};
-use crate::plan::react::PathKind;
 use crate::watch::backend::Hint;
 use crate::watch::settle::Found;
 use crate::watch::tree::Finder;
@@ -23,18 +22,15 @@ impl Loop {
                 if hint == Hint::Wrote {
                     self.later.remove(path);
                 }
-                self.sink.found = match std::fs::symlink_metadata(path) {
-                    Ok(_) => Found::Whole,
-                    Err(_) => Found::Gone,
-                };
+                self.sink.found = Found::Whole;
                 self.look(path, hint == Hint::Appeared, hint == Hint::Wrote);
                 self.sink.found = Found::Open;
             }
         }
     }
 
-    pub(super) fn look(&mut self, path: &Path, deep: bool, wrote: bool) {
-        self.compare_file(path, wrote);
+    pub(super) fn look(&mut self, path: &Path, appeared: bool, wrote: bool) {
+        self.compare_file(path, appeared || wrote);
         self.reanchor(path);
         if self.controls.contains(path) {
             // How this one was found says nothing of those that it hid.
@@ -49,7 +45,7 @@ impl Loop {
             if tree.root().starts_with(path) && (path != tree.root() || !tree.is_file()) {
                 self.look_at_all_of(watched);
             } else if path.starts_with(tree.root()) {
-                tree.look(path, deep, wrote, &mut self.sink);
+                tree.look(path, appeared, wrote, &mut self.sink);
                 if nested_rules
                     && let Some(folder) = path.parent().filter(|folder| tree.knows(folder))
                 {
@@ -115,8 +111,11 @@ impl Loop {
         };
         let now = stamp(file);
         if known != now || (wrote && now.is_some()) {
-            let kind = now.or(known).map_or(PathKind::File, |stamp| stamp.kind);
-            self.sink.changed(file, kind, known.is_some());
+            match (now, known) {
+                (Some(now), known) => self.sink.changed(file, now.kind, known.is_some()),
+                (None, Some(known)) => self.sink.removed(file, known.kind),
+                (None, None) => {}
+            }
             self.files.insert(file.to_owned(), now);
         }
     }

@@ -18,7 +18,7 @@ pub(super) struct Sink {
     pub hit: bool,
     pub settle: Settle,
     pub notices: Vec<Notice>,
-    /// How what is looked at now was found.
+    /// How what is there was found: whether something told of it.
     pub found: Found,
     /// Nothing is told: it is the first look.
     pub silent: bool,
@@ -56,6 +56,13 @@ impl Finder for Sink {
         if !self.silent {
             self.settle
                 .add(path, kind, existed, self.found, Instant::now());
+        }
+    }
+
+    fn removed(&mut self, path: &Path, kind: PathKind) {
+        if !self.silent {
+            self.settle
+                .add(path, kind, true, Found::Gone, Instant::now());
         }
     }
 

@@ -70,3 +70,48 @@ fn what_came_and_went_is_new_when_it_comes_again() {
     let batch = settled(&mut watch, &mut told);
     assert_eq!(batch.paths.len(), 2, "{batch:?}");
 }
+
+/// It is looked at more than once, and may come back in between: what is in it is then no less there.
+#[test]
+fn what_comes_back_while_it_is_looked_at_is_told() {
+    let (dir, aside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (folder, aside) = (dir.path().join("folder"), aside.path().join("aside"));
+    let file = folder.join("file");
+    let (mut watch, mut told) = begun(dir.path());
+    // Whether who is told has the file.
+    let copied = std::cell::Cell::new(false);
+    for round in 0..20 {
+        fs::create_dir(&aside).unwrap();
+        fs::write(aside.join("file"), round.to_string()).unwrap();
+        let (from, to) = (folder.clone(), aside.clone());
+        let moves = std::thread::spawn(move || {
+            for _ in 0..200 {
+                fs::rename(&to, &from).unwrap();
+                fs::rename(&from, &to).unwrap();
+            }
+            fs::rename(to, from).unwrap();
+        });
+        let mut take = |watch: &mut Loop| {
+            while watch.sink.settle.deadline().is_some() {
+                let batch = settled(watch, &mut told);
+                if batch.paths.keys().any(|path| path.as_std_path() == file) {
+                    copied.set(file.exists());
+                }
+            }
+        };
+        while !moves.is_finished() {
+            for _ in 0..50 {
+                watch.hint(&folder, Hint::Look);
+            }
+            take(&mut watch);
+        }
+        moves.join().unwrap();
+        watch.hint(&folder, Hint::Appeared);
+        take(&mut watch);
+        assert!(copied.get(), "round {round}");
+        fs::remove_dir_all(&folder).unwrap();
+        watch.hint(&folder, Hint::Look);
+        take(&mut watch);
+        assert!(!copied.get());
+    }
+}
