@@ -20,6 +20,9 @@ pub(super) fn assemble(reader: &mut Reader<'_>, root: &Table, name: Option<&str>
     if let Some(base) = &reader.base {
         reader.services.extend(base.services.keys().cloned());
     }
+    reader.secrets = section(root, "secrets")
+        .map(|entry| entry.key.clone())
+        .collect();
     if entries.is_empty() && reader.base.is_none() {
         empty(reader, root);
     }

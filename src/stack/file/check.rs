@@ -2,7 +2,7 @@
 
 use super::Code;
 use super::shape::{Key, Kind, Shape};
-use super::sink::{Finding, Sink, nearest};
+use super::sink::{Finding, Sink, is_close, nearest};
 use super::tree::{Entry, Node, Table, Value};
 
 /// Takes out what a layer removed with `false`, so that later steps see only what is there. In the first layer `false`
@@ -44,12 +44,35 @@ fn prune_kind(node: &mut Node, kind: &Kind) {
     }
 }
 
-/// `what` is how errors call the table: "service `api`".
-pub(super) fn table(table: &Table, shape: &Shape, what: &str, sink: &mut Sink) {
-    for entry in &table.entries {
+/// `what` is how errors call the table: "service `api`". A misspelt key is told once and then read as the one that was
+/// probably meant, so that nothing is told that only follows from it.
+pub(super) fn table(table: &mut Table, shape: &Shape, what: &str, sink: &mut Sink) {
+    let mut misspelt = Vec::new();
+    for at in 0..table.entries.len() {
+        let entry = &mut table.entries[at];
         match shape.key(&entry.key) {
-            Some(key) => value(&entry.node, &key.kind, &entry.key, sink),
-            None => unknown_key(entry, shape, what, sink),
+            Some(key) => value(&mut entry.node, &key.kind, &entry.key, sink),
+            None => {
+                let meant = unknown_key(&table.entries[at], table, shape, what, sink);
+                misspelt.extend(meant.map(|key| (at, key)));
+            }
+        }
+    }
+    for (at, key) in misspelt.into_iter().rev() {
+        let entry = &mut table.entries[at];
+        key.name.clone_into(&mut entry.key);
+        if matches!(entry.node.value, Value::Table(_)) && fits(&key.kind, &entry.node.value) {
+            value(&mut entry.node, &key.kind, key.name, sink);
+        }
+        let found = table.entries.remove(at);
+        match table.value_mut(key.name) {
+            None => table.entries.insert(at, found),
+            Some(Value::Table(there)) => {
+                if let Value::Table(more) = found.node.value {
+                    there.merge(more);
+                }
+            }
+            Some(_) => {}
         }
     }
 }
@@ -68,7 +91,14 @@ fn required(node: &Node, shape: &Shape, what: &str, sink: &mut Sink) {
     }
 }
 
-fn unknown_key(entry: &Entry, shape: &Shape, what: &str, sink: &mut Sink) {
+/// The key that was meant, if it is plain enough to read the entry as that.
+fn unknown_key<'s>(
+    entry: &Entry,
+    table: &Table,
+    shape: &'s Shape,
+    what: &str,
+    sink: &mut Sink,
+) -> Option<&'s Key> {
     let finding = Finding::new(
         Code::UnknownKey,
         format!("{what} has no key `{}`", entry.key),
@@ -76,25 +106,31 @@ fn unknown_key(entry: &Entry, shape: &Shape, what: &str, sink: &mut Sink) {
     let finding = finding.at(entry.key_span, "unknown key");
     if sink.is_full() {
         sink.push(finding);
-        return;
+        return None;
     }
-    let alias = shape
-        .keys
-        .iter()
-        .find(|key| key.aliases.contains(&entry.key.as_str()))
-        .map(|key| key.name);
-    let names = || shape.keys.iter().map(|key| key.name);
-    let help = match alias.or_else(|| nearest(&entry.key, names())) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!(
-            "it knows {}",
-            names()
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
+    let taken = |key: &Key| {
+        key.exclusive
+            && shape
+                .keys
+                .iter()
+                .any(|other| other.exclusive && table.get(other.name).is_some())
     };
-    sink.push(finding.help(help));
+    let aliased = |key: &&Key| key.aliases.contains(&entry.key.as_str());
+    let mut aliases = shape.keys.iter().filter(aliased);
+    let alias = aliases.clone().find(|key| !taken(key)).or(aliases.next());
+    let names = || shape.keys.iter().map(|key| key.name);
+    let near = || shape.key(nearest(&entry.key, names())?);
+    let Some(meant) = alias.or_else(near) else {
+        let known: Vec<String> = names().map(|name| format!("`{name}`")).collect();
+        sink.push(finding.help(format!("it knows {}", known.join(", "))));
+        return None;
+    };
+    sink.push(finding.help(match fits(&meant.kind, &entry.node.value) {
+        true => format!("did you mean `{}`?", meant.name),
+        false => format!("did you mean `{}`: {}?", meant.name, meant.kind.expected()),
+    }));
+    let plain = alias.is_some() || is_close(&entry.key, meant.name);
+    (plain && !taken(meant)).then_some(meant)
 }
 
 /// Whether a value has the TOML type that `kind` is about.
@@ -115,26 +151,26 @@ fn fits(kind: &Kind, value: &Value) -> bool {
 }
 
 /// `name` is the key that the value belongs to.
-pub(super) fn value(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
+pub(super) fn value(node: &mut Node, kind: &Kind, name: &str, sink: &mut Sink) {
     if !fits(kind, &node.value) {
         return wrong_type(node, kind, name, sink);
     }
-    match (kind, &node.value) {
+    match (kind, &mut node.value) {
         (Kind::Either(kinds), found) => {
             if let Some(kind) = kinds.iter().find(|kind| fits(kind, found)) {
                 value(node, kind, name, sink);
             }
         }
-        (Kind::List(item), Value::Array(items)) => {
-            items.iter().for_each(|node| value(node, item, name, sink))
-        }
+        (Kind::List(item), Value::Array(items)) => items
+            .iter_mut()
+            .for_each(|node| value(node, item, name, sink)),
         (Kind::Table(shape), Value::Table(found)) => {
             let what = format!("`{name}`");
             table(found, shape, &what, sink);
             required(node, shape, &what, sink);
         }
         (Kind::Map { keys, noun, value }, Value::Table(found)) => {
-            for entry in &found.entries {
+            for entry in &mut found.entries {
                 map_entry(entry, keys, noun, value, sink);
             }
         }
@@ -185,7 +221,7 @@ fn scalar(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
 }
 
 fn map_entry(
-    entry: &Entry,
+    entry: &mut Entry,
     keys: &super::formats::Format,
     noun: &str,
     kind: &Kind,
@@ -201,7 +237,7 @@ fn map_entry(
     }
     match kind {
         _ if entry.node.is_false() && !kind.takes_false() => {}
-        Kind::Table(shape) => match &entry.node.value {
+        Kind::Table(shape) => match &mut entry.node.value {
             Value::Table(found) => {
                 let what = format!("{noun} `{}`", entry.key);
                 table(found, shape, &what, sink);
@@ -209,7 +245,7 @@ fn map_entry(
             }
             _ => wrong_type(&entry.node, kind, &entry.key, sink),
         },
-        _ => value(&entry.node, kind, &entry.key, sink),
+        _ => value(&mut entry.node, kind, &entry.key, sink),
     }
 }
 

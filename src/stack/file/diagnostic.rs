@@ -178,6 +178,13 @@ fn headline(diagnostics: &[Diagnostic], hidden: usize) -> String {
 }
 
 impl LoadError {
+    /// Both.
+    pub(super) fn and(mut self, more: Self) -> Self {
+        self.diagnostics.extend(more.diagnostics);
+        self.hidden += more.hidden;
+        self
+    }
+
     pub(in crate::stack) fn one(diagnostic: Diagnostic) -> Self {
         Self {
             diagnostics: vec![diagnostic],

@@ -62,7 +62,7 @@ impl Document {
 }
 
 impl Table {
-    fn value_mut(&mut self, key: &str) -> Option<&mut Value> {
+    pub(super) fn value_mut(&mut self, key: &str) -> Option<&mut Value> {
         let entry = self.entries.iter_mut().find(|entry| entry.key == key)?;
         Some(&mut entry.node.value)
     }

@@ -10,7 +10,7 @@ use super::{Code, Layer, LoadError, LoadRequest};
 
 const FILE: &str = "dev.toml";
 /// Names that `docker compose` looks for.
-const COMPOSE: &[&str] = &[
+pub(super) const COMPOSE: &[&str] = &[
     "compose.yaml",
     "compose.yml",
     "docker-compose.yaml",

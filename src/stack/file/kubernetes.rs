@@ -177,6 +177,7 @@ fn expose(reader: &mut Reader<'_>, node: &Node, ports: &Ports) -> Expose {
         .get("port")
         .and_then(|port| Some((port.text()?, port.span)))
         && !ports.by_name.contains_key(name)
+        && !ports.unclear
     {
         let message = format!("service `{}` has no port `{name}`", reader.service);
         let help = match nearest(name, ports.by_name.keys().map(String::as_str)) {

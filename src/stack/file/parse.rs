@@ -1,16 +1,18 @@
 //! Layers of text to a stack: no file is touched here.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use toml::de::DeTable;
 
 use super::diagnostic::Diagnostic;
+use super::find::COMPOSE;
 use super::reader::{ReadText, Reader};
-use super::sink::{Finding, Sink};
+use super::sink::{Finding, Sink, nearest};
 use super::stack_shape::STACK;
-use super::tree::{Source, Span, Table};
+use super::tree::{Node, Source, Span, Table};
 use super::{Code, Document, LoadError, Loaded, assemble, check};
 use crate::stack::compose;
 
@@ -71,14 +73,19 @@ pub(super) fn upon(
         return Err(failed(sink));
     }
     check::prune(&mut root, &STACK);
-    check::table(&root, &STACK, "a stack file", &mut sink);
-    let base = match named_files(&root, dir) {
-        files if files.is_empty() || sink.has_errors() => None,
-        // Its networks and volumes carry the name of the stack that stands on it.
-        files => Some(beneath(
-            files,
-            name.or_else(|| root.get("name").and_then(super::tree::Node::text)),
-        )?),
+    check::table(&mut root, &STACK, "a stack file", &mut sink);
+    // Its networks and volumes carry the name of the stack that stands on it.
+    let own = root.get("name").filter(|node| !sink.is_wrong(node.span));
+    let named = name.or_else(|| own.and_then(Node::text));
+    let base = match compose_files(&root, dir, &sink) {
+        // Without them nothing that stands on them means anything.
+        None => return Err(failed(sink)),
+        Some(files) if files.is_empty() => None,
+        Some(files) => match beneath(files, named) {
+            Ok(run) => Some(run),
+            Err(_) if is_gone(&root, dir, read_text, &mut sink) => return Err(failed(sink)),
+            Err(error) => return Err(failed(sink).and(error)),
+        },
     };
     let (base, mut warnings, env_files) = match base {
         Some(run) => (Some(run.stack), run.warnings, run.further_files),
@@ -92,6 +99,8 @@ pub(super) fn upon(
         mentions: Vec::new(),
         outside: Vec::new(),
         services: BTreeSet::new(),
+        secrets: BTreeSet::new(),
+        unclear: BTreeSet::new(),
         service: String::new(),
         gates: true,
         base,
@@ -111,14 +120,38 @@ pub(super) fn upon(
     })
 }
 
-/// `compose = "compose.yaml"`, or several.
-fn named_files(root: &Table, dir: &Utf8Path) -> Vec<Utf8PathBuf> {
-    let Some(node) = root.get("compose") else {
-        return Vec::new();
+/// `compose = "compose.yaml"`, or several; `None` where what it says is told as wrong.
+fn compose_files(root: &Table, dir: &Utf8Path, sink: &Sink) -> Option<Vec<Utf8PathBuf>> {
+    let nodes = root.get("compose").map(Node::items).unwrap_or_default();
+    let file = |node: &Node| {
+        let name = node.text().filter(|_| !sink.is_wrong(node.span))?;
+        Some(dir.join(name))
     };
-    let one = node.text().map(str::to_owned).into_iter();
-    let names = one.chain(node.texts());
-    names.map(|name| dir.join(name)).collect()
+    nodes.iter().map(file).collect()
+}
+
+/// Tells where the stack file names a Compose file that is not there; whether there is such a place.
+fn is_gone(root: &Table, dir: &Utf8Path, read_text: ReadText<'_>, sink: &mut Sink) -> bool {
+    let nodes = root.get("compose").map(Node::items).unwrap_or_default();
+    let gone = |name: &str| {
+        read_text(&dir.join(name)).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    };
+    let mut some = false;
+    for (node, name) in nodes.iter().filter_map(|node| Some((node, node.text()?))) {
+        if !gone(name) {
+            continue;
+        }
+        some = true;
+        let there = COMPOSE.iter().copied();
+        let there: Vec<&str> = there.filter(|name| !gone(name)).collect();
+        let help = match nearest(name, there.iter().copied()).or(there.first().copied()) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => format!("its path starts at {dir}"),
+        };
+        let finding = Finding::new(Code::OtherFile, format!("there is no file `{name}`"));
+        sink.push(finding.at(node.span, "no such file").help(help));
+    }
+    some
 }
 
 pub(super) fn source(dir: &Utf8Path, layer: Layer) -> Source {

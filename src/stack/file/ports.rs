@@ -93,20 +93,19 @@ const SCHEMES: &[&str] = &[
 pub(super) struct Ports {
     pub by_name: BTreeMap<String, Port>,
     pub main: Option<String>,
+    /// Something of them is told to be wrong, so that one may be missing.
+    pub unclear: bool,
     /// Where each port of the file is written.
     pub spans: BTreeMap<String, Span>,
 }
 
-pub(super) fn ports(
-    reader: &mut Reader<'_>,
-    node: Option<&Node>,
-    below: &[(String, Port)],
-) -> Ports {
+pub(super) fn ports(reader: &mut Reader<'_>, service: &Node, below: &[(String, Port)]) -> Ports {
     let mut found = Ports {
         by_name: below.iter().cloned().collect(),
+        unclear: reader.is_wrong_at(service, "ports"),
         ..Ports::default()
     };
-    let entries = node.map(Node::entries).unwrap_or_default();
+    let entries = service.get("ports").map(Node::entries).unwrap_or_default();
     for entry in entries {
         if entry.node.is_false() {
             found.by_name.remove(&entry.key);

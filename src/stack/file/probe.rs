@@ -96,6 +96,9 @@ fn kind(reader: &mut Reader<'_>, node: &Node, ports: &Ports) -> Option<ProbeKind
         .collect();
     let help = "write one of { http = \"/health\" }, { tcp = true }, { exec = [\"…\"] } or { log = \"…\" }";
     let [way] = given.as_slice() else {
+        if reader.is_wrong(node) {
+            return None;
+        }
         let finding = match given.is_empty() {
             true => Finding::new(Code::MissingKey, "this probe asks nothing"),
             false => Finding::new(
@@ -137,7 +140,7 @@ fn port(reader: &mut Reader<'_>, probe: &Node, own: Option<&Node>, ports: &Ports
         Some((node, Value::Integer(_))) => node.number(),
         Some((node, Value::Text(name))) => {
             let known = ports.by_name.get(name).map(|port| port.container);
-            if known.is_none() {
+            if known.is_none() && !ports.unclear {
                 let message = format!("service `{}` has no port `{name}`", reader.service);
                 let help = match nearest(name, ports.by_name.keys().map(String::as_str)) {
                     Some(meant) => format!("did you mean \"{meant}\"?"),
@@ -158,7 +161,7 @@ fn port(reader: &mut Reader<'_>, probe: &Node, own: Option<&Node>, ports: &Ports
                 .as_ref()
                 .and_then(|name| ports.by_name.get(name))
                 .map(|port| port.container);
-            if main.is_none() {
+            if main.is_none() && !ports.unclear {
                 let message = format!(
                     "this probe has no port, because service `{}` has none",
                     reader.service

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Code;
 use super::outside::{Outside, is_outside};
 use super::sink::{Finding, Sink};
-use super::tree::{Node, Span, Value};
+use super::tree::{Entry, Node, Span, Value};
 use crate::stack::path::clean;
 use crate::stack::{Part, Reference, Service, Stack, Template};
 
@@ -24,10 +24,14 @@ pub(super) struct Reader<'a> {
     pub outside: Vec<Outside>,
     /// Every service of the file, whether it can be read or not.
     pub services: BTreeSet<String>,
+    /// Every secret of the file, likewise.
+    pub secrets: BTreeSet<String>,
     /// Whose table is being read.
     pub service: String,
     /// What is being read keeps the service from starting.
     pub gates: bool,
+    /// Services whose ports or outputs are told to be wrong: what else they have nobody knows.
+    pub unclear: BTreeSet<String>,
     /// What the Compose files underneath say.
     pub base: Option<Stack>,
 }
@@ -66,6 +70,23 @@ impl Reader<'_> {
 
     pub fn report(&mut self, finding: Finding) {
         self.sink.push(finding);
+    }
+
+    /// [`Reader::is_wrong`] of what a table has under `key`, or of the key.
+    pub fn is_wrong_at(&self, table: &Node, key: &str) -> bool {
+        let entry = table.table().and_then(|table| table.entry(key));
+        entry.is_some_and(|e| self.sink.is_wrong(e.key_span) || self.is_wrong(&e.node))
+    }
+
+    /// Whether an error is told about a value or about something in it, so that what it lacks says nothing.
+    pub fn is_wrong(&self, node: &Node) -> bool {
+        let within =
+            |entry: &Entry| self.sink.is_wrong(entry.key_span) || self.is_wrong(&entry.node);
+        self.sink.is_wrong(node.span)
+            || match &node.value {
+                Value::Array(items) => items.iter().any(|item| self.is_wrong(item)),
+                _ => node.entries().iter().any(within),
+            }
     }
 
     pub fn mention(&mut self, span: Span, what: Mentioned) {

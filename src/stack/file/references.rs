@@ -74,6 +74,9 @@ fn output(
         return service(reader, mention, target);
     }
     // A service that could not be read has been reported; what it would have had nobody knows.
+    if reader.unclear.contains(target.unwrap_or(&mention.from)) {
+        return;
+    }
     let (Some(asking), Some(_)) = (
         stack.services.get(&mention.from),
         stack.services.get(target.unwrap_or(&mention.from)),
@@ -144,7 +147,7 @@ fn unresolved(
 }
 
 fn secret(reader: &mut Reader<'_>, stack: &Stack, mention: &Mention, name: &str) {
-    if stack.secrets.contains_key(name) {
+    if stack.secrets.contains_key(name) || reader.secrets.contains(name) {
         return;
     }
     let help = match nearest(name, stack.secrets.keys().map(String::as_str)) {

@@ -71,6 +71,8 @@ fn secrets_of(
         mentions: Vec::new(),
         outside: Vec::new(),
         services: BTreeSet::new(),
+        secrets: BTreeSet::new(),
+        unclear: BTreeSet::new(),
         service: String::new(),
         gates: true,
         base: None,

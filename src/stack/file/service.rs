@@ -6,7 +6,7 @@ use super::Code;
 use super::ports::{self, Ports};
 use super::reader::{Mentioned, Reader};
 use super::service_shape::{CONTAINER_ONLY, PRESET_ONLY};
-use super::sink::Finding;
+use super::sink::{Finding, nearest};
 use super::tree::{Entry, Node, Span, Table, Value};
 use super::{
     build, env, kubernetes, needs, preset, probe, process, promote, run, update, upon, volumes,
@@ -67,7 +67,11 @@ fn rest(
     base: PresetService,
 ) -> Read {
     let node = &entry.node;
-    let ports = ports::ports(reader, node.get("ports"), &base.ports);
+    let telling = ["ports", "outputs", "databases", "options", "preset"];
+    if telling.iter().any(|key| reader.is_wrong_at(node, key)) {
+        reader.unclear.insert(entry.key.clone());
+    }
+    let ports = ports::ports(reader, node, &base.ports);
     let needs = needs::needs(reader, node.get("needs"));
     let role = process::role(node.get("job"));
     let host_network = node.get("network").and_then(Node::text) == Some("host");
@@ -169,8 +173,11 @@ fn source(
     match names.as_slice() {
         [] => {
             let message = format!("service `{}` does not say what it is made from", entry.key);
-            let help =
-                "write one of `image = \"…\"`, `build = \".\"`, `preset = \"…\"` or `run = \"…\"`";
+            let help = match misnamed(reader, &entry.key) {
+                Some(meant) => format!("did you mean `{meant}`, which the Compose file has?"),
+                None => "write one of `image = \"…\"`, `build = \".\"`, `preset = \"…\"` or `run = \"…\"`"
+                    .to_owned(),
+            };
             reader.report(
                 Finding::new(Code::NoSource, message)
                     .at(entry.key_span, "made from what?")
@@ -208,6 +215,14 @@ fn source(
             None
         }
     }
+}
+
+/// The service underneath that was probably meant.
+fn misnamed<'r>(reader: &'r Reader<'_>, name: &str) -> Option<&'r str> {
+    nearest(
+        name,
+        reader.base.as_ref()?.services.keys().map(String::as_str),
+    )
 }
 
 /// Keys that the source has no use for.

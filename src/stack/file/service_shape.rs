@@ -29,23 +29,27 @@ pub(super) static SERVICE: Shape = Shape {
             "image",
             Kind::Text(&IMAGE),
             "Image to run; beside `preset` it replaces the preset's.",
-        ),
+        )
+        .exclusive(),
         key(
             "build",
             build::KIND,
             "Folder of a Dockerfile, or { context, dockerfile, target, args, secrets, … }.",
-        ),
+        )
+        .exclusive(),
         key(
             "preset",
             Kind::Text(&preset::FORMAT),
             "A known kind of service with its version, such as \"postgres:16\".",
-        ),
+        )
+        .exclusive(),
         key(
             "run",
             TEXT,
             "Command line of a process on the host, run by a shell.",
         )
-        .or(&["serve_cmd", "cmd", "script"]),
+        .or(&["serve_cmd", "cmd", "script"])
+        .exclusive(),
         key(
             "databases",
             ONE_OR_MORE,

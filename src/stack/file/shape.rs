@@ -17,6 +17,8 @@ pub(super) struct Key {
     /// What people who come from elsewhere write instead.
     pub aliases: &'static [&'static str],
     pub required: bool,
+    /// A table has at most one such key.
+    pub exclusive: bool,
 }
 
 /// What a value may be.
@@ -55,12 +57,18 @@ pub(super) const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Ke
         doc,
         aliases: &[],
         required: false,
+        exclusive: false,
     }
 }
 
 impl Key {
     pub const fn or(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
+        self
+    }
+
+    pub const fn exclusive(mut self) -> Self {
+        self.exclusive = true;
         self
     }
 

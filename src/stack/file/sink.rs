@@ -80,7 +80,11 @@ impl Sink {
         self.found.len() >= MAX_FINDINGS
     }
 
+    /// What only follows from a key that is told as unknown is not kept.
     pub fn push(&mut self, finding: Finding) {
+        if self.follows(&finding) {
+            return;
+        }
         // Warnings make room for errors.
         if self.is_full()
             && finding.severity == Severity::Error
@@ -118,6 +122,14 @@ impl Sink {
         self.found.push(((place, self.found.len()), diagnostic));
     }
 
+    fn follows(&self, finding: &Finding) -> bool {
+        let unknown = |span: &Span| {
+            let mut told = self.found.iter();
+            told.any(|((place, _), found)| found.code == Code::UnknownKey && place == span)
+        };
+        finding.labels.iter().any(|(span, _)| unknown(span))
+    }
+
     /// As it would be shown, without being one.
     pub fn diagnostic(&self, finding: &Finding) -> Diagnostic {
         let layer = finding.labels.first().map_or(0, |(span, _)| span.layer);
@@ -145,6 +157,16 @@ impl Sink {
                 .collect(),
             related: Vec::new(),
         }
+    }
+
+    /// Whether an error is told whose place lies within `span`.
+    pub fn is_wrong(&self, span: Span) -> bool {
+        self.found.iter().any(|((place, _), diagnostic)| {
+            !diagnostic.is_warning()
+                && place.layer == span.layer
+                && place.start >= span.start
+                && place.end <= span.end
+        })
     }
 
     pub fn has_errors(&self) -> bool {
@@ -175,15 +197,24 @@ pub(in crate::stack) fn nearest<'a>(
     if word.len() > 64 {
         return None;
     }
-    let limit = (word.chars().count() / 3).max(1);
     let close = candidates.into_iter().filter_map(|candidate| {
         let lower = candidate.to_lowercase();
         let distance = strsim::damerau_levenshtein(&word, &lower);
         let prefix = word.len().min(lower.len()) >= 3
             && (lower.starts_with(&word) || word.starts_with(&lower));
-        (distance <= limit || prefix).then_some((distance, candidate))
+        (distance <= slips(&word) || prefix).then_some((distance, candidate))
     });
     close
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether `word` is `candidate` but for a slip or two of the fingers.
+pub(in crate::stack) fn is_close(word: &str, candidate: &str) -> bool {
+    let (word, candidate) = (word.to_lowercase(), candidate.to_lowercase());
+    strsim::damerau_levenshtein(&word, &candidate) <= slips(&word)
+}
+
+fn slips(word: &str) -> usize {
+    (word.chars().count() / 3).max(1)
 }

@@ -202,10 +202,13 @@ fn stacks_that_cannot_be() {
     );
     told(
         Code::ComposeUnsupported,
-        &[(
-            "dev.toml",
-            "compose = \"compose.yaml\"\n[services.a]\nimage = \"x\"\n",
-        )],
+        &[
+            (
+                "dev.toml",
+                "compose = \"compose.yaml\"\n[services.a]\nimage = \"x\"\n",
+            ),
+            ("compose.yaml", ""),
+        ],
     );
 }
 

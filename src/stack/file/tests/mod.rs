@@ -6,6 +6,7 @@ mod fixtures;
 mod forms;
 mod properties;
 mod schema;
+mod slips;
 mod summary;
 
 use camino::Utf8Path;
