@@ -1,6 +1,7 @@
 //! Every short form in its long one, every value of the type that its attribute has. What an attribute cannot hold is an
 //! error; what is missing is not, yet: another file may have it.
 
+use super::attributes::SERVICE;
 use super::form::{Attribute, Form, Listed, Named, Short, Table};
 use super::node::{Entry, Map, Mark, Node, Value};
 use super::typed::scalar;
@@ -228,8 +229,14 @@ pub(super) fn wrong_type(node: &Node, path: &str, wanted: &str, sink: &mut Sink)
     let message = format!("`{path}` has to be {wanted}, and this is {}", node.kind());
     let finding = Finding::new(Code::WrongType, message).at(node.span, "this");
     let could_be_text = !matches!(node.value, Value::List(_) | Value::Map(_) | Value::Null);
+    let in_services = path.strip_prefix("services.");
+    let attributes = SERVICE.attributes.iter();
+    let is_attribute = in_services.is_some_and(|name| attributes.clone().any(|a| a.key == name));
     sink.push(match wanted == "text" && could_be_text {
         true => finding.help("write it between quotes"),
+        false if is_attribute => {
+            finding.help("if the service above is meant to have it, indent it as the rest of that")
+        }
         false => finding,
     });
 }

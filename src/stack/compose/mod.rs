@@ -28,6 +28,7 @@ mod print;
 mod project;
 mod scalar;
 mod short;
+mod slip;
 mod substitute;
 mod surroundings;
 mod typed;

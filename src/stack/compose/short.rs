@@ -23,7 +23,9 @@ pub(super) fn port(text: &str, span: Span) -> Result<Vec<Node>, String> {
         .and_then(|inner| inner.strip_suffix(']'))
         .unwrap_or(address);
     if !address.is_empty() && address.parse::<IpAddr>().is_err() {
-        return Err(format!("`{address}` is no IP address"));
+        return Err(format!(
+            "`{address}` is no IP address; ports are written as ADDRESS:HOST:CONTAINER/PROTOCOL, all but CONTAINER may be left out"
+        ));
     }
     let (first, last) = range(target).ok_or_else(|| not_a_port(target))?;
     let hosts = match published {

@@ -338,13 +338,20 @@ impl Builder {
 
     fn syntax(&self, error: &ScanError) -> Finding {
         let at = *error.marker();
-        let span = self.span(at, at);
+        let span = self.offsets.shown(self.span(at, at));
         let finding = Finding::new(Code::Syntax, format!("this is not YAML: {}", error.info()));
-        match self.offsets.is_tab(span) {
-            true => finding
-                .at(span, "a tab")
-                .help("YAML is indented with spaces"),
-            false => finding.at(span, "here"),
+        let tab = error.info().contains("tab").then_some(span.start);
+        let tab = tab.and_then(|start| super::slip::tab(&self.offsets.text, start));
+        let finding = match tab {
+            Some(start) => {
+                let end = start + 1;
+                finding.at(Span { start, end, ..span }, "a tab")
+            }
+            None => finding.at(span, "here"),
+        };
+        match super::slip::help(error.info()) {
+            Some(help) => finding.help(help),
+            None => finding,
         }
     }
 }
@@ -440,8 +447,15 @@ impl Offsets {
         byte.map_or(self.text.len(), |byte| byte as usize)
     }
 
-    fn is_tab(&self, span: Span) -> bool {
-        self.text.as_bytes().get(span.start) == Some(&b'\t')
+    /// What is behind all text is shown at its last character.
+    fn shown(&self, span: Span) -> Span {
+        let last = self.text.trim_end().char_indices().last();
+        let last = last.map_or(0, |(at, _)| at);
+        Span {
+            start: span.start.min(last),
+            end: span.end.min(last),
+            ..span
+        }
     }
 
     fn is_flow_end(&self, span: Span) -> bool {

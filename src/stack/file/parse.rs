@@ -174,6 +174,23 @@ fn failed(sink: Sink) -> LoadError {
     }
 }
 
+/// What to look for where the parser gave up with `words`.
+fn slip(words: &str) -> &'static str {
+    match words {
+        words if words.contains("duplicate key") => {
+            "a key, and a table such as [services.api], stands in a file once: join what both say"
+        }
+        words if words.contains("invalid basic string") => {
+            "a text that begins with `\"` ends with `\"` in the same line"
+        }
+        words if words.contains("invalid literal string") => {
+            "a text that begins with `'` ends with `'` in the same line"
+        }
+        words if words.contains("must be quoted") => "text stands between quotation marks",
+        _ => "see https://toml.io for how TOML is written",
+    }
+}
+
 fn read_layer(layer: usize, text: &str, sink: &mut Sink) -> Option<Table> {
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
@@ -183,7 +200,7 @@ fn read_layer(layer: usize, text: &str, sink: &mut Sink) -> Option<Table> {
             start: range.start,
             end: range.end,
         };
-        let help = "see https://toml.io for how TOML is written";
+        let help = slip(error.message());
         sink.push(
             Finding::new(
                 Code::Syntax,

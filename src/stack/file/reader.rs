@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Code;
 use super::outside::{Outside, is_outside};
-use super::sink::{Finding, Sink};
+use super::sink::{Finding, Sink, nearest};
 use super::tree::{Entry, Node, Span, Value};
 use crate::stack::path::clean;
 use crate::stack::{Part, Reference, Service, Stack, Template};
@@ -66,6 +66,14 @@ impl Reader<'_> {
     /// The service of that name underneath.
     pub fn beneath(&self, service: &str) -> Option<&Service> {
         self.base.as_ref()?.services.get(service)
+    }
+
+    /// The service underneath that was probably meant by a name.
+    pub fn misnamed(&self, name: &str) -> Option<&str> {
+        nearest(
+            name,
+            self.base.as_ref()?.services.keys().map(String::as_str),
+        )
     }
 
     pub fn report(&mut self, finding: Finding) {

@@ -6,7 +6,7 @@ use super::Code;
 use super::ports::{self, Ports};
 use super::reader::{Mentioned, Reader};
 use super::service_shape::{CONTAINER_ONLY, PRESET_ONLY};
-use super::sink::{Finding, nearest};
+use super::sink::Finding;
 use super::tree::{Entry, Node, Span, Table, Value};
 use super::{
     build, env, kubernetes, needs, preset, probe, process, promote, run, update, upon, volumes,
@@ -173,7 +173,7 @@ fn source(
     match names.as_slice() {
         [] => {
             let message = format!("service `{}` does not say what it is made from", entry.key);
-            let help = match misnamed(reader, &entry.key) {
+            let help = match reader.misnamed(&entry.key) {
                 Some(meant) => format!("did you mean `{meant}`, which the Compose file has?"),
                 None => "write one of `image = \"…\"`, `build = \".\"`, `preset = \"…\"` or `run = \"…\"`"
                     .to_owned(),
@@ -215,14 +215,6 @@ fn source(
             None
         }
     }
-}
-
-/// The service underneath that was probably meant.
-fn misnamed<'r>(reader: &'r Reader<'_>, name: &str) -> Option<&'r str> {
-    nearest(
-        name,
-        reader.base.as_ref()?.services.keys().map(String::as_str),
-    )
 }
 
 /// Keys that the source has no use for.

@@ -106,9 +106,15 @@ fn upon_a_compose_file() {
         UPON,
         &[
             ("needs =", "need =", "6:1 unknown_key", "`needs`"),
+            (
+                "\"busybox\"",
+                "busybox",
+                "5:9 syntax",
+                "between quotation marks",
+            ),
             ("image =", "imge =", "5:1 unknown_key", "`image`"),
             ("\"busybox\"", "7", "5:9 wrong_type", "image"),
-            ("busybox\"", "busybox", "5:17 syntax", ""),
+            ("busybox\"", "busybox", "5:17 syntax", "in the same line"),
             ("[\"db\"]", "[\"bd\"]", "6:10 unknown_service", "`db`"),
             ("http = 8000", "http = 80000", "7:18 bad_port", "65535"),
             ("\"2m\"", "\"2 mins\"", "8:32 bad_duration", "\"10s\""),
@@ -131,7 +137,7 @@ fn upon_a_compose_file() {
                 "7:1 unknown_key",
                 "`ports`: a table",
             ),
-            ("[services.web]", "[services.api]", "10:11 syntax", ""),
+            ("[services.web]", "[services.api]", "10:11 syntax", "join"),
             (
                 "[services.web]",
                 "[service.web]",
@@ -151,6 +157,7 @@ fn upon_a_compose_file() {
                 "`api`",
             ),
             ("paths =", "pahts =", "12:12 unknown_key", "`paths`"),
+            ("paths =", "pathz =", "12:12 unknown_key", "`paths`"),
             ("compose =", "compse =", "2:1 unknown_key", "`compose`"),
             (
                 "compose.yaml",
@@ -231,4 +238,56 @@ fn what_is_wrong_in_both_is_told_of_both() {
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].contains("bad_duration"), "{told:?}");
     assert!(told[1].contains("`depends_on`"), "{told:?}");
+}
+
+#[test]
+fn in_a_compose_file() {
+    let slips = [
+        (
+            "    depends_on",
+            "    depend_on",
+            "6:5 unknown_key",
+            "`depends_on`",
+        ),
+        ("[db]", "[dbb]", "6:18 unknown_service", "`db`"),
+        ("    depends_on", "\tdepends_on", "6:1 syntax", "spaces"),
+        (
+            "    image: busybox",
+            "   image: busybox",
+            "6:15 syntax",
+            "indented",
+        ),
+        (
+            "    depends_on",
+            "  depends_on",
+            "6:15 wrong_type",
+            "indent",
+        ),
+        (
+            "image: busybox",
+            "image:busybox",
+            "6:15 syntax",
+            "a space behind it",
+        ),
+        (
+            "image: busybox",
+            "image: \"busybox",
+            "5:12 syntax",
+            "quotation",
+        ),
+        ("image: busybox", "image busybox", "6:15 syntax", "`:`"),
+        ("[db]", "[db", "6:19 syntax", "brackets"),
+        ("  web:", "  db:", "4:3 syntax", ""),
+        ("services:", "service:", "1:1 unknown_key", "`services`"),
+        ("image: busybox", "image: 7", "5:12 wrong_type", ""),
+    ];
+    let mut wrong = Vec::new();
+    for (from, to, place, help) in slips {
+        let told = told(read(&[("compose.yaml", &changed(COMPOSE, from, to))]));
+        match told.as_slice() {
+            [one] if one.starts_with(place) && one.contains(help) => {}
+            _ => wrong.push((to, told)),
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
