@@ -26,6 +26,11 @@ impl Fault {
         matches!(self, Self::Answer { status: 409, .. })
     }
 
+    /// A network that containers are attached to.
+    pub fn has_endpoints(&self) -> bool {
+        matches!(self, Self::Answer { words, .. } if words.contains("has active endpoints"))
+    }
+
     /// More than one network has the name.
     pub fn is_ambiguous(&self) -> bool {
         matches!(self, Self::Answer { words, .. } if words.contains("is ambiguous"))

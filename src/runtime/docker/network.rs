@@ -1,6 +1,11 @@
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkInspect};
+use bollard::models::{
+    ContainerInspectResponse, ContainerStateStatusEnum, Ipam, IpamConfig, NetworkCreateRequest,
+    NetworkDisconnectRequest, NetworkInspect,
+};
+use tokio::time::Instant;
 
 use super::Docker;
 use super::call::{CHANGE, QUICK, call, within};
@@ -9,6 +14,11 @@ use super::fault::Fault;
 use crate::engine::event::FailureClass;
 use crate::runtime::RuntimeError;
 use crate::stack::NetworkOptions;
+
+/// So long an engine may take to let go of containers that are gone …
+const LET_GO: Duration = Duration::from_secs(5);
+/// … and so often it is asked.
+const AGAIN: Duration = Duration::from_millis(200);
 
 impl Docker {
     /// Creates a network, a bridge where the stack file says nothing else. Returns its id. One that is there with just these
@@ -55,16 +65,60 @@ impl Docker {
             .ok_or(error)
     }
 
-    /// Removes a network; one that is not there is removed already.
+    /// Removes a network; one that is not there is removed already. An engine that has much to do lists containers that are gone
+    /// as attached for a while, or for good: these are taken from it.
     ///
     /// # Errors
-    /// `Other` when containers are still attached.
+    /// `Other` when containers are still attached, or the engine still counts some that it does not list.
     pub async fn remove_network(&self, name: &str) -> Result<(), RuntimeError> {
-        match within(CHANGE, self.client().remove_network(name)).await {
-            Err(fault) if fault.is_gone() => Ok(()),
-            other => other.map_err(|fault| failure(&format!("remove network {name}"), &fault)),
+        self.remove_network_within(name, LET_GO).await
+    }
+
+    async fn remove_network_within(&self, name: &str, limit: Duration) -> Result<(), RuntimeError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let fault = match within(CHANGE, self.client().remove_network(name)).await {
+                Ok(()) => return Ok(()),
+                Err(fault) if fault.is_gone() => return Ok(()),
+                Err(fault) => fault,
+            };
+            let may_pass = fault.has_endpoints() && Instant::now() < deadline;
+            if !may_pass || !self.let_go(name).await {
+                return Err(failure(&format!("remove network {name}"), &fault));
+            }
+            tokio::time::sleep(AGAIN).await;
         }
     }
+
+    /// Takes from a network what is listed although it is gone. False: something that is there is attached.
+    async fn let_go(&self, network: &str) -> bool {
+        let found = within(QUICK, self.client().inspect_network(network, None)).await;
+        let listed = found.ok().and_then(|found| found.containers);
+        for (id, endpoint) in listed.unwrap_or_default() {
+            match within(QUICK, self.client().inspect_container(&id, None)).await {
+                Err(fault) if fault.is_gone() => {
+                    let request = NetworkDisconnectRequest {
+                        container: endpoint.name.unwrap_or(id),
+                        force: Some(true),
+                    };
+                    // Whether that helped, the next try to remove the network tells.
+                    let _gone =
+                        within(CHANGE, self.client().disconnect_network(network, request)).await;
+                }
+                Ok(found) if !is_going(&found) => return false,
+                _ => {}
+            }
+        }
+        true
+    }
+}
+
+fn is_going(container: &ContainerInspectResponse) -> bool {
+    let status = container.state.as_ref().and_then(|state| state.status);
+    matches!(
+        status,
+        Some(ContainerStateStatusEnum::REMOVING | ContainerStateStatusEnum::DEAD)
+    )
 }
 
 /// Its id, where all of these labels are on it.
@@ -111,3 +165,6 @@ fn ipam(options: &NetworkOptions) -> Option<Ipam> {
         config: (!pools.is_empty()).then_some(pools),
     })
 }
+
+#[cfg(test)]
+mod tests;
