@@ -5,6 +5,7 @@
 
 mod backend;
 pub mod context;
+mod mounts;
 mod own_output;
 mod remote;
 mod rules;
@@ -104,6 +105,8 @@ struct System {
     events: usize,
     /// The file system of a folder, if it does not tell of every change.
     remote: fn(&std::path::Path) -> Option<&'static str>,
+    /// What is mounted of that kind.
+    mounts: fn() -> mounts::Mounts,
 }
 
 impl Default for System {
@@ -112,6 +115,7 @@ impl Default for System {
             limit: usize::MAX,
             events: EVENTS,
             remote: remote::remote,
+            mounts: mounts::Mounts::read,
         }
     }
 }

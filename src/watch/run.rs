@@ -1,6 +1,7 @@
 //! The thread that looks.
 
 mod hints;
+mod mounted;
 mod roots;
 mod sink;
 
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::backend::{Backend, Hint, limit_text};
+use super::mounts::Mounts;
 use super::own_output::OwnOutput;
 use super::settle::{Found, Settle};
 use super::tree::{Stamp, Tree};
@@ -50,6 +52,9 @@ pub(super) struct Loop {
     /// Folders in which a root, or what leads to it, may appear.
     anchors: BTreeSet<PathBuf>,
     later: BTreeMap<PathBuf, Instant>,
+    mounts: Mounts,
+    /// When to look for others.
+    look_for_mounts: Instant,
     system: System,
     sink: Sink,
     /// When to look at `files` next, where the system does not tell.
@@ -62,6 +67,8 @@ struct Watched {
     tree: Tree,
     /// When to look next, where the system does not tell.
     poll: Option<Instant>,
+    /// The same for what is mounted into it.
+    mounted: BTreeMap<PathBuf, Instant>,
 }
 
 impl Loop {
@@ -98,6 +105,8 @@ impl Loop {
             controls: BTreeSet::new(),
             anchors: BTreeSet::new(),
             later: BTreeMap::new(),
+            mounts: (system.mounts)(),
+            look_for_mounts: Instant::now(),
             system,
             sink,
             poll_files: None,
@@ -158,7 +167,8 @@ impl Loop {
         let notice = (self.begun || !self.sink.notices.is_empty()).then(|| Instant::now() + OFFER);
         let later = self.later.values().min().copied();
         let poll = self.trees.iter().filter_map(|watched| watched.poll).min();
-        [settled, notice, later, poll, self.poll_files]
+        let mounts = Some(self.mounts_deadline());
+        [settled, notice, later, poll, self.poll_files, mounts]
             .into_iter()
             .flatten()
             .min()
@@ -176,6 +186,7 @@ impl Loop {
             self.poll_files = Some(now + POLL);
         }
         self.look_everywhere(|watched| watched.poll.is_some_and(|at| at <= now));
+        self.look_at_mounts(now);
         let due: Vec<PathBuf> = self
             .later
             .iter()

@@ -1,6 +1,6 @@
 //! What is watched.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -34,11 +34,19 @@ impl Loop {
             if let Some(known) = known {
                 tree.succeed(known);
             }
-            let mut watched = Watched { tree, poll: None };
+            let mut watched = Watched {
+                tree,
+                poll: None,
+                mounted: BTreeMap::new(),
+            };
             self.look_at_all_of(&mut watched);
             self.sink.silent = false;
             self.trees.push(watched);
         }
+        let folders: BTreeSet<&Path> = set.files.iter().filter_map(|f| f.parent()).collect();
+        let remote = folders
+            .into_iter()
+            .any(|f| (self.system.remote)(f).is_some());
         self.files.retain(|file, _| set.files.contains(file));
         for file in set.files {
             self.anchor(&file);
@@ -50,7 +58,8 @@ impl Loop {
         for control in self.controls.clone() {
             self.anchor(&control);
         }
-        self.poll_files = std::mem::take(&mut self.sink.hit).then(|| Instant::now() + POLL);
+        let polled = std::mem::take(&mut self.sink.hit) || remote;
+        self.poll_files = polled.then(|| Instant::now() + POLL);
         self.sink.prune = true;
         self.begun = true;
     }
@@ -89,10 +98,10 @@ impl Loop {
                 };
                 self.sink.notices.push(Notice::Polling { root, why });
             }
-            let pause = (begun.elapsed() * POLL_SHARE).clamp(POLL, POLL_SLOW);
-            watched.poll = Some(Instant::now() + pause);
+            watched.poll = Some(pause_after(begun));
         }
         self.sink.hit = false;
+        self.note_mounts(watched);
     }
 
     /// Watches the nearest folder above `path` that exists, so that what leads there is seen to appear.
@@ -113,6 +122,12 @@ impl Loop {
             folder = nearest().filter(|nearer| *nearer != found);
         }
     }
+}
+
+/// When to look again after a look that has `begun` then.
+pub(super) fn pause_after(begun: Instant) -> Instant {
+    let pause = (begun.elapsed() * POLL_SHARE).clamp(POLL, POLL_SLOW);
+    Instant::now() + pause
 }
 
 fn by_path(roots: Vec<Root>) -> BTreeMap<PathBuf, Vec<Root>> {

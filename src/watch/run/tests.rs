@@ -7,11 +7,15 @@ use crate::watch::Root;
 
 /// A loop that has looked at `dir` and told so.
 fn begun(dir: &Path) -> (Loop, mpsc::Receiver<Batch>) {
+    begun_on(dir, System::default())
+}
+
+fn begun_on(dir: &Path, system: System) -> (Loop, mpsc::Receiver<Batch>) {
     let (_messages, inbox) = std::sync::mpsc::sync_channel(8);
     let (hints, _untold) = std::sync::mpsc::sync_channel(8);
     let (batches, mut told) = mpsc::channel(8);
     let stop = Arc::new(AtomicBool::new(false));
-    let mut watch = Loop::new(inbox, hints, batches, stop, System::default());
+    let mut watch = Loop::new(inbox, hints, batches, stop, system);
     watch.set(WatchSet {
         roots: vec![Root::new(dir)],
         ..WatchSet::default()
@@ -114,4 +118,77 @@ fn what_comes_back_while_it_is_looked_at_is_told() {
         take(&mut watch);
         assert!(!copied.get());
     }
+}
+
+/// Lets time pass until something is told of `path`. The system tells nothing.
+fn polled(watch: &mut Loop, told: &mut mpsc::Receiver<Batch>, path: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        assert!(Instant::now() < deadline, "nothing is told of {path:?}");
+        let pause = watch
+            .deadline()
+            .unwrap()
+            .saturating_duration_since(Instant::now());
+        std::thread::sleep(pause);
+        watch.time_passes();
+        assert!(watch.deliver());
+        while let Ok(batch) = told.try_recv() {
+            if batch.paths.keys().any(|told| told == path) {
+                return;
+            }
+        }
+    }
+}
+
+static MOUNTED: std::sync::Mutex<Option<PathBuf>> = std::sync::Mutex::new(None);
+
+#[test]
+fn what_is_mounted_into_a_root_from_elsewhere_is_polled_and_said_to_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let top = dir.path().canonicalize().unwrap();
+    let (mount, plain) = (top.join("conf"), top.join("app"));
+    fs::create_dir_all(mount.join("deep")).unwrap();
+    fs::create_dir_all(&plain).unwrap();
+    let mounts = || {
+        let place = MOUNTED.lock().unwrap().clone();
+        place.map(|place| Mounts::of(&place)).unwrap_or_default()
+    };
+    *MOUNTED.lock().unwrap() = Some(mount.clone());
+    let system = System {
+        mounts,
+        ..System::default()
+    };
+    let (mut watch, mut told) = begun_on(&top, system);
+    assert!(watch.trees[0].poll.is_none(), "the rest of the root is not");
+    fs::write(plain.join("a"), "1").unwrap();
+    fs::write(mount.join("deep/a"), "1").unwrap();
+    polled(&mut watch, &mut told, &mount.join("deep/a"));
+    assert!(!watch.trees[0].tree.knows(&plain.join("a")));
+    fs::remove_dir_all(mount.join("deep")).unwrap();
+    polled(&mut watch, &mut told, &mount.join("deep/a"));
+
+    // Another one is mounted while it is watched.
+    *MOUNTED.lock().unwrap() = Some(plain.clone());
+    watch.look_for_mounts = Instant::now();
+    polled(&mut watch, &mut told, &plain.join("a"));
+    fs::write(plain.join("b"), "1").unwrap();
+    polled(&mut watch, &mut told, &plain.join("b"));
+}
+
+#[test]
+fn a_file_by_itself_on_the_network_is_polled() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("dev.toml");
+    fs::write(&file, "1").unwrap();
+    let system = System {
+        remote: |_| Some("9p"),
+        ..System::default()
+    };
+    let (mut watch, mut told) = begun_on(&dir.path().join("none"), system);
+    watch.set(WatchSet {
+        files: [file.clone()].into(),
+        ..WatchSet::default()
+    });
+    fs::write(&file, "22").unwrap();
+    polled(&mut watch, &mut told, &file);
 }
