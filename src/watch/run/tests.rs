@@ -120,6 +120,44 @@ fn what_comes_back_while_it_is_looked_at_is_told() {
     }
 }
 
+#[test]
+fn a_lone_save_beside_a_constant_writer_is_a_batch_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, file) = (dir.path().join("log"), dir.path().join("app.py"));
+    fs::write(&log, "1").unwrap();
+    fs::write(&file, "1").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        assert!(Instant::now() < deadline, "no save goes alone");
+        let (mut watch, mut told) = begun(dir.path());
+        // Long enough for its first save to be no news any more.
+        let first = Instant::now();
+        while first.elapsed() < Duration::from_millis(150) {
+            watch.hint(&log, Hint::Wrote);
+            settled(&mut watch, &mut told);
+        }
+        watch.hint(&log, Hint::Wrote);
+        let writer = watch.sink.settle.deadline().unwrap();
+        let before = Instant::now();
+        watch.hint(&file, Hint::Wrote);
+        let lone = watch.sink.settle.deadline().unwrap();
+        let after = Instant::now();
+        // A machine that stood still in between has made both one.
+        if writer <= lone {
+            continue;
+        }
+        let quick = Duration::from_millis(1);
+        let waits = lone.saturating_duration_since(after);
+        assert!(
+            before + quick <= lone && waits <= quick,
+            "it waits {waits:?}"
+        );
+        let settled = watch.sink.settle.take(lone).unwrap();
+        assert!(settled.changes.keys().eq([&file]), "{:?}", settled.changes);
+        return;
+    }
+}
+
 /// Lets time pass until something is told of `path`. The system tells nothing.
 fn polled(watch: &mut Loop, told: &mut mpsc::Receiver<Batch>, path: &Path) {
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -135,30 +135,6 @@ async fn a_constant_writer_starves_nobody() {
 }
 
 #[tokio::test]
-async fn a_lone_save_beside_a_constant_writer_is_a_batch_of_its_own() {
-    let mut watched = Watched::begin().await;
-    let writer = Writer::begin(watched.path("app/log"), Duration::from_millis(20));
-    watched.until(&["app/log"]).await;
-    let path = watched.path("app/main.py");
-    let mut alone = 0;
-    for turn in 0..20 {
-        watched.write("app/main.py", &turn.to_string());
-        let batch = loop {
-            let batch = watched.next().await;
-            if batch.paths.keys().any(|told| told.as_std_path() == path) {
-                break batch;
-            }
-        };
-        alone += usize::from(batch.paths.len() == 1);
-        // Whoever saves does so now and then.
-        std::thread::sleep(Duration::from_millis(110));
-    }
-    writer.end();
-    // Now and then both are over at the same time.
-    assert!(alone > 10, "{alone}");
-}
-
-#[tokio::test]
 async fn a_file_that_stays_open_is_found_too() {
     use std::io::Write;
     let mut watched = Watched::begin().await;
