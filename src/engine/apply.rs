@@ -532,8 +532,10 @@ impl InstanceState {
     }
 
     pub fn is_ready(&self, info: &ServiceInfo) -> bool {
+        // Of a service that nobody asks, its time says it.
+        let is_asked = info.probed || !info.job;
         self.runs()
-            && (!info.probed || self.probe.as_ref().is_some_and(|probe| probe.passed))
+            && (!is_asked || self.probe.as_ref().is_some_and(|probe| probe.passed))
             && (!info.provisions || self.provisioned)
     }
 

@@ -6,7 +6,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::core::{Engine, now};
 use super::event::{Event, Failure, Found};
 use super::input::Input;
-use super::instances::PROBE_LINES;
+use super::instances::{PROBE_LINES, has_run};
 use super::look::exit_failure;
 use super::replace::is_about_a_successor;
 use super::state::InstanceState;
@@ -82,13 +82,6 @@ impl Engine {
         };
         let place = self.observed.place(service, *index);
         is_about_a_successor(operation) && place.is_some_and(|place| place.current().is_running())
-    }
-
-    /// From when on a candidate was left alone, milliseconds since 1970.
-    pub(super) fn untouched_since(&self, container: &ObservedContainer) -> Option<u64> {
-        let key = (container.service.clone(), container.index);
-        let known = self.instances.candidates.get(&key)?;
-        (known.generation == container.generation()).then_some(known.since)
     }
 
     fn known_candidate(&self, service: &str, index: u32) -> Option<&InstanceState> {
@@ -201,8 +194,9 @@ impl Engine {
         self.instances.attempts += 1;
         let attempt = self.instances.attempts;
         let end = self.stop.child_token();
-        if let Some(probe) = probe.clone() {
-            self.ask_candidate(container, probe, attempt, &end);
+        match probe.clone() {
+            Some(probe) => self.ask_candidate(container, probe, attempt, &end),
+            None => self.let_candidate_run(container, attempt, &end),
         }
         let candidate = Candidate {
             generation,
@@ -228,6 +222,21 @@ impl Engine {
         }
         let input = move |report| Input::CandidateProbed { attempt, report };
         self.begin_probe(container, probe, reader, end.clone(), input);
+    }
+
+    /// Nobody asks it: from now on, as it was left alone until now, it has to run for a while.
+    fn let_candidate_run(
+        &self,
+        container: &ObservedContainer,
+        attempt: u64,
+        end: &CancellationToken,
+    ) {
+        let Some(proof) = self.proof(&container.service) else {
+            return;
+        };
+        let report = has_run(container, proof);
+        let input = Input::CandidateProbed { attempt, report };
+        self.report_after(proof, input, end.clone());
     }
 
     pub(super) fn candidate_probed(&mut self, attempt: u64, report: ProbeReport) {
@@ -260,16 +269,14 @@ impl Engine {
         if self.is_candidate(&container) {
             let key = (container.service.clone(), container.index);
             self.instances.candidates.remove(&key);
-            if self.readiness_probe(&container.service).is_some() {
-                self.emit(Event::Probe {
-                    service: container.service.clone(),
-                    index: container.index,
-                    generation: container.generation(),
-                    passed: false,
-                    answer: "it has its names now, and is asked once more".to_owned(),
-                    failures: 0,
-                });
-            }
+            self.emit(Event::Probe {
+                service: container.service.clone(),
+                index: container.index,
+                generation: container.generation(),
+                passed: false,
+                answer: "it has its names now, and is asked once more".to_owned(),
+                failures: 0,
+            });
         }
         self.attend();
     }

@@ -418,7 +418,6 @@ impl Engine {
                 open_ports: self.open_ports(service),
                 on_host: matches!(service.source, crate::stack::Source::Run(_)),
                 probed: self.readiness_probe(&service.name).is_some()
-                    || self.proof(&service.name).is_some()
                     || self.look.unseen.contains(&service.name),
                 provisions: !service.provision.is_empty(),
                 replicas: service.replicas,

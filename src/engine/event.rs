@@ -158,7 +158,7 @@ pub struct ServiceInfo {
     /// A process on the host, and no container.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub on_host: bool,
-    /// Whether anything tells that it is ready; without, running is ready.
+    /// Whether a probe tells that it is ready; without, having run for a while does.
     pub probed: bool,
     /// Something has to be set up inside once its probe passes, before it counts as ready.
     pub provisions: bool,

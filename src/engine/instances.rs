@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::candidate::Candidate;
 use super::core::{Engine, now};
-use super::event::Event;
+use super::event::{Event, Found};
 use super::goal::Goal;
 use super::input::Input;
+use super::supervise::Supervisor;
 use crate::plan::observed::{Generation, ObservedContainer};
 use crate::probe::{ProbeReport, Subject, Target};
 use crate::stack::{Probe, ProbeKind};
@@ -203,48 +204,59 @@ impl Engine {
         self.instances.attended.insert(key.clone(), attended);
         if probe.is_none() {
             self.watch_listener(container, listened);
-            match self.proof(&key.0) {
-                Some(proof) => self.await_proof(container, proof),
-                None => self.became_ready(&key.0, key.1, &generation),
+            match self.is_job(&key.0) {
+                true => self.became_ready(&key.0, key.1, &generation),
+                false => self.await_proof(container),
             }
         }
     }
 
-    /// For how long a service that crashed has to run before it counts as ready, where no probe says so.
-    pub(super) fn proof(&self, service: &str) -> Option<Duration> {
-        let supervisor = self.supervisors.get(service)?;
-        supervisor.proof().map(Duration::from_millis)
-    }
-
-    fn await_proof(&self, container: &ObservedContainer, proof: Duration) {
-        let report = |passed, answer: String| {
-            Input::Probed(ProbeReport {
-                service: container.service.clone(),
-                index: container.index,
-                generation: container.generation(),
-                passed,
-                answer,
-                failures: 0,
-            })
-        };
-        let seconds = proof.as_secs_f64();
-        let not_yet = report(
-            false,
-            format!("it crashed, and has no probe: ready once it has run for {seconds:.1} s"),
-        );
-        let passed = report(true, format!("has run for {seconds:.1} s"));
-        let inputs = self.inputs.clone();
+    /// Nobody says that it is ready: it is once it has run for long enough.
+    fn await_proof(&mut self, container: &ObservedContainer) {
         let key = (container.service.clone(), container.index);
         let Some(cancel) = self.instances.attended.get(&key).map(|a| a.cancel.clone()) else {
             return;
         };
+        let Some(proof) = self.proof(&key.0) else {
+            return;
+        };
+        let crashed = self
+            .supervisors
+            .get(&key.0)
+            .is_some_and(Supervisor::has_crashed);
+        let began = Found::of(container).began.filter(|_| !crashed);
+        let ran = began.map_or(0, |began| now().saturating_sub(began));
+        let left = proof.saturating_sub(Duration::from_millis(ran));
+        if left.is_zero() {
+            self.probed(has_run(container, proof));
+            return;
+        }
+        if crashed {
+            let seconds = proof.as_secs_f64();
+            let answer =
+                format!("it crashed, and has no probe: ready once it has run for {seconds:.1} s");
+            self.probed(ProbeReport {
+                passed: false,
+                answer,
+                ..has_run(container, proof)
+            });
+        }
+        self.report_after(left, Input::Probed(has_run(container, proof)), cancel);
+    }
+
+    /// For how long a service has to run before it counts as ready, where no probe says so.
+    pub(super) fn proof(&self, service: &str) -> Option<Duration> {
+        let supervisor = self.supervisors.get(service)?;
+        Some(Duration::from_millis(supervisor.proof()))
+    }
+
+    pub(super) fn report_after(&self, wait: Duration, report: Input, cancel: CancellationToken) {
+        let inputs = self.inputs.clone();
         self.tasks.spawn(async move {
             let run = async {
-                if inputs.send(not_yet).await.is_ok() {
-                    tokio::time::sleep(proof).await;
-                    // The loop has ended when nobody receives; then there is nothing to tell.
-                    let _ended = inputs.send(passed).await;
-                }
+                tokio::time::sleep(wait).await;
+                // The loop has ended when nobody receives; then there is nothing to tell.
+                let _ended = inputs.send(report).await;
             };
             cancel.run_until_cancelled(run).await;
         });
@@ -360,6 +372,18 @@ impl Engine {
             answer,
         });
         self.look.wanted = true;
+    }
+}
+
+/// What is said of one that nobody asks, once it has run for long enough.
+pub(super) fn has_run(container: &ObservedContainer, proof: Duration) -> ProbeReport {
+    ProbeReport {
+        service: container.service.clone(),
+        index: container.index,
+        generation: container.generation(),
+        passed: true,
+        answer: format!("has run for {:.1} s", proof.as_secs_f64()),
+        failures: 0,
     }
 }
 

@@ -1,50 +1,24 @@
 //! A container that takes the place of another: when it has done so, and what it means that it cannot.
 
-use tokio::time::Duration;
-
 use super::core::{Engine, now};
 use super::event::{Event, Failure, FailureClass, Found};
 use super::state::{InstanceState, ServiceState};
 use crate::plan::observed::{ObservedContainer, Status};
 use crate::plan::{Operation, Subject};
 
-/// How long a new one has to run before it counts, where no probe says that it is ready.
-const OUTLIVES: Duration = Duration::from_secs(1);
-
 impl Engine {
-    /// Whether what a container replaced is needed no more: it is ready, and not only because nobody asks.
+    /// Whether what a container replaced is needed no more: it is ready.
     pub(super) fn is_proven(&self, container: &str) -> bool {
-        let containers = &self.observed.containers;
-        containers
-            .iter()
-            .find(|found| found.id == container)
-            .and_then(|found| self.proven_at(found))
-            .is_some_and(|at| at <= now())
-    }
-
-    /// From when on it counts, milliseconds since 1970; `None` where it is not ready.
-    fn proven_at(&self, container: &ObservedContainer) -> Option<u64> {
-        let service = self.state.service(&container.service)?;
-        let instance = service.instances.get(&container.index)?;
-        let instance = instance.of(&container.generation())?;
-        let ready = instance.is_ready(&service.info);
-        let wait = if service.info.probed {
-            0
-        } else {
-            u64::try_from(OUTLIVES.as_millis()).unwrap_or(u64::MAX)
-        };
-        let since = self.untouched_since(container).unwrap_or(0);
-        ready.then(|| instance.seen.max(since).saturating_add(wait))
-    }
-
-    /// When the next of those on trial counts without a further word, milliseconds since 1970.
-    pub(super) fn next_proof(&self) -> Option<u64> {
-        let time = now();
-        let places = self.observed.places();
-        places
-            .filter_map(|place| self.proven_at(place.coming()?))
-            .filter(|at| *at > time)
-            .min()
+        let mut containers = self.observed.containers.iter();
+        let found = containers.find(|found| found.id == container);
+        found.is_some_and(|found| {
+            let service = self.state.service(&found.service);
+            let ready = service.and_then(|service| {
+                let instance = service.instances.get(&found.index)?;
+                Some(instance.of(&found.generation())?.is_ready(&service.info))
+            });
+            ready == Some(true)
+        })
     }
 
     /// What is to replace something that runs has not shown yet whether it stays, or is to be tried again.

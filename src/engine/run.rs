@@ -175,7 +175,6 @@ impl Engine {
         let further = further.into_iter().flatten();
         for at in supervised
             .chain(further)
-            .chain(self.next_proof())
             .chain(self.next_candidate_deadline(time))
         {
             wait = wait.min(Duration::from_millis(at.saturating_sub(time)));
@@ -314,7 +313,7 @@ impl Engine {
                     .found
                     .as_ref()
                     .is_some_and(|f| f.status == crate::plan::observed::Status::Running);
-                !runs || !service.info.probed || service.info.job || instance.probe.is_some()
+                !runs || service.info.job || instance.probe.is_some()
             })
         })
     }

@@ -17,8 +17,10 @@ const LONGEST_PAUSE: u64 = 10_000;
 const RESTARTS: u32 = 5;
 /// A service that was ready for this long, in milliseconds, has its restarts back.
 const STEADY: u64 = 10_000;
-/// How much longer than the life that crashed the next one has to run before it counts as ready without a probe, in
-/// milliseconds, and the most that is asked of it altogether.
+/// How long a life has to run before it counts as ready where no probe says so, in milliseconds: a command that is not found
+/// and a configuration that is refused end by then. Everybody who waits pays for it (docs/design/rebuild.md).
+const OUTLIVES: u64 = 500;
+/// How much longer than the life that crashed the next one has to run, and the most that is asked of it altogether.
 const OUTLIVES_BY: u64 = 1_000;
 const PROOF: u64 = 10_000;
 /// Tries of an operation that failed for the engine's own reasons.
@@ -108,10 +110,17 @@ impl Supervisor {
         }
     }
 
-    /// For how many milliseconds it has to run before it counts as ready, where no probe says so: it has to outlive the
-    /// life that crashed. `None`: running is enough.
-    pub fn proof(&self) -> Option<u64> {
-        Some(self.crashed_after?.saturating_add(OUTLIVES_BY).min(PROOF))
+    /// For how many milliseconds it has to run before it counts as ready, where no probe says so. After a crash it has to
+    /// outlive the life that crashed.
+    pub fn proof(&self) -> u64 {
+        self.crashed_after.map_or(OUTLIVES, |after| {
+            after.saturating_add(OUTLIVES_BY).min(PROOF)
+        })
+    }
+
+    /// Its last life crashed before it was ready for long.
+    pub fn has_crashed(&self) -> bool {
+        self.crashed_after.is_some()
     }
 
     fn await_readiness(&mut self, from: u64) {

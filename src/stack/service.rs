@@ -28,7 +28,7 @@ pub struct Service {
     pub main_port: Option<String>,
     /// What has to hold before this starts, by service. Holds what references imply, too.
     pub needs: BTreeMap<String, Need>,
-    /// Ready when this passes. `None`: the image's HEALTHCHECK where it has one, else running is ready.
+    /// Ready when this passes. `None`: the image's HEALTHCHECK where it has one, else having run for a moment is ready.
     pub ready: Option<Probe>,
     /// Restarted when this fails.
     pub alive: Option<Probe>,

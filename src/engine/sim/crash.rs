@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::harness::story;
+use super::harness::{phases, story};
 use super::stacks::{gold, job, probed};
 use super::{Bench, Life};
 use crate::engine::event::{Event, FailureClass};
+use crate::engine::goal::Outcome;
 use crate::engine::state::Phase;
 use crate::plan::hold::Hold;
 use crate::plan::observed::Status;
@@ -335,4 +336,63 @@ async fn fewer_replicas_of_an_unready_service_are_ready_in_time() {
     run.pass(60 * SECOND).await;
     assert_eq!(run.phase("api"), Phase::Ready);
     assert!(!story(&run.events()).contains(&"api gave up".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_ends_soon_after_its_start_was_never_ready() {
+    for (code, after) in [(1, 5), (0, 5), (1, 400)] {
+        let bench = Bench::new([runs("api", &[]), runs("web", &["api"])]);
+        bench
+            .world
+            .behave("api", |api| api.then = Life::ends(after, code));
+        let run = bench.up_until_ready();
+        let begun = run.state();
+        let (outcome, events) = run.ended().await;
+        assert!(
+            matches!(outcome, Outcome::Failed(_)),
+            "{code} {after}: {outcome:?}"
+        );
+        let shown = phases(begun, &events, "api");
+        assert!(!shown.contains(&Phase::Ready), "{code} {after}: {shown:?}");
+        assert_eq!(bench.world.count("start gold-web-1"), 0);
+    }
+}
+
+/// When the last event of a run came after its first start, in milliseconds.
+async fn until_ready(bench: &Bench) -> u64 {
+    let (outcome, events) = bench.up_until_ready().ended().await;
+    assert_eq!(outcome, Outcome::Done);
+    let begun = bench.world.journal().iter().rev().find_map(|entry| {
+        let is_start = entry.what.starts_with("start");
+        is_start.then_some(entry.at)
+    });
+    events.last().unwrap().at - begun.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_that_nobody_asks_wait_for_their_time_at_once_and_those_that_run_for_none() {
+    let services: Vec<_> = (0..40).map(|n| runs(&format!("s{n}"), &[])).collect();
+    let bench = Bench::new(services);
+    let waited = until_ready(&bench).await;
+    assert!((500..700).contains(&waited), "{waited}");
+    bench.up_until_ready().ended().await;
+    let begun = crate::engine::sim::clock::now();
+    let (outcome, _) = bench.up_until_ready().ended().await;
+    assert_eq!(outcome, Outcome::Done);
+    let again = crate::engine::sim::clock::now() - begun;
+    assert!(again < 100, "{again}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_or_the_end_of_a_job_waits_for_no_time() {
+    let bench = Bench::new([probed("db", &[]), job("migrate", &["db"])]);
+    bench
+        .world
+        .behave("db", |db| db.ready_after = Duration::from_millis(20));
+    let (outcome, events) = bench.up_until_ready().ended().await;
+    assert_eq!(outcome, Outcome::Done);
+    let by_time = events.iter().filter(
+        |event| matches!(&event.event, Event::Probe { answer, .. } if answer.starts_with("has run")),
+    );
+    assert_eq!(by_time.count(), 0);
 }

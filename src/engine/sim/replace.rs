@@ -121,7 +121,7 @@ async fn without_a_probe_it_has_to_stay_for_a_moment() {
     run.until_settled().await;
     bench
         .world
-        .behave("api", |api| api.lives = [Life::ends(600, 1)].into());
+        .behave("api", |api| api.lives = [Life::ends(400, 1)].into());
     renew(&mut bench, "bad");
     reload_with(&run, bench.reloaded()).await;
     run.until("the one before runs on", runs_on).await;
