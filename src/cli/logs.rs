@@ -10,6 +10,7 @@ use super::args::{GlobalArgs, LogsArgs, Tail};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::instance::Instance;
+use super::log_end::{Wanted, newer};
 use super::meet::running;
 use super::output::{look, reader_gone, to_stderr, write_line};
 use super::session::Session;
@@ -21,7 +22,7 @@ use crate::engine::goal::Goal;
 use crate::plan::observed::ObservedContainer;
 use crate::runtime::Both;
 use crate::runtime::ring;
-use crate::runtime::world::{self, Change, LogLine, World};
+use crate::runtime::world::{self, Change, LogLine, LogRange, World};
 use crate::secret::Redactor;
 use crate::view::json::{LogRecord, LogTag};
 use crate::view::{Gutter, Look, bare};
@@ -90,10 +91,14 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
         .filter(|container| names.contains(&container.service))
         .cloned()
         .collect();
-    let entries = gather(&session, &world, &names, &containers).await;
+    let wanted = printer.wanted(arguments.tail);
+    let entries = gather(&session, &world, &names, &containers, wanted).await;
     let last: Vec<(ObservedContainer, i128)> = containers
         .into_iter()
-        .map(|container| (container.clone(), newest(&entries, &container)))
+        .map(|container| {
+            let after = newest(&entries, &container).max(printer.since - 1);
+            (container, after)
+        })
         .collect();
     printer.print_all(entries, arguments.tail);
     if arguments.follow {
@@ -195,7 +200,8 @@ async fn say_last_words(
                 .map(|observed| observed.containers)
                 .unwrap_or_default();
             containers.retain(|container| services.contains(&container.service));
-            gather(session, &world, services, &containers).await
+            let wanted = printer.wanted(Tail::Last(lines));
+            gather(session, &world, services, &containers, wanted).await
         }
         Err(_) => services
             .iter()
@@ -211,16 +217,14 @@ async fn gather(
     world: &Both,
     names: &[String],
     containers: &[ObservedContainer],
+    wanted: Wanted,
 ) -> Vec<Entry> {
     let mut entries: Vec<Entry> = names.iter().flat_map(|name| kept(session, name)).collect();
     for container in containers {
         let newest = newest(&entries, container);
-        let lines = world.logs(&container.id, newest, false);
-        let more = lines
-            .map(|line| Entry::new(container, line))
-            .collect::<Vec<_>>()
-            .await;
-        entries.extend(more.into_iter().filter(|entry| entry.at > newest));
+        let ask = |range| world.logs(&container.id, range).collect::<Vec<_>>();
+        let more = newer(ask, newest, wanted).await.into_iter();
+        entries.extend(more.map(|line| Entry::new(container, line)));
     }
     entries
 }
@@ -300,7 +304,11 @@ async fn follow(
     let mut lines: Lines = SelectAll::new();
     let mut begin = |lines: &mut Lines, container: ObservedContainer, after: i128| {
         if followed.insert(container.generation()) {
-            let stream = world.logs(&container.id, after, true);
+            let range = LogRange {
+                seek: true,
+                ..LogRange::following(after)
+            };
+            let stream = world.logs(&container.id, range);
             lines.push(
                 stream
                     .map(move |line| Entry::new(&container, line))
@@ -366,6 +374,15 @@ struct Printer {
 }
 
 impl Printer {
+    /// What of each log it prints something of.
+    fn wanted(&self, tail: Tail) -> Wanted {
+        let chooses = self.grep.is_some() || self.until != i128::MAX;
+        Wanted {
+            since: self.since,
+            tail: if chooses { Tail::All } else { tail },
+        }
+    }
+
     /// In the order of time over all services; the last ones of each, where asked.
     fn print_all(&mut self, mut entries: Vec<Entry>, tail: Tail) {
         entries.retain(|entry| self.wants(entry));

@@ -20,6 +20,7 @@ mod git;
 mod going;
 mod init;
 mod instance;
+mod log_end;
 mod logs;
 mod meet;
 mod observe;

@@ -15,7 +15,7 @@ use super::input::Input;
 use super::instances::instance_name;
 use crate::plan::observed::{Generation, ObservedContainer};
 use crate::runtime::ring::{DEFAULT_LIMIT, Ring};
-use crate::runtime::world::LogLine;
+use crate::runtime::world::{LogLine, LogRange};
 use crate::secret::Redactor;
 
 /// The engine notes down when a container started after its process has: nanoseconds of what that printed at once.
@@ -56,6 +56,8 @@ impl Engine {
         // A process's supervisor keeps its log itself; what it had said before this engine began was shown before.
         let kept = !container.is_process();
         let begun = i128::from(self.begun) * 1_000_000;
+        // Whoever waits for a line waits for all that is read before it; and much may have been said by now.
+        let seek = probe.is_some() || started < begun;
         let shown = if started < begun { begun } else { 0 };
         // What it stands beside writes to the same log: that has later lines than the first of this one.
         let life = container.generation();
@@ -77,7 +79,13 @@ impl Engine {
             } else {
                 newest.max(started)
             };
-            let mut lines = world.logs(&id, since, true);
+            let mut lines = world.logs(
+                &id,
+                LogRange {
+                    seek,
+                    ..LogRange::following(since)
+                },
+            );
             let mut follower = Follower {
                 service,
                 index,
@@ -95,7 +103,7 @@ impl Engine {
             loop {
                 tokio::select! {
                     line = lines.next() => match line {
-                        Some(line) => follower.take(line),
+                        Some(line) => follower.take(line).await,
                         None => break,
                     },
                     _ = samples.tick(), if follower.last.is_some() => follower.sample(),
@@ -115,12 +123,19 @@ impl Engine {
         probe: mpsc::Sender<String>,
         cancel: CancellationToken,
     ) {
-        let mut lines = self.world.logs(&container.id, began(container), true);
+        let range = LogRange {
+            seek: true,
+            ..LogRange::following(began(container))
+        };
+        let mut lines = self.world.logs(&container.id, range);
         let redactor = self.redactor.subscribe();
         let read = async move {
             while let Some(line) = lines.next().await {
-                // A full queue loses a line.
-                let _full = probe.try_send(redactor.borrow().redact(&line.line).into_owned());
+                let line = redactor.borrow().redact(&line.line).into_owned();
+                // Nobody else reads from here, so that it goes as fast as the probe does, and ends with it.
+                if probe.send(line).await.is_err() {
+                    break;
+                }
             }
         };
         self.tasks.spawn(async move {
@@ -164,11 +179,13 @@ struct Follower {
 }
 
 impl Follower {
-    fn take(&mut self, mut line: LogLine) {
+    async fn take(&mut self, mut line: LogLine) {
         line.line = self.redactor.borrow().redact(&line.line).into_owned();
-        if let Some(probe) = &self.probe {
-            // A full queue loses a line for the probe only.
-            let _full = probe.try_send(line.line.clone());
+        // It must not miss the line that it waits for, and only compares; once it has that, it is gone.
+        if let Some(probe) = &self.probe
+            && probe.send(line.line.clone()).await.is_err()
+        {
+            self.probe = None;
         }
         if line.at <= self.newest {
             return;

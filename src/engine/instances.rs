@@ -18,7 +18,7 @@ use crate::plan::observed::{Generation, ObservedContainer};
 use crate::probe::{ProbeReport, Subject, Target};
 use crate::stack::{Probe, ProbeKind};
 
-/// Log lines that may wait for a probe; more are dropped, which a pattern that comes once may not survive: so many.
+/// Log lines that may wait for a probe; who reads more of them waits.
 pub(super) const PROBE_LINES: usize = 4096;
 
 /// How long the log of what has ended is read at most.

@@ -12,8 +12,8 @@ use tokio::sync::OnceCell;
 use super::docker::{Docker, DockerWorld};
 use super::process::ProcessWorld;
 use super::world::{
-    Call, Change, ExecOutput, ExecSpec, FileChange, Ground, Held, Listening, LogLine, Look, Output,
-    World,
+    Call, Change, ExecOutput, ExecSpec, FileChange, Ground, Held, Listening, LogLine, LogRange,
+    Look, Output, World,
 };
 use super::{Environment, ProgressSender, RuntimeError};
 use crate::plan::Action;
@@ -195,10 +195,10 @@ impl World for Both {
         Box::pin(async move { self.engine().await?.ground(container, folders).await })
     }
 
-    fn logs(&self, container: &str, since: i128, follow: bool) -> BoxStream<'static, LogLine> {
+    fn logs(&self, container: &str, range: LogRange) -> BoxStream<'static, LogLine> {
         match self.docker.get() {
-            _ if is_process(container) => self.processes.logs(container, since, follow),
-            Some(docker) => docker.logs(container, since, follow),
+            _ if is_process(container) => self.processes.logs(container, range.since, range.follow),
+            Some(docker) => docker.logs(container, range),
             None => futures_util::stream::empty().boxed(),
         }
     }

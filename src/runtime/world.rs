@@ -99,6 +99,39 @@ pub struct LogLine {
     pub line: String,
 }
 
+/// Which part of a log is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogRange {
+    /// From this time on, itself included: nanoseconds since 1970; 0: from the beginning.
+    pub since: i128,
+    /// Only about so many of the last lines. The first of them may lack its beginning, and where all are as cheap, there are
+    /// more.
+    pub tail: Option<u64>,
+    /// Those to come, too.
+    pub follow: bool,
+    /// There may be much before `since`, which is not to be read.
+    pub seek: bool,
+}
+
+impl LogRange {
+    /// What was said since then.
+    pub fn since(since: i128) -> Self {
+        Self {
+            since,
+            ..Self::default()
+        }
+    }
+
+    /// The same and what is to come.
+    pub fn following(since: i128) -> Self {
+        Self {
+            since,
+            follow: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// A command that runs inside a container, its input and output in our hands. Dropping it ends its input.
 pub struct Held {
     pub input: Pin<Box<dyn AsyncWrite + Send>>,
@@ -173,8 +206,7 @@ pub trait World: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Ground, RuntimeError>> {
         Box::pin(std::future::ready(Ok(Ground::default())))
     }
-    /// Lines since `since` (nanoseconds since 1970), and those to come if `follow`.
-    fn logs(&self, container: &str, since: i128, follow: bool) -> BoxStream<'static, LogLine>;
+    fn logs(&self, container: &str, range: LogRange) -> BoxStream<'static, LogLine>;
     /// Who listens where the process `id` should.
     fn listening<'a>(&'a self, _id: &'a str, _at: SocketAddr) -> BoxFuture<'a, Listening> {
         Box::pin(std::future::ready(Listening::default()))

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use super::support::{BUSYBOX, SOON, Stack, eventually};
+use super::support::{BUSYBOX, SOON, Stack, docker, eventually};
 
 /// Prints a numbered line five times a second.
 fn talks(name: &str) -> String {
@@ -105,4 +105,91 @@ fn following_a_silent_service_ends_when_nobody_reads_any_more() {
         ended.ok_or_else(|| "it follows on".to_owned())
     });
     assert_eq!(code.code(), Some(0));
+}
+
+/// Says so many lines at once, and then that it is done; at each start.
+fn floods(name: &str, lines: u32, more: &str) -> String {
+    format!(
+        "[services.{name}]\n\
+         image = \"{BUSYBOX}\"\n\
+         command = \"seq {lines} | sed 's/^/{name} says /'; echo {name} is done; exec sleep 1000000\"\n\
+         stop = {{ signal = \"KILL\" }}\n{more}"
+    )
+}
+
+#[test]
+fn the_last_lines_of_long_logs_are_the_right_ones_whoever_has_them() {
+    let stack = Stack::new(
+        "logends",
+        format!(
+            "{}{}",
+            floods("anna", 60_000, "ready = { log = \"is done\" }\n"),
+            floods("bert", 50_000, "ready = { log = \"is done\" }\n")
+        ),
+    );
+    stack.dev(["up", "--wait"]).succeeds();
+    let last = |arguments: [&str; 3]| {
+        let logs = stack.dev(["logs", arguments[0], arguments[1], arguments[2]]);
+        let all = logs.succeeds().stdout;
+        let mut lines: Vec<String> = all
+            .lines()
+            .map(|line| {
+                line.split_whitespace()
+                    .skip(1)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect();
+        lines.sort();
+        lines
+    };
+    let three = |name: &str, count: u32| {
+        vec![
+            format!("{name} is done"),
+            format!("{name} says {}", count - 1),
+            format!("{name} says {count}"),
+        ]
+    };
+    let strip = |lines: Vec<String>| {
+        let words = lines
+            .into_iter()
+            .map(|line| line.trim_start_matches("| ").to_owned());
+        words.collect::<Vec<_>>()
+    };
+    // While nobody has read them, and after an engine has.
+    for _ in 0..2 {
+        assert_eq!(strip(last(["-n", "3", "anna"])), three("anna", 60_000));
+        assert_eq!(strip(last(["--tail", "3", "bert"])), three("bert", 50_000));
+        stack.dev(["up", "--detach"]).succeeds();
+    }
+    let both = stack.dev(["logs", "-n", "3"]).succeeds();
+    assert_eq!(both.stdout.lines().count(), 6, "{}", both.story());
+}
+
+#[test]
+fn a_line_of_an_earlier_life_makes_nothing_ready_however_much_was_said_since() {
+    // Only its first life says that it is done.
+    let service = format!(
+        "[services.app]\nimage = \"{BUSYBOX}\"\n\
+         command = \"test -e /begun || seq 100000; test -e /begun || echo it is done; touch /begun; exec sleep 1000000\"\n\
+         ready = {{ log = \"is done\", within = \"12s\" }}\nstop = {{ signal = \"KILL\" }}\n"
+    );
+    let stack = Stack::new("loglives", service);
+    stack.dev(["up", "--wait"]).succeeds();
+    let id = stack.container("app").id;
+    docker(["restart", "--time", "0", &id]);
+    stack.dev(["up", "--wait"]).exits(4).says("app");
+    // A life that says it after all that was said before is.
+    let stack = Stack::new(
+        "loglater",
+        floods(
+            "app",
+            100_000,
+            "ready = { log = \"is done\", within = \"40s\" }\n",
+        ),
+    );
+    stack.dev(["up", "--wait"]).succeeds();
+    let id = stack.container("app").id;
+    docker(["restart", "--time", "0", &id]);
+    stack.dev(["up", "--wait"]).succeeds();
 }

@@ -17,7 +17,7 @@ use crate::engine::event::FailureClass;
 use crate::plan::Action;
 use crate::plan::observed::{Observed, Status};
 use crate::runtime::world::{
-    Call, Change, ExecOutput, ExecSpec, FileChange, Held, LogLine, Look, Output, World,
+    Call, Change, ExecOutput, ExecSpec, FileChange, Held, LogLine, LogRange, Look, Output, World,
 };
 use crate::runtime::{Progress, ProgressSender, RuntimeError};
 
@@ -539,7 +539,8 @@ impl World for SimWorld {
         })
     }
 
-    fn logs(&self, container: &str, since: i128, follow: bool) -> BoxStream<'static, LogLine> {
+    fn logs(&self, container: &str, range: LogRange) -> BoxStream<'static, LogLine> {
+        let LogRange { since, follow, .. } = range;
         let (world, id) = (self.clone(), container.to_owned());
         let news = self.shared.news.subscribe();
         stream::unfold((0, news), move |(mut next, mut news)| {

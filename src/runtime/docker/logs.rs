@@ -18,6 +18,7 @@ use super::demultiplex::{Demultiplexer, Stream};
 use super::fault::Fault;
 use super::log_lines::Assembler;
 use crate::runtime::RuntimeError;
+use crate::runtime::world::LogRange;
 
 /// Longer lines are cut into pieces of this size.
 pub const LONGEST_LINE: usize = 64 * 1024;
@@ -45,9 +46,19 @@ pub struct LogOptions {
     pub tail: Option<u64>,
 }
 
+impl From<LogRange> for LogOptions {
+    fn from(range: LogRange) -> Self {
+        Self {
+            follow: range.follow,
+            since: i64::try_from(range.since).ok().filter(|at| *at > 0),
+            tail: range.tail,
+        }
+    }
+}
+
 /// Ends when the container ends (or the log, without `follow`). After an error nothing follows.
 pub struct LogStream {
-    chunks: BoxStream<'static, Result<LogChunk, RuntimeError>>,
+    pub(super) chunks: BoxStream<'static, Result<LogChunk, RuntimeError>>,
 }
 
 impl AsyncStream for LogStream {

@@ -25,6 +25,7 @@ mod hooks;
 mod info;
 mod inherit;
 mod log_lines;
+mod log_seek;
 mod logs;
 mod network;
 mod observe;

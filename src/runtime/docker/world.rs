@@ -14,7 +14,8 @@ use crate::plan::Action;
 use crate::plan::desired::{LABEL_NETWORK, LABEL_VOLUME};
 use crate::plan::observed::Observed;
 use crate::runtime::world::{
-    Call, Change, ExecOutput, ExecSpec, FileChange, Ground, Held, LogLine, Look, Output, World,
+    Call, Change, ExecOutput, ExecSpec, FileChange, Ground, Held, LogLine, LogRange, Look, Output,
+    World,
 };
 use crate::runtime::{ProgressSender, RuntimeError};
 
@@ -252,16 +253,16 @@ impl World for DockerWorld {
         Box::pin(self.docker.ground(container, folders))
     }
 
-    fn logs(&self, container: &str, since: i128, follow: bool) -> BoxStream<'static, LogLine> {
+    fn logs(&self, container: &str, range: LogRange) -> BoxStream<'static, LogLine> {
         let docker = self.docker.clone();
         let container = container.to_owned();
-        let options = LogOptions {
-            follow,
-            since: i64::try_from(since).ok().filter(|at| *at > 0),
-            tail: None,
-        };
+        let options = LogOptions::from(range);
         let opening = async move {
-            match docker.logs(&container, &options).await {
+            let opened = match options.since.filter(|_| range.seek) {
+                Some(since) => docker.follow_from(&container, since).await,
+                None => docker.logs(&container, &options).await,
+            };
+            match opened {
                 // A log that breaks off is read again with the container's next life, or the next look.
                 Ok(stream) => stream
                     .filter_map(|chunk| async move { chunk.ok() })

@@ -13,7 +13,7 @@ use crate::engine::event::FailureClass;
 use crate::helper::protocol::{Problem, ProblemKind, Reply, Request, VERSION, read_frame};
 use crate::plan::observed::Observed;
 use crate::runtime::world::{
-    Call, Change, ExecOutput, ExecSpec, FileChange, Held, LogLine, Look, Output, World,
+    Call, Change, ExecOutput, ExecSpec, FileChange, Held, LogLine, LogRange, Look, Output, World,
 };
 use crate::runtime::{ProgressSender, RuntimeError};
 
@@ -227,7 +227,7 @@ impl World for Folder {
         })
     }
 
-    fn logs(&self, _: &str, _: i128, _: bool) -> BoxStream<'static, LogLine> {
+    fn logs(&self, _: &str, _: LogRange) -> BoxStream<'static, LogLine> {
         Box::pin(futures_util::stream::empty())
     }
 
