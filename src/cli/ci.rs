@@ -28,7 +28,7 @@ use crate::engine::store::{Lock, Remembered};
 use crate::plan::allocate::{Allocations, PortKey};
 use crate::plan::observed::Status;
 use crate::plan::reconcile::{Images, Removal};
-use crate::runtime::process::guarded;
+use crate::runtime::process::{guarded, owner};
 use crate::runtime::world::{Look, World};
 use crate::stack::Stack;
 
@@ -119,7 +119,8 @@ fn open_apart(plain: &Session, base: &str) -> Result<(Session, Lock), CliError> 
         let mut bytes = [0; 3];
         getrandom::fill(&mut bytes).map_err(|error| CliError::state(error.into()))?;
         let number = u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]]);
-        let session = plain.apart(format!("{}{number:06x}", prefix(base)))?;
+        let mut session = plain.apart(format!("{}{number:06x}", prefix(base)))?;
+        session.owner = owner::this_process();
         if let Some(lock) = session.store.lock().map_err(CliError::state)? {
             let ports = free_ports(&session.stack);
             session.store.set_ports(&ports).map_err(CliError::state)?;
@@ -344,28 +345,58 @@ async fn remove(session: &Session, interrupts: &mut Interrupts) -> Result<(), Cl
     }
 }
 
-/// What runs that were killed left behind: nobody holds its lock.
+/// What runs that were killed left behind.
 async fn remove_leftovers(plain: &Session, base: &str) {
     let names = plain.store.names().into_iter();
     for name in names.filter(|name| is_ours(name, base)) {
+        // Nobody holds its lock.
         let Some(_lock) = plain.store.left(&name) else {
             continue;
         };
         let Ok(session) = plain.apart(name) else {
             continue;
         };
-        let Ok(mut interrupts) = Interrupts::listen() else {
-            return;
+        remove_leftover(&session).await;
+    }
+    for name in forgotten(plain, base).await {
+        let Ok(session) = plain.apart(name) else {
+            continue;
         };
-        let name = &session.stack.name;
-        match remove(&session, &mut interrupts).await {
-            Ok(()) => to_stderr(&format!(
-                "removed what a `dev ci` that was killed left: {name}"
-            )),
-            Err(error) => to_stderr(&format!(
-                "{name}, which was left, cannot be removed: {error}"
-            )),
+        // Else another one is at it.
+        if let Ok(Some(_lock)) = session.store.lock() {
+            remove_leftover(&session).await;
         }
+    }
+}
+
+/// Stacks of runs that were killed of which only the container engine knows: what was remembered here is gone, as after
+/// `git clean`. The lock of one that still runs is gone, too, so that it counts whether its process is.
+async fn forgotten(plain: &Session, base: &str) -> BTreeSet<String> {
+    let Some(docker) = plain.docker_at_hand().await else {
+        return BTreeSet::new();
+    };
+    let kept = plain.store.names();
+    let owned = docker.owned(plain.stack.dir.as_str()).await;
+    let left = owned.unwrap_or_default().into_iter().filter(|owned| {
+        is_ours(&owned.project, base)
+            && !kept.contains(&owned.project)
+            && owner::has_ended(&owned.owner)
+    });
+    left.map(|owned| owned.project).collect()
+}
+
+async fn remove_leftover(session: &Session) {
+    let Ok(mut interrupts) = Interrupts::listen() else {
+        return;
+    };
+    let name = &session.stack.name;
+    match remove(session, &mut interrupts).await {
+        Ok(()) => to_stderr(&format!(
+            "removed what a `dev ci` that was killed left: {name}"
+        )),
+        Err(error) => to_stderr(&format!(
+            "{name}, which was left, cannot be removed: {error}"
+        )),
     }
 }
 

@@ -83,6 +83,7 @@ impl Session {
             request,
             env_files: BTreeSet::new(),
             docker: tokio::sync::OnceCell::new(),
+            owner: None,
             outside: Vec::new(),
             document: crate::stack::file::Document::default(),
             warnings: Vec::new(),

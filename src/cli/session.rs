@@ -41,6 +41,8 @@ pub struct Session {
     /// The stack file has errors; this is what runs.
     pub broken: Option<super::salvage::Broken>,
     pub(super) docker: OnceCell<Docker>,
+    /// What is made on the container engine carries this name.
+    pub(super) owner: Option<String>,
     pub(super) outside: Vec<Outside>,
     /// The layers merged.
     pub document: Document,
@@ -80,6 +82,7 @@ impl Session {
             env_files: loaded.env_files,
             broken: None,
             docker: OnceCell::new(),
+            owner: None,
             outside: loaded.outside,
             document: loaded.document,
             warnings: loaded.warnings,
@@ -118,6 +121,7 @@ impl Session {
             env_files: loaded.env_files,
             broken: None,
             docker: self.docker.clone(),
+            owner: None,
             outside: loaded.outside,
             document: loaded.document,
             warnings: loaded.warnings,
@@ -131,7 +135,14 @@ impl Session {
     /// No engine answers.
     pub async fn docker(&self) -> Result<Docker, CliError> {
         let connect = || Docker::connect(&self.environment);
-        Ok(self.docker.get_or_try_init(connect).await?.clone())
+        let docker = self.docker.get_or_try_init(connect).await?;
+        Ok(docker.owned_by(self.owner.as_deref()))
+    }
+
+    /// The same where one answers soon; where none is needed, nobody waits for it.
+    pub(super) async fn docker_at_hand(&self) -> Option<Docker> {
+        let limited = tokio::time::timeout(PATIENCE, self.docker()).await;
+        limited.ok().and_then(Result::ok)
     }
 
     /// Containers and processes. With `required` a container engine has to answer; else one is used if it is there.
@@ -142,8 +153,7 @@ impl Session {
         let docker = if required {
             Some(self.docker().await?)
         } else {
-            let limited = tokio::time::timeout(PATIENCE, self.docker()).await;
-            limited.ok().and_then(Result::ok)
+            self.docker_at_hand().await
         };
         let hosted = self.stack.runtime == Runtime::Process;
         let processes = self.processes();

@@ -302,3 +302,38 @@ fn without_an_engine_nothing_is_kept() {
         .says_on_stderr("dev::engine");
     assert_eq!(kept(&stack), Vec::<String>::new());
 }
+
+/// Everything of one stack on the engine.
+fn things_of(name: &str) -> usize {
+    let filter = format!("label=com.docker.compose.project={name}");
+    let containers = docker(["ps", "--all", "--quiet", "--filter", &filter]);
+    containers.lines().count() + volumes_of(name).len() + networks_of(name).len()
+}
+
+#[test]
+fn what_a_killed_one_left_goes_with_the_next_also_where_nothing_is_remembered_of_it() {
+    let services = sleeps("fine", "volumes = [\"data:/data\"]\n");
+    let stack = Stack::new("ci-wiped", &services);
+    let waits = ["ci", "--", "sh", "-c", "echo begun; exec sleep 1000000"];
+    let mut killed = stack.start(waits);
+    killed.says("begun");
+    let left = kept(&stack).remove(0);
+    // One that goes on, of which as little is remembered.
+    let mut lives = stack.start(waits);
+    lives.says("begun");
+    let living = kept(&stack).into_iter().find(|name| *name != left);
+    let living = living.unwrap();
+    killed.kill_after(Duration::ZERO);
+    fs::remove_dir_all(stack.path(".dev")).unwrap();
+
+    stack
+        .dev(["ci", "--", "true"])
+        .succeeds()
+        .says_on_stderr(&left);
+    assert_eq!(things_of(&left), 0);
+    assert_eq!(things_of(&living), 3);
+    lives.signal(Signal::TERM);
+    lives.ends();
+    stack.dev(["ci", "--", "true"]).succeeds();
+    leaves_nothing(&stack);
+}

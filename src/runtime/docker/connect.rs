@@ -104,6 +104,7 @@ async fn try_one(
             transport,
             environment: environment.clone(),
         }),
+        owner: None,
     }))
 }
 

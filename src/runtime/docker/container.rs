@@ -48,6 +48,9 @@ impl Docker {
             podman: self.is_podman(),
         };
         let (mut body, later) = create::body(spec, image, engine);
+        body.labels
+            .get_or_insert_default()
+            .extend(self.owner_label());
         self.inherit(spec, &mut body).await;
         if self.means(&spec.image, image).await {
             body.image = Some(spec.image.clone());

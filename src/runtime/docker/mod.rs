@@ -30,6 +30,7 @@ mod logs;
 mod network;
 mod observe;
 mod options;
+mod owner;
 mod port_owner;
 mod pull;
 mod put_files;
@@ -59,6 +60,8 @@ use transport::Transport;
 #[derive(Clone)]
 pub struct Docker {
     inner: Arc<Inner>,
+    /// Goes on everything that is made: see [`Docker::owned_by`].
+    owner: Option<Arc<str>>,
 }
 
 struct Inner {

@@ -34,6 +34,8 @@ impl Docker {
         labels: &[(String, String)],
     ) -> Result<String, RuntimeError> {
         let what = format!("create network {name}");
+        let labels: Vec<_> = labels.iter().cloned().chain(self.owner_label()).collect();
+        let labels = labels.as_slice();
         // Older engines take a second network under a name that exists.
         match within(CHANGE, self.client().inspect_network(name, None)).await {
             Err(fault) if fault.is_gone() => {}

@@ -24,6 +24,7 @@ impl Docker {
     ) -> Result<(), RuntimeError> {
         let mut labels = labeled(&options.labels, labels);
         labels.insert(LABEL_CREATED.to_owned(), created.to_owned());
+        labels.extend(self.owner_label());
         let request = VolumeCreateRequest {
             name: Some(name.to_owned()),
             labels: Some(labels),

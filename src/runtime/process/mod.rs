@@ -10,6 +10,7 @@ mod launch;
 mod listening;
 mod observe;
 mod output;
+pub mod owner;
 mod record;
 mod signal;
 mod start;
