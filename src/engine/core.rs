@@ -23,6 +23,7 @@ use super::inquire::{Inquiries, Origin};
 use super::instances::Instances;
 use super::jobs::Jobs;
 use super::refused::Refused;
+use super::round::default_services;
 use super::state::{ServiceState, State};
 use super::store::Store;
 use super::supervise::Supervisor;
@@ -337,7 +338,13 @@ impl Engine {
                 scope.retain(|name| !stopped.contains(name));
                 scope
             }
-            Goal::Observe => self.stack.services.keys().cloned().collect(),
+            // What `up` would mean, and what of the rest is there.
+            Goal::Observe => {
+                let meant = default_services(&self.stack);
+                let there = self.observed.containers.iter().map(|c| c.service.as_str());
+                self.stack
+                    .closure(meant.iter().map(String::as_str).chain(there))
+            }
             Goal::Stop(_) | Goal::Down(_) => BTreeSet::new(),
         }
     }

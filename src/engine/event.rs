@@ -180,12 +180,16 @@ impl Found {
             let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
             u64::try_from(time.timestamp_millis()).ok()
         };
+        let began = millis(&container.started_at).filter(|at| *at > 0);
+        // Known to have ended before the engine was asked when: what it said of the life before is none of this one.
+        let is_of_this_life = |at: &u64| began.is_none_or(|began| *at >= began);
         Self {
             generation: container.generation(),
             status: container.status,
-            began: millis(&container.started_at).filter(|at| *at > 0),
+            began,
             ended: millis(&container.finished_at)
-                .filter(|_| matches!(container.status, Status::Exited { .. })),
+                .filter(|_| matches!(container.status, Status::Exited { .. }))
+                .filter(is_of_this_life),
         }
     }
 }

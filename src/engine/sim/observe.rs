@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Bench;
 use super::stacks::{gold, probed};
-use crate::engine::event::FailureClass;
+use crate::engine::event::{FailureClass, Found};
 use crate::engine::goal::{Goal, Until};
 use crate::engine::input::Input;
 use crate::engine::state::{Phase, State};
@@ -145,4 +145,46 @@ async fn what_one_instance_lacks_is_known_until_that_one_has_it() {
         run.pass(SECOND).await;
         assert_eq!(trouble().as_deref(), known, "{index}: {failure:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_profile_asks_for_is_not_wanted_unless_it_is_there() {
+    let mut edge = runs("edge", &[]);
+    edge.profiles = vec!["edge".to_owned()];
+    let bench = Bench::new([probed("db", &[]), edge]);
+    let wanted = |state: &State| {
+        let services = state.services.iter();
+        let wanted = services.filter(|service| service.info.wanted);
+        wanted
+            .map(|service| service.info.name.clone())
+            .collect::<Vec<_>>()
+    };
+    let _up = bench.run(bench.goal(&["db"]), Until::Ready).ended().await;
+    let state = seen(&bench).await;
+    assert_eq!(wanted(&state), ["db"]);
+    assert_eq!(phases(&state)["edge"], Phase::Idle);
+    let _up = bench.run(bench.goal(&["edge"]), Until::Ready).ended().await;
+    assert_eq!(wanted(&seen(&bench).await).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_an_earlier_life_is_none_of_this_one() {
+    let bench = Bench::new([probed("api", &[])]);
+    bench.up_until_ready().ended().await;
+    let mut seen = bench
+        .world
+        .model()
+        .by_name("gold-api-1")
+        .unwrap()
+        .seen
+        .clone();
+    seen.status = crate::plan::observed::Status::Exited {
+        code: 0,
+        out_of_memory: false,
+    };
+    // As an engine says it until the end of this one is known.
+    seen.finished_at = "2020-01-01T00:00:00Z".to_owned();
+    assert_eq!(Found::of(&seen).ended, None);
+    seen.finished_at.clone_from(&seen.started_at);
+    assert_eq!(Found::of(&seen).ended, Found::of(&seen).began);
 }
