@@ -378,4 +378,23 @@ fn images_that_newer_ones_replaced_go_but_for_the_last_two() {
         .filter(|image| left.contains(&image.as_str()));
     assert!([0, 2].contains(&stayed.count()), "{made:?} {left:?}");
     assert!(left.contains(&made[4].as_str()), "{made:?} {left:?}");
+
+    stack.dev(["down", "--rmi", "local"]).succeeds();
+    assert_eq!(docker(list), "", "they go with the stack's own");
+}
+
+#[test]
+fn what_ends_as_soon_as_it_began_is_not_told_ready() {
+    for (code, wait) in [("1", "--wait"), ("0", "--detach")] {
+        let ends = format!(
+            "[services.app]\nimage = \"{BUSYBOX}\"\ncommand = \"sleep 0.1; exit {code}\"\nrestart = \"no\"\n"
+        );
+        let stack = Stack::new("up-ends", ends);
+        stack.dev(["up", wait]).exits(1).does_not_say("ready in");
+    }
+    let stack = Stack::without_engine(
+        "up-ends-host",
+        "[services.app]\nrun = \"sleep 0.1; exit 1\"\nrestart = \"no\"\n",
+    );
+    stack.dev(["up", "--wait"]).exits(1);
 }

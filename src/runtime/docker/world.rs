@@ -95,7 +95,9 @@ impl DockerWorld {
                     .await,
             ),
             Action::RemoveVolume { name } => nothing(docker.remove_volume(name).await),
-            Action::RemoveImage { reference } => nothing(docker.remove_image(reference).await),
+            Action::RemoveImage { reference } => {
+                nothing(docker.remove_image_and_superseded(reference).await)
+            }
             Action::CreateContainer { spec, .. } => Ok(Output::Container(
                 docker.create_container(spec, &input()).await?,
             )),
