@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
@@ -18,6 +19,7 @@ use crate::engine::feed::Feed;
 use crate::engine::goal::Until;
 use crate::engine::input;
 use crate::engine::store::Lock;
+use crate::stack::compose::given;
 
 /// How long a background engine may take until it listens.
 const BIRTH: Duration = Duration::from_secs(20);
@@ -59,6 +61,7 @@ pub async fn detach(
     attach: &mut Attach,
 ) -> Result<ExitCode, CliError> {
     let mut child = spawn(session, global, arguments)?;
+    hand_stdin(&mut child).await;
     let socket = session.socket()?;
     let born = Instant::now() + BIRTH;
     let feed = loop {
@@ -90,6 +93,9 @@ fn spawn(session: &Session, global: &GlobalArgs, arguments: &UpArgs) -> Result<C
     for file in &global.files {
         command.arg("--file").arg(file);
     }
+    if let Some(dir) = &global.project_dir {
+        command.arg("--project-directory").arg(dir);
+    }
     for profile in &global.profiles {
         command.arg("--profile").arg(profile);
     }
@@ -108,6 +114,18 @@ fn spawn(session: &Session, global: &GlobalArgs, arguments: &UpArgs) -> Result<C
         .args(arguments.changes.words())
         .arg("--")
         .args(&arguments.services);
-    command.stdin(Stdio::null()).stdout(log).stderr(errors);
+    let stdin = match given() {
+        Some(_) => Stdio::piped(),
+        None => Stdio::null(),
+    };
+    command.stdin(stdin).stdout(log).stderr(errors);
     command.spawn().map_err(CliError::state)
+}
+
+/// A stack file that came from standard input has to go the same way again.
+async fn hand_stdin(child: &mut Child) {
+    if let (Some(text), Some(mut stdin)) = (given(), child.stdin.take()) {
+        // Whether it has read it is told by how it goes on.
+        let _written = tokio::time::timeout(BIRTH, stdin.write_all(text)).await;
+    }
 }

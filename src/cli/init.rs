@@ -15,6 +15,7 @@ use crate::stack::file::{Draft, DraftError, LoadRequest, draft};
 pub fn run(global: &GlobalArgs, arguments: &InitArgs) -> Result<ExitCode, CliError> {
     let given = [
         (!global.files.is_empty(), "--file"),
+        (global.project_dir.is_some(), "--project-directory"),
         (!global.environments.is_empty(), "--env"),
         (!global.profiles.is_empty(), "--profile"),
         (!global.env_files.is_empty(), "--env-file"),

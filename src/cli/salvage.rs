@@ -202,8 +202,10 @@ async fn find(request: &LoadRequest, environment: &Environment) -> Option<Found>
 /// Where a stack file should be: the next folder, here or above, that has one or was the home of one.
 fn folder(request: &LoadRequest) -> Option<Utf8PathBuf> {
     let start = match request.files.first() {
-        Some(file) => request.start_dir.join(file).parent()?.to_owned(),
-        None => request.start_dir.clone(),
+        Some(file) if request.project_dir.is_none() => {
+            request.start_dir.join(file).parent()?.to_owned()
+        }
+        _ => request.search_dir(),
     };
     let is_home = |dir: &&Utf8Path| {
         dir.join(".dev").is_dir() || dir.join("dev.toml").symlink_metadata().is_ok()

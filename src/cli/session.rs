@@ -450,6 +450,7 @@ pub(super) fn request(
     Ok(LoadRequest {
         start_dir: start_dir(global)?,
         files: global.files.clone(),
+        project_dir: global.project_dir.clone(),
         envs: global.environments.clone(),
         name: global.name.clone(),
         profiles: global.profiles.clone(),

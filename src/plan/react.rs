@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::desired::image_tag;
+use crate::stack::compose::is_stdin;
 use crate::stack::path::clean;
 use crate::stack::{
     AfterSync, Build, Job, Role, SecretSource, Service, Source, Stack, WatchAction, WatchRule,
@@ -132,7 +133,8 @@ pub fn react(
 
 /// The files that make the stack, whether they are there or not. Absolute.
 pub fn layer_files(stack: &Stack) -> BTreeSet<Utf8PathBuf> {
-    let mut files: BTreeSet<Utf8PathBuf> = stack.layers.iter().cloned().collect();
+    let layers = stack.layers.iter().filter(|path| !is_stdin(path));
+    let mut files: BTreeSet<Utf8PathBuf> = layers.cloned().collect();
     files.extend(["dev.toml", "dev.local.toml", ".env"].map(|name| stack.dir.join(name)));
     for source in stack.secrets.values() {
         if let SecretSource::File(file) | SecretSource::Sops { file, .. } = source {

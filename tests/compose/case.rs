@@ -13,6 +13,8 @@ pub struct Case {
     pub environment: Vec<(String, String)>,
     /// For both tools.
     pub arguments: Vec<String>,
+    /// The file that is standard input of both.
+    pub stdin: Option<String>,
     pub differs: Option<String>,
     /// Why its canonical form cannot be read to the same again.
     pub once: Option<String>,
@@ -57,6 +59,7 @@ fn read(root: &Path, path: &Path) -> Case {
         name: name.display().to_string(),
         environment: environment.collect(),
         arguments: arguments.map(ToOwned::to_owned).collect(),
+        stdin: said("stdin").into_iter().next(),
         differs: said("differs").into_iter().next(),
         once: said("once").into_iter().next(),
         files: files(&text),

@@ -2,6 +2,7 @@
 //!
 //! Each case is a file in `cases/`, with one idea in it: its first part is `compose.yaml`, and a line `#### PATH` begins a
 //! further file. Lines at its top set what is around it: `# env: NAME=value`, `# arguments: …` for both tools, and
+//! `# stdin: PATH`, the file that is standard input of both, and
 //! `# differs: …`, the reason why the two are meant to differ, and `# once: …`, why what is printed cannot be read again.
 //!
 //! `CASE=text cargo test --test compose` runs the cases with this text in their path, and shows both answers.
@@ -112,6 +113,7 @@ fn a_canonical_file_is_its_own_canonical_form() {
         fs_err::write(&path, ours.to_string()).map_err(|error| error.to_string())?;
         let plain = Case {
             environment: Vec::new(),
+            stdin: None,
             arguments: vec!["--profile".to_owned(), "*".to_owned()],
             ..case.clone()
         };

@@ -1,7 +1,7 @@
 //! The two tools that are compared.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -58,7 +58,15 @@ pub fn docker_compose(binary: &Path, case: &Case, dir: &Path) -> Answer {
 }
 
 fn answer(mut command: Command, case: &Case, dir: &Path) -> Answer {
+    let stdin = case.stdin.as_ref().map_or_else(Stdio::null, |path| {
+        fs_err::File::open(dir.join(path))
+            .expect("a file")
+            .into_parts()
+            .0
+            .into()
+    });
     command
+        .stdin(stdin)
         .current_dir(dir)
         .env_clear()
         .env("HOME", "/home/somebody")

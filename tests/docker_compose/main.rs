@@ -6,6 +6,7 @@
 mod builds;
 mod converted;
 mod engine;
+mod given;
 mod handover;
 mod made;
 mod needs;

@@ -1,6 +1,6 @@
 //! The two tools, and the folders that they are run in.
 
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -107,16 +107,16 @@ impl Project {
     }
 
     pub fn run(&self, tool: Tool, arguments: &[&str]) -> Ended {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.command(tool, arguments).output().expect("it runs");
-        Ended {
-            code: status.code().unwrap_or(-1),
-            printed: String::from_utf8_lossy(&stdout).into_owned(),
-            said: String::from_utf8_lossy(&stderr).into_owned(),
-        }
+        ended(self.command(tool, arguments).output().expect("it runs"))
+    }
+
+    /// The same, with a text as standard input.
+    pub fn run_with(&self, tool: Tool, stdin: &str, arguments: &[&str]) -> Ended {
+        let mut file = tempfile::tempfile().expect("a file");
+        file.write_all(stdin.as_bytes()).expect("a file");
+        file.rewind().expect("a file");
+        let output = self.command(tool, arguments).stdin(file).output();
+        ended(output.expect("it runs"))
     }
 
     /// It has to end with 0; what it printed.
@@ -193,6 +193,14 @@ impl Project {
             assert!(Instant::now() < deadline, "nobody answers on {}", self.port);
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+fn ended(output: Output) -> Ended {
+    Ended {
+        code: output.status.code().unwrap_or(-1),
+        printed: String::from_utf8_lossy(&output.stdout).into_owned(),
+        said: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
 

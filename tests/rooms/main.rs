@@ -119,7 +119,11 @@ fn room_of(target: &str) -> String {
 }
 
 /// Files are the business of these files of the pure rooms: one for each kind of stack file.
-const READS_FILES: &[&str] = &["stack/file/find.rs", "stack/compose/find.rs"];
+const READS_FILES: &[&str] = &[
+    "stack/file/find.rs",
+    "stack/compose/find.rs",
+    "stack/compose/stdin.rs",
+];
 
 /// What reads files: paths, and methods of paths that ask the disk.
 const FILES: &[&str] = &[
@@ -127,6 +131,7 @@ const FILES: &[&str] = &[
     "fs_err",
     "ignore::Walk",
     "ignore::WalkBuilder",
+    "std::io::stdin",
     "tempfile",
 ];
 const FILE_METHODS: &[&str] = &[
@@ -155,7 +160,6 @@ const OUTSIDE: &[&str] = &[
     "notify",
     "rustix",
     "std::env",
-    "std::io::stdin",
     "std::net::TcpListener",
     "std::net::TcpStream",
     "std::net::UdpSocket",

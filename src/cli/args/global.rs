@@ -9,9 +9,18 @@ pub struct GlobalArgs {
     #[arg(short = 'C', global = true, id = "directory", value_name = "DIR")]
     pub directory: Option<Utf8PathBuf>,
 
-    /// The stack file, or Compose files, each laid over the one before; before the command also -f
+    /// The stack file, or Compose files, each laid over the one before, `-` is standard input; before the command also -f
     #[arg(long = "file", global = true, id = "file", value_name = "FILE", action = clap::ArgAction::Append)]
     pub files: Vec<Utf8PathBuf>,
+
+    /// For Compose files: the folder of the project, instead of the first file's
+    #[arg(
+        long = "project-directory",
+        global = true,
+        id = "project_directory",
+        value_name = "DIR"
+    )]
+    pub project_dir: Option<Utf8PathBuf>,
 
     /// Lay dev.NAME.toml over the stack file; repeat for more
     #[arg(long = "env", global = true, id = "environments", value_name = "NAME", action = clap::ArgAction::Append, value_parser = super::value::layer)]

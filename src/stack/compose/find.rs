@@ -1,10 +1,11 @@
-//! Which files a project consists of, and their text: the one place of this folder that touches the disk.
+//! Which files a project consists of, and their text: beside `stdin`, the one place of this folder that touches the outside.
 
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::load::Files;
+use super::stdin::{self, is_stdin};
 use crate::stack::file::{Code, Diagnostic, LoadError, env_text, is_there, read_text};
 
 /// Names that `docker compose` looks for, the preferred first.
@@ -22,13 +23,16 @@ const OVERRIDES: &[&str] = &[
     "docker-compose.override.yaml",
 ];
 
-/// The files of the disk.
+/// The files of the disk, and standard input.
 #[derive(Debug, Clone, Copy)]
 pub struct Disk;
 
 impl Files for Disk {
     fn compose(&self, path: &Utf8Path) -> Result<String, Box<Diagnostic>> {
-        read_text(path)
+        match is_stdin(path) {
+            true => stdin::text(),
+            false => read_text(path),
+        }
     }
 
     fn env(&self, path: &Utf8Path) -> io::Result<String> {

@@ -15,7 +15,7 @@ use super::interpolate::interpolate;
 use super::merge::{merge, unify, without_resets};
 use super::node::Node;
 use super::paths::Base;
-use super::yaml;
+use super::{stdin, yaml};
 use crate::stack::file::{Code, Diagnostic, Finding, Sink, Source, Span};
 
 /// Variables by name.
@@ -132,7 +132,7 @@ impl Loader<'_> {
         let layer = self.layers.len();
         self.layers.push(path.to_owned());
         self.sink.add(&Source {
-            name: path.to_string(),
+            name: stdin::shown(path).to_string(),
             text: text.as_str().into(),
         });
         let mut documents = yaml::parse(&text, layer, &mut self.size)?;

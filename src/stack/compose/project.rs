@@ -24,8 +24,10 @@ static A_PROJECT: Form = Form::Table(&PROJECT);
 pub struct Request {
     /// Where relative paths start, and where a Compose file is looked for, here and above. Absolute.
     pub start_dir: Utf8PathBuf,
-    /// These files, the lowest first, instead of what is found.
+    /// These files, the lowest first, instead of what is found. `-` is standard input.
     pub files: Vec<Utf8PathBuf>,
+    /// The project's folder, from `start_dir`, instead of that of the first file.
+    pub project_dir: Option<Utf8PathBuf>,
     /// Wins over the files' name.
     pub name: Option<String>,
     /// These profiles instead of those of `COMPOSE_PROFILES`.

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::load::{Environment, Files};
 use super::project::Request;
+use super::stdin::is_stdin;
 use super::{dotenv, find};
 use crate::stack::file::{Code, Diagnostic, LoadError};
 
@@ -30,7 +31,7 @@ pub(super) fn surroundings(
             .split(separator)
             .map(str::trim)
             .filter(|part| !part.is_empty());
-        parts.map(|part| start.join(part)).collect()
+        parts.map(|part| placed(start, part.into())).collect()
     };
     let mut env_files: Vec<Utf8PathBuf> = request
         .env_files
@@ -48,15 +49,17 @@ pub(super) fn surroundings(
         .map(String::as_str);
     let no_default = is_named || matches!(switch, Some("1" | "t" | "T" | "true" | "TRUE" | "True"));
 
-    let mut files: Vec<Utf8PathBuf> = request.files.iter().map(|path| start.join(path)).collect();
-    let first_dir = |files: &[Utf8PathBuf]| {
-        let dir = files.first().and_then(|file| file.parent());
-        Utf8PathBuf::from(crate::stack::path::clean_text(
-            dir.unwrap_or(start).as_str(),
-        ))
+    let files = request.files.iter();
+    let mut files: Vec<Utf8PathBuf> = files.map(|path| placed(start, path)).collect();
+    let own_dir = request.project_dir.as_ref().map(|dir| start.join(dir));
+    let project_dir = |files: &[Utf8PathBuf]| {
+        let first = files.iter().find(|file| !is_stdin(file));
+        let of_first = || first.and_then(|file| file.parent()).unwrap_or(start);
+        let dir = own_dir.as_deref().unwrap_or_else(of_first);
+        Utf8PathBuf::from(crate::stack::path::clean_text(dir.as_str()))
     };
     if !no_default {
-        env_files = vec![first_dir(&files).join(".env")];
+        env_files = vec![project_dir(&files).join(".env")];
     }
     add(&env_files, is_named, source, &mut environment)?;
     if files.is_empty()
@@ -68,13 +71,13 @@ pub(super) fn surroundings(
         files = listed(text, separator.map_or(":", String::as_str));
     }
     if files.is_empty() {
-        files = find::search(start)?;
+        files = find::search(own_dir.as_deref().unwrap_or(start))?;
     }
     let files: Vec<_> = files
         .iter()
         .map(|path| Utf8PathBuf::from(crate::stack::path::clean_text(path.as_str())))
         .collect();
-    let dir = first_dir(&files);
+    let dir = project_dir(&files);
     if !no_default {
         add(&[dir.join(".env")], false, source, &mut environment)?;
     }
@@ -93,6 +96,14 @@ pub(super) fn surroundings(
         dir,
         profiles,
     })
+}
+
+/// Where a file is that was named in `start`.
+fn placed(start: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
+    match is_stdin(path) {
+        true => path.to_owned(),
+        false => start.join(path),
+    }
 }
 
 /// Adds what files say and the environment does not.

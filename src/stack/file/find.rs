@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::diagnostic::Diagnostic;
 use super::sink::nearest;
 use super::{Code, Layer, LoadError, LoadRequest};
+use crate::stack::compose;
 
 const FILE: &str = "dev.toml";
 /// Names that `docker compose` looks for.
@@ -26,12 +27,17 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(super) fn layers(request: &LoadRequest) -> Result<(Utf8PathBuf, Vec<Layer>), LoadError> {
     let file = match request.files.first() {
         Some(file) => named(&request.start_dir.join(file))?,
-        None => search(&request.start_dir)?,
+        None => search(&request.search_dir())?,
     };
     let file = canonical(&file)?;
     let dir = file
         .parent()
         .map_or_else(|| Utf8PathBuf::from("/"), Utf8Path::to_owned);
+    let own =
+        |own: &Utf8PathBuf| canonical(&request.start_dir.join(own)).is_ok_and(|own| own == dir);
+    if !request.project_dir.as_ref().is_none_or(own) {
+        return Err(LoadError::one(elsewhere(&file)));
+    }
     let stem = file
         .file_name()
         .map_or("dev", |name| name.strip_suffix(".toml").unwrap_or(name))
@@ -70,16 +76,40 @@ pub(super) fn layers(request: &LoadRequest) -> Result<(Utf8PathBuf, Vec<Layer>),
 pub(super) fn is_compose(request: &LoadRequest) -> bool {
     let is_yaml = |path: &Utf8PathBuf| matches!(path.extension(), Some("yaml" | "yml"));
     if !request.files.is_empty() {
-        return request.files.iter().any(is_yaml) || request.files.len() > 1;
+        let is_compose = |path: &Utf8PathBuf| is_yaml(path) || compose::is_stdin(path);
+        return request.files.iter().any(is_compose) || request.files.len() > 1;
     }
-    let mut dirs = request.start_dir.ancestors();
+    let start = request.search_dir();
+    let mut dirs = start.ancestors();
     if dirs.any(|dir| is_there(&dir.join(FILE))) {
         return false;
     }
     let named = request.environment.get("COMPOSE_FILE");
-    let mut dirs = request.start_dir.ancestors();
+    let mut dirs = start.ancestors();
     named.is_some_and(|files| !files.is_empty())
         || dirs.any(|dir| COMPOSE.iter().any(|name| is_there(&dir.join(name))))
+}
+
+/// The folder of a dev.toml is that of its stack.
+fn elsewhere(file: &Utf8Path) -> Diagnostic {
+    let message =
+        format!("`--project-directory` is about Compose files, and the stack file is {file}");
+    Diagnostic::error(Code::NotFound, message).with_help(
+        "leave it out: paths of a dev.toml start at its folder; `-C DIR` looks for a stack file elsewhere",
+    )
+}
+
+/// # Errors
+/// The folder that the project is to have is not there. Its state is kept there, so it will not do for a path alone.
+pub(super) fn project_dir(request: &LoadRequest) -> Result<(), LoadError> {
+    let dir = request.search_dir();
+    if request.project_dir.is_none() || dir.is_dir() {
+        return Ok(());
+    }
+    let diagnostic = Diagnostic::error(Code::NotFound, format!("there is no folder {dir}"));
+    Err(LoadError::one(diagnostic.with_help(
+        "`--project-directory` takes the folder that paths of a Compose file start at",
+    )))
 }
 
 /// What `--file` names.
@@ -163,7 +193,11 @@ fn environments(dir: &Utf8Path, stem: &str) -> Vec<String> {
 }
 
 pub(in crate::stack) fn read_text(path: &Utf8Path) -> Result<String, Box<Diagnostic>> {
-    let bytes = read(path)?;
+    utf8(read(path)?, path)
+}
+
+/// The text of a file, by its bytes.
+pub(in crate::stack) fn utf8(bytes: Vec<u8>, path: &Utf8Path) -> Result<String, Box<Diagnostic>> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let before = String::from_utf8_lossy(&error.as_bytes()[..valid]);
@@ -185,16 +219,28 @@ fn read(path: &Utf8Path) -> Result<Vec<u8>, Box<Diagnostic>> {
             "a stack file is a text file; `-C DIR` changes the folder",
         )));
     }
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    read_from(&mut file, path, kind.len())
+}
+
+/// All of a file, as far as a stack file may be long. `size`: in bytes, as far as that is known.
+pub(in crate::stack) fn read_from(
+    file: &mut dyn Read,
+    path: &Utf8Path,
+    size: u64,
+) -> Result<Vec<u8>, Box<Diagnostic>> {
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
     // One byte more than allowed: the file may have grown since the look at it.
     file.take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
-        .map_err(failed)?;
+        .map_err(|error| Box::new(unreadable(path, &error)))?;
     if bytes.len() as u64 > MAX_BYTES {
-        let size = kind.len().max(MAX_BYTES + 1);
+        let has = match size > MAX_BYTES {
+            true => format!("{size}"),
+            false => format!("more than {MAX_BYTES}"),
+        };
         let message =
-            format!("{path} has {size} bytes; a stack file has at most {MAX_BYTES} (1 MiB)");
+            format!("{path} has {has} bytes; a stack file has at most {MAX_BYTES} (1 MiB)");
         return Err(Box::new(
             Diagnostic::error(Code::TooLarge, message).with_help("is it the right file?"),
         ));

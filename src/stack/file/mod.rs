@@ -61,7 +61,7 @@ pub use reader::ReadText;
 pub use salvage::{Salvaged, salvage};
 pub use schema::schema;
 
-pub(in crate::stack) use find::{env_text, is_there, read_text};
+pub(in crate::stack) use find::{env_text, is_there, read_from, read_text, utf8};
 pub(in crate::stack) use sink::{Finding, Sink, nearest};
 pub(in crate::stack) use tree::{Source, Span};
 
@@ -72,6 +72,8 @@ pub struct LoadRequest {
     pub start_dir: Utf8PathBuf,
     /// `--file`: this file instead, from `start_dir`, or these Compose files, the lowest first.
     pub files: Vec<Utf8PathBuf>,
+    /// `--project-directory`: the folder of Compose files, from `start_dir`, instead of the first one's.
+    pub project_dir: Option<Utf8PathBuf>,
     /// `--env`: layers to lay on top, in this order.
     pub envs: Vec<String>,
     /// `--name`: wins over the file's.
@@ -85,11 +87,20 @@ pub struct LoadRequest {
 }
 
 impl LoadRequest {
+    /// Where a stack file is looked for, here and above.
+    pub fn search_dir(&self) -> Utf8PathBuf {
+        match &self.project_dir {
+            Some(dir) => self.start_dir.join(dir),
+            None => self.start_dir.clone(),
+        }
+    }
+
     /// The same for Compose files alone.
     pub fn compose(&self) -> compose::Request {
         compose::Request {
             start_dir: self.start_dir.clone(),
             files: self.files.clone(),
+            project_dir: self.project_dir.clone(),
             name: self.name.clone(),
             profiles: self.profiles.clone(),
             env_files: self.env_files.clone(),
@@ -131,6 +142,7 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, LoadError> {
         let request = compose::Request {
             start_dir: dir.clone(),
             files,
+            project_dir: None,
             name: name.map(str::to_owned),
             ..request.compose()
         };
@@ -151,6 +163,7 @@ fn of_compose(request: &LoadRequest) -> Result<Loaded, LoadError> {
             Diagnostic::error(Code::MissingLayer, message).with_help(help),
         ));
     }
+    find::project_dir(request)?;
     let run = compose::load_stack(&request.compose(), &compose::Disk)?;
     Ok(Loaded {
         stack: run.stack,

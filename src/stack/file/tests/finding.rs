@@ -115,6 +115,23 @@ fn another_file_has_layers_of_its_own_name() {
 }
 
 #[test]
+fn a_project_directory_is_not_for_a_dev_toml() {
+    let folder = Folder::new(&[("dev.toml", STACK), ("x/compose.yaml", "services: {}")]);
+    let load_in = |dir: &str| {
+        load(&LoadRequest {
+            start_dir: folder.path(),
+            project_dir: Some(dir.into()),
+            ..LoadRequest::default()
+        })
+    };
+    assert!(load_in(".").is_ok());
+    let error = load_in("x").unwrap_err();
+    assert_eq!(error.diagnostics[0].code(), Code::NotFound);
+    let said = error.diagnostics[0].message();
+    assert!(said.contains("about Compose files"), "{said}");
+}
+
+#[test]
 fn no_stack_file() {
     let folder = Folder::new(&[]);
     folder.told(Code::NotFound, folder.load("", &[]));
