@@ -31,12 +31,18 @@ mod tests {
 
         /// What `dev` says of it, which it refuses within the bounds.
         fn refused(&self) -> String {
+            self.refused_by("config --format compose")
+        }
+
+        /// The same of another command; no engine is asked.
+        fn refused_by(&self, command: &str) -> String {
             let begun = Instant::now();
-            let script = format!("ulimit -d {MEMORY}; exec \"$DEV\" config --format compose");
+            let script = format!("ulimit -d {MEMORY}; exec \"$DEV\" {command}");
             let output = Command::new("sh")
                 .args(["-c", &script])
                 .env("DEV", env!("CARGO_BIN_EXE_dev"))
                 .env("NO_COLOR", "1")
+                .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
                 .current_dir(self.path())
                 .output()
                 .expect("a shell");
@@ -83,7 +89,7 @@ mod tests {
             let below = [format!("*a{}", level - 1).as_str(); 10].join(", ");
             text.push_str(&format!("x-{level}: &a{level} [{below}]\n"));
         }
-        refused_at(&one(text), "compose.yaml:5:", "more than 100000 values");
+        refused_at(&one(text), "compose.yaml:5:", "more than 50000 values");
     }
 
     #[test]
@@ -91,7 +97,7 @@ mod tests {
         let list = ["l"; 990].join(", ");
         let large = format!(
             "x-0: &a [{list}]\nx-1: [{}]\nservices: {{}}\n",
-            ["*a"; 95].join(", ")
+            ["*a"; 45].join(", ")
         );
         let names: Vec<String> = (0..400).map(|n| format!("part{n}.yaml")).collect();
         let include = format!(
@@ -132,6 +138,64 @@ mod tests {
             (".env", format!("L={long}\n").into_bytes()),
         ]);
         refused_at(&project, "compose.yaml:", "8 MiB");
+    }
+
+    #[test]
+    fn ranges_that_explode() {
+        let services = |line: &str| -> String {
+            let each = (0..200).map(|n| format!("  s{n}: {{image: a, {line}}}\n"));
+            format!("services:\n{}", each.collect::<String>())
+        };
+        let published = services("ports: [\"1-65535:1-65535\"]");
+        refused_at(&one(published), "compose.yaml:2:", "more than 32768 ports");
+        let exposed = services("expose: [\"1-10000\"]");
+        refused_at(&one(exposed), "compose.yaml:102:", "more than 32768 ports");
+        let heirs = services("extends: base");
+        let said = one(format!(
+            "{heirs}  base: {{image: a, expose: [\"1-10000\"]}}\n"
+        ));
+        let said = said.refused_by("plan");
+        assert!(said.contains("more than 32768 ports"), "{said}");
+    }
+
+    #[test]
+    fn more_replicas_than_there_can_be() {
+        let said = service("scale: 99999999999").refused_by("plan");
+        assert!(said.contains("compose.yaml:4:12"), "{said}");
+        assert!(said.contains("there may be 1000"), "{said}");
+    }
+
+    /// What takes long is refused by its last line, after all of it was looked at.
+    #[test]
+    fn what_is_long_is_not_slow() {
+        let chain: String = (0..4_000)
+            .map(|n| format!("  s{n}: {{image: a, depends_on: [s{}]}}\n", n + 1))
+            .collect();
+        let circle = format!("services:\n{chain}  s4000: {{image: a, depends_on: [s0]}}\n");
+        refused_at(&one(circle), "compose.yaml:2:", "3981 more");
+        let ports: String = (1..=20_000)
+            .map(|n| format!("      - \"{n}:80\"\n"))
+            .collect();
+        let text = format!("services:\n  web:\n    image: a\n    ports:\n{ports}    scale: -2\n");
+        refused_at(&one(text), "compose.yaml:20005:", "scale");
+    }
+
+    #[test]
+    fn a_large_env_file() {
+        let lines: String = (0..100_000).map(|n| format!("V{n}=value {n}\n")).collect();
+        let project = Project::of([
+            (
+                "compose.yaml",
+                b"services:\n  web:\n    image: a\n    env_file: large.env\n".to_vec(),
+            ),
+            ("large.env", lines.clone().into_bytes()),
+        ]);
+        refused_at(&project, "compose.yaml:4:15", "more than 1 MiB");
+        let project = Project::of([
+            ("compose.yaml", b"services: {web: {image: a}}\n".to_vec()),
+            (".env", lines.into_bytes()),
+        ]);
+        refused_at(&project, "/.env", "more than 1 MiB");
     }
 
     #[test]

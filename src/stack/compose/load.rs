@@ -15,7 +15,7 @@ use super::interpolate::interpolate;
 use super::merge::{merge, unify, without_resets};
 use super::node::Node;
 use super::paths::Base;
-use super::{stdin, yaml};
+use super::{short, stdin, yaml};
 use crate::stack::file::{Code, Diagnostic, Finding, Sink, Source, Span};
 
 /// Variables by name.
@@ -91,6 +91,8 @@ pub(super) struct Loader<'a> {
     pub size: yaml::Size,
     /// Bytes of values with variables filled in.
     pub filled: usize,
+    /// That short forms stand for.
+    pub ports: usize,
 }
 
 impl Loader<'_> {
@@ -139,8 +141,23 @@ impl Loader<'_> {
         let lookup = |name: &str| scope.environment.get(name).cloned();
         for document in &mut documents {
             interpolate(document, &lookup, &mut self.filled, &mut self.sink);
+            self.count_ports(document)?;
         }
         Ok(documents)
+    }
+
+    /// Before they are written out.
+    fn count_ports(&mut self, document: &Node) -> Result<(), Finding> {
+        for (_, service) in document.section("services") {
+            let items = |key| service.get(key).map(Node::items).unwrap_or_default();
+            for item in items("ports").iter().chain(items("expose")) {
+                self.ports += item.as_text().map_or(1, short::ports_in);
+                if self.ports > short::MAX_PORTS {
+                    return Err(too_many_ports(item.span));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// One project of several files, the lowest first, with absolute paths.
@@ -183,6 +200,13 @@ impl Loader<'_> {
         self.base(&scope.dir).resolve(&mut project);
         Ok(project)
     }
+}
+
+pub(super) fn too_many_ports(span: Span) -> Finding {
+    let message = format!("the project has more than {} ports", short::MAX_PORTS);
+    Finding::new(Code::TooLarge, message)
+        .at(span, "this is where they became too many")
+        .help("each number of a range is a port of its own")
 }
 
 fn at(finding: Finding, from: Option<Span>) -> Finding {

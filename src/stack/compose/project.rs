@@ -134,6 +134,7 @@ fn resolved(
         unread: Vec::new(),
         size: yaml::Size::default(),
         filled: 0,
+        ports: 0,
     };
     let scope = Scope {
         dir: dir.clone(),

@@ -5,6 +5,16 @@ use std::net::IpAddr;
 use super::node::{Node, Value};
 use crate::stack::file::Span;
 
+/// Ports that short forms of one project may stand for: each becomes a table of its own.
+pub(super) const MAX_PORTS: usize = 32_768;
+
+/// How many ports a short form stands for; what is none is one.
+pub(super) fn ports_in(text: &str) -> usize {
+    let (_, _, target) = port_parts(text);
+    let target = target.rsplit_once('/').map_or(target, |(target, _)| target);
+    range(target).map_or(1, |(first, last)| (last - first) as usize + 1)
+}
+
 /// The tables that `text` means.
 pub(super) fn port(text: &str, span: Span) -> Result<Vec<Node>, String> {
     let (address, published, target) = port_parts(text);

@@ -117,8 +117,8 @@ fn add(
     for path in paths {
         let text = match source.env(path) {
             Ok(text) => text,
-            Err(_) if !is_named => continue,
-            Err(error) => return Err(unreadable(path, &error)),
+            Err(error) if !is_named && is_absent(&error) => continue,
+            Err(error) => return Err(unreadable(path, &error, is_named)),
         };
         let lookup = |name: &str| environment.get(name).cloned();
         dotenv::read(&text, &lookup, &mut found).map_err(|error| {
@@ -132,12 +132,27 @@ fn add(
     Ok(())
 }
 
-fn unreadable(path: &Utf8Path, error: &io::Error) -> LoadError {
+/// A `.env` that need not be there; a folder of that name is a virtual environment of Python, and none of ours.
+fn is_absent(error: &io::Error) -> bool {
+    let kinds = [
+        io::ErrorKind::NotFound,
+        io::ErrorKind::IsADirectory,
+        io::ErrorKind::NotADirectory,
+    ];
+    kinds.contains(&error.kind())
+}
+
+fn unreadable(path: &Utf8Path, error: &io::Error, is_named: bool) -> LoadError {
     let message = match error.kind() {
         io::ErrorKind::NotFound => format!("there is no file {path}"),
         io::ErrorKind::IsADirectory => format!("{path} is a folder"),
         _ => format!("{path} cannot be read: {error}"),
     };
-    let help = "it is named by `--env-file` or COMPOSE_ENV_FILES";
+    let help = match is_named {
+        true => "it is named by `--env-file` or COMPOSE_ENV_FILES",
+        false => {
+            "it is read because it lies in the project's folder; COMPOSE_DISABLE_ENV_FILE=1 leaves it out"
+        }
+    };
     LoadError::one(Diagnostic::error(Code::EnvFile, message).with_help(help))
 }

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use super::consistent::{Check, within};
 use super::node::{Node, Value};
 use crate::stack::file::{Code, Finding, Span};
+use crate::stack::graph::cycles;
+
+/// Services of a circle that are named.
+const SHOWN: usize = 20;
 
 impl Check<'_> {
     pub fn resources(&mut self) {
@@ -73,42 +77,27 @@ impl Check<'_> {
     fn cycle(&mut self, what: &str, key: &[&str], needs: impl Fn(&Node) -> Vec<&str>) {
         let project = self.project;
         let services = project.section("services");
-        let edges: BTreeMap<&str, Vec<&str>> =
-            services.map(|(name, node)| (name, needs(node))).collect();
-        let mut left = edges;
-        // What waits for nobody that is left goes, until nothing is left or only circles are.
-        loop {
-            let before = left.len();
-            let names: Vec<&str> = left.keys().copied().collect();
-            left.retain(|_, needs| needs.iter().any(|need| names.contains(need)));
-            if left.len() == before {
-                break;
-            }
+        let edges = services.map(|(name, node)| (name, needs(node))).collect();
+        for ring in cycles(&edges) {
+            let path = [&["services", ring[0]], key].concat();
+            let span = within(project, &path).map(|node| node.span);
+            let finding = Finding::new(Code::Cycle, format!("{what}: {}", trail(&ring)));
+            self.sink.push(match span {
+                Some(span) => finding.at(span, "this closes the circle"),
+                None => finding,
+            });
         }
-        let Some(start) = left.keys().next().copied() else {
-            return;
-        };
-        let mut trail = vec![start];
-        while let Some(next) = trail
-            .last()
-            .and_then(|last| left.get(last)?.iter().find(|need| left.contains_key(*need)))
-        {
-            let known = trail.iter().position(|name| name == next);
-            trail.push(*next);
-            if let Some(at) = known {
-                trail.drain(..at);
-                break;
-            }
-        }
-        let path = [&["services", trail[0]], key].concat();
-        let span = within(self.project, &path).map(|node| node.span);
-        let message = format!("{what}: {}", trail.join(" → "));
-        let finding = Finding::new(Code::Cycle, message);
-        self.sink.push(match span {
-            Some(span) => finding.at(span, "this closes the circle"),
-            None => finding,
-        });
     }
+}
+
+/// `a → b → a`; of a long way round its begin.
+fn trail(ring: &[&str]) -> String {
+    let shown = ring.iter().take(SHOWN).copied();
+    let left_out = (ring.len() > SHOWN).then(|| format!("… {} more …", ring.len() - SHOWN));
+    let mut words: Vec<&str> = shown.collect();
+    words.extend(left_out.as_deref());
+    words.push(ring[0]);
+    words.join(" → ")
 }
 
 fn needs(service: &Node) -> Vec<&str> {

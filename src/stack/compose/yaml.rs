@@ -11,7 +11,7 @@ use super::scalar::plain;
 use crate::stack::file::{Code, Finding, Span};
 
 /// Values of one file with its anchors written out. The largest real files have some thousands.
-const MAX_NODES: usize = 100_000;
+const MAX_NODES: usize = 50_000;
 /// Bytes of text in one file, that of its anchors written out. A file itself has at most one of these eight MiB.
 const MAX_TEXT: usize = 8 << 20;
 /// The same for all files of a project together.

@@ -256,12 +256,18 @@ fn unreadable(path: &Utf8Path, error: &io::Error) -> Diagnostic {
 /// The text of an `env_file`.
 pub(in crate::stack) fn env_text(path: &Utf8Path) -> io::Result<String> {
     let kind = path.metadata()?;
-    if !kind.is_file() {
+    if kind.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !kind.is_file() {
+        return Err(io::Error::other("it is no file"));
     }
     let mut text = String::new();
     std::fs::File::open(path)?
-        .take(MAX_BYTES)
+        .take(MAX_BYTES + 1)
         .read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other("it has more than 1 MiB"));
+    }
     Ok(text)
 }

@@ -36,6 +36,8 @@ pub(super) struct Making<'a> {
     /// Services that run only when somebody names them.
     pub disabled: &'a BTreeSet<String>,
     pub sink: &'a mut Sink,
+    /// Ports that are exposed, so far.
+    exposed: usize,
     /// Services that another one needs to have ended well.
     one_shots: BTreeSet<String>,
     /// Secrets that services are given, by the name that they have in the stack.
@@ -58,6 +60,7 @@ pub(super) fn stack(
         environment,
         disabled,
         sink,
+        exposed: 0,
         one_shots: one_shots(project),
         secrets: BTreeMap::new(),
     };

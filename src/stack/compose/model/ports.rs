@@ -1,10 +1,12 @@
 //! What is published, and where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Making, Read};
+use crate::stack::compose::load::too_many_ports;
 use crate::stack::compose::node::Node;
+use crate::stack::compose::short::MAX_PORTS;
 use crate::stack::{HostPort, Port, Protocol};
 
 impl Making<'_> {
@@ -16,9 +18,12 @@ impl Making<'_> {
     ) -> (BTreeMap<String, Port>, Option<String>) {
         let mut ports = BTreeMap::new();
         let mut main = None;
+        let mut names = Names::default();
+        let mut known = BTreeSet::new();
         for item in node.list("ports") {
             if let Some(port) = self.port(service, item) {
-                let name = free_name(&ports, &port, item.string("name"));
+                let name = names.free(&port, item.string("name"));
+                known.insert((port.container, port.protocol));
                 main.get_or_insert_with(|| name.clone());
                 ports.insert(name, port);
             }
@@ -33,11 +38,16 @@ impl Making<'_> {
                 "udp" => Protocol::Udp,
                 _ => Protocol::Tcp,
             };
+            // What extends another service has its ranges, too.
+            self.exposed += usize::from(last.saturating_sub(first)) + 1;
+            if self.exposed > MAX_PORTS {
+                self.sink.push(too_many_ports(node.span));
+                break;
+            }
             for number in first..=last {
-                let is_known = |port: &Port| port.container == number && port.protocol == protocol;
-                if !ports.values().any(is_known) {
+                if known.insert((number, protocol)) {
                     let port = exposed(number, protocol);
-                    let name = free_name(&ports, &port, None);
+                    let name = names.free(&port, None);
                     main.get_or_insert_with(|| name.clone());
                     ports.insert(name, port);
                 }
@@ -126,17 +136,33 @@ fn scheme_of(number: u16, protocol: Protocol) -> String {
     scheme.to_owned()
 }
 
-/// What the file calls it, else its number: `8000`, `53-udp`, and `8000-2` where it is published twice.
-fn free_name(ports: &BTreeMap<String, Port>, port: &Port, given: Option<String>) -> String {
-    let udp = if port.protocol == Protocol::Udp {
-        "-udp"
-    } else {
-        ""
-    };
-    let name = given.unwrap_or_else(|| format!("{}{udp}", port.container));
-    let again = (2..).map(|n: u32| format!("{name}-{n}"));
-    std::iter::once(name.clone())
-        .chain(again)
-        .find(|name| !ports.contains_key(name))
-        .unwrap_or(name)
+/// Names that ports have by now.
+#[derive(Default)]
+struct Names {
+    taken: BTreeSet<String>,
+    /// What comes next behind a name that is taken.
+    next: BTreeMap<String, u32>,
+}
+
+impl Names {
+    /// What the file calls it, else its number: `8000`, `53-udp`, and `8000-2` where it is published twice.
+    fn free(&mut self, port: &Port, given: Option<String>) -> String {
+        let udp = if port.protocol == Protocol::Udp {
+            "-udp"
+        } else {
+            ""
+        };
+        let name = given.unwrap_or_else(|| format!("{}{udp}", port.container));
+        if self.taken.insert(name.clone()) {
+            return name;
+        }
+        let next = self.next.entry(name.clone()).or_insert(2);
+        loop {
+            let again = format!("{name}-{next}");
+            *next += 1;
+            if self.taken.insert(again.clone()) {
+                return again;
+            }
+        }
+    }
 }

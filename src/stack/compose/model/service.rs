@@ -17,6 +17,9 @@ use crate::stack::{
 const GRACE: Duration = Duration::from_secs(10);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Of one service: an engine gives a network a thousand addresses at most.
+const MAX_REPLICAS: u32 = 1_000;
+
 impl Making<'_> {
     pub(super) fn service(&mut self, name: &str, node: &Node) -> Service {
         let is_one_shot = self.one_shots.contains(name);
@@ -203,7 +206,17 @@ impl Making<'_> {
     fn replicas(&mut self, node: &Node) -> u32 {
         let of_deploy = node.get("deploy").and_then(|deploy| deploy.int("replicas"));
         let wanted = node.int("scale").or(of_deploy).unwrap_or(1);
-        u32::try_from(wanted).unwrap_or(1)
+        match u32::try_from(wanted) {
+            Ok(wanted) if wanted <= MAX_REPLICAS => wanted,
+            _ => {
+                let span = node.get("scale").or_else(|| node.get("deploy"));
+                let span = span.map_or(node.span, |node| node.span);
+                let message = format!("{wanted} replicas are more than one machine runs");
+                let help = format!("there may be {MAX_REPLICAS}");
+                self.refuse(span, message, &help);
+                1
+            }
+        }
     }
 
     /// Those of `deploy` are of the service, which only a cluster has.
