@@ -10,6 +10,7 @@ mod completions;
 mod compose;
 mod config;
 mod detach;
+mod doctor;
 mod down;
 mod ends;
 mod env;

@@ -14,7 +14,7 @@ use crate::engine::state::State;
 ///
 /// # Errors
 /// No engine of ours and no container engine answers.
-async fn state(session: &Session, quiet: bool) -> Result<State, CliError> {
+pub(super) async fn state(session: &Session, quiet: bool) -> Result<State, CliError> {
     if let Some(feed) = super::meet::running(&session.socket()?).await {
         return Ok(feed.state);
     }

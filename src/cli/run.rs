@@ -100,6 +100,7 @@ async fn dispatch(cli: &Cli) -> Result<ExitCode, CliError> {
         Command::Promote(arguments) => super::promote::run(global, arguments).await,
         Command::Export(arguments) => super::export::run(global, arguments).await,
         Command::Init(arguments) => super::init::run(global, arguments),
+        Command::Doctor(_) => super::doctor::run(global).await,
         Command::Schema(arguments) => Ok(super::schema::run(arguments)),
         Command::Completions(arguments) => Ok(super::completions::run(arguments)),
     }

@@ -1,6 +1,7 @@
 //! State and events become text: a live table on a terminal, plain lines elsewhere, JSON for programs. Everything is
 //! drawn from snapshots, the time is a parameter, and what comes from outside is made harmless first.
 
+pub mod doctor;
 pub mod json;
 pub mod logs;
 pub mod plain;

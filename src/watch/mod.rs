@@ -7,7 +7,7 @@ mod backend;
 pub mod context;
 mod mounts;
 mod own_output;
-mod remote;
+pub mod remote;
 mod rules;
 mod run;
 mod set;

@@ -4,14 +4,14 @@ use std::path::Path;
 
 /// What a folder lies on, where that is one of them. Source: `linux/magic.h`, and `statfs(2)`.
 #[cfg(target_os = "linux")]
-pub(super) fn remote(folder: &Path) -> Option<&'static str> {
+pub fn remote(folder: &Path) -> Option<&'static str> {
     let found = rustix::fs::statfs(folder).ok()?;
     // The type is of another width on every architecture.
     name(u64::try_from(found.f_type).ok()? & 0xffff_ffff)
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn remote(_: &Path) -> Option<&'static str> {
+pub fn remote(_: &Path) -> Option<&'static str> {
     None
 }
 

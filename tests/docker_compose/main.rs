@@ -5,12 +5,14 @@
 
 mod builds;
 mod converted;
+mod doctor;
 mod engine;
 mod given;
 mod handover;
 mod made;
 mod needs;
 mod open_ports;
+mod options;
 mod production;
 mod refused;
 mod resources;

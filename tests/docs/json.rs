@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use dev::engine::event::ServiceInfo;
 use dev::engine::state::{Phase, ServiceState, State};
-use dev::view::{json, status, why};
+use dev::view::{doctor, json, status, why};
 use serde_json::Value;
 
 use crate::{file, markdown};
@@ -173,6 +173,19 @@ fn the_fields_of_why() {
         fields(text, "field of an explanation"),
         keys(&report["services"][0])
     );
+}
+
+#[test]
+fn the_fields_of_the_doctors_report() {
+    let checks = [doctor::Check::failed("ports", "taken", "end it")];
+    let report = serde_json::to_value(doctor::report(&checks)).unwrap();
+    let sections = markdown::sections(&file(PAGE));
+    let mut sections = sections.iter();
+    let (_, text) = sections
+        .find(|(name, _)| name == "The doctor's report")
+        .unwrap();
+    assert_eq!(fields(text, "field"), keys(&report));
+    assert_eq!(fields(text, "field of a check"), keys(&report["checks"][0]));
 }
 
 #[test]

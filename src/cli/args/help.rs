@@ -20,7 +20,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Work with it", &["exec", "env", "open", "ci"]),
     ("Look before", &["plan", "config"]),
     ("Take it to a cluster", &["promote", "export"]),
-    ("Set up", &["init", "schema", "completions"]),
+    ("Set up", &["init", "doctor", "schema", "completions"]),
 ];
 
 /// clap lists all subcommands under one heading; this writes them in [`GROUPS`].

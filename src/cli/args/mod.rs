@@ -5,6 +5,7 @@ mod ci;
 mod completions;
 mod compose;
 mod config;
+mod doctor;
 mod down;
 mod env;
 mod exec;
@@ -37,6 +38,7 @@ pub use changes::{ChangeArgs, PullWhen};
 pub use ci::CiArgs;
 pub use completions::CompletionsArgs;
 pub use config::{ConfigArgs, ConfigFormat};
+pub use doctor::DoctorArgs;
 pub use down::{DownArgs, RmiWhich};
 pub use env::{EnvArgs, EnvFormat};
 pub use exec::ExecArgs;
@@ -101,6 +103,7 @@ pub enum Command {
     Promote(PromoteArgs),
     Export(ExportArgs),
     Init(InitArgs),
+    Doctor(DoctorArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
 }

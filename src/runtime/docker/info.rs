@@ -1,6 +1,8 @@
 use std::net::{IpAddr, UdpSocket};
 use std::os::unix::fs::MetadataExt;
 
+use camino::Utf8PathBuf;
+
 use super::address::Address;
 use super::call::{QUICK, call};
 use super::{ApiVersion, Docker};
@@ -18,6 +20,8 @@ pub struct Info {
     pub architecture: String,
     pub rootless: bool,
     pub podman: bool,
+    /// Where the engine keeps images and volumes, on the machine that it runs on.
+    pub data_root: Option<Utf8PathBuf>,
     /// The addresses of containers on bridge networks can be reached from this process.
     pub routable: bool,
 }
@@ -42,6 +46,7 @@ impl Docker {
             architecture: system.architecture.unwrap_or_default(),
             rootless,
             podman: self.is_podman(),
+            data_root: system.docker_root_dir.map(Utf8PathBuf::from),
             routable: !elsewhere && self.is_here() && self.bridge_is_here().await,
             operating_system,
         })

@@ -18,7 +18,7 @@ mod trace;
 use std::collections::BTreeMap;
 use std::io;
 
-use http::{Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
 use self::dockerfile::Dockerfile;
@@ -81,6 +81,18 @@ impl BuildOptions {
 }
 
 impl Docker {
+    /// Whether builds go to BuildKit.
+    ///
+    /// # Errors
+    /// `Engine` when it does not answer.
+    pub async fn has_buildkit(&self) -> Result<bool, RuntimeError> {
+        let options = BuildOptions::from_environment(self.inner.environment.get("DOCKER_BUILDKIT"));
+        let answer = ping(self, options.deadlines.answer).await;
+        let engine =
+            answer.map_err(|fault| classify::failure("ask the engine how it builds", &fault))?;
+        Ok(options.builder == Builder::Best && has_it(&engine))
+    }
+
     /// Builds an image and tags it. Where it comes out as the one that has the tag, that one keeps it, with its id. Lines of
     /// log go to `progress`, without the secrets. Dropping the future cancels the build on the engine. Of several platforms, the engine
     /// builds its own. `DOCKER_BUILDKIT=0` in the environment asks for the classic builder.
@@ -138,11 +150,8 @@ impl Docker {
         let engine = ping(self, options.deadlines.answer)
             .await
             .map_err(|fault| job.fault(&fault))?;
-        let has_none = engine
-            .get("Builder-Version")
-            .is_some_and(|version| version == "1");
         let before = self.has_tag(spec, options.deadlines.answer).await;
-        let built = match options.builder == Builder::Best && !has_none {
+        let built = match options.builder == Builder::Best && has_it(&engine) {
             true => buildkit::build(&job).await?,
             false => None,
         };
@@ -155,6 +164,13 @@ impl Docker {
         };
         Ok(self.settle_on(before, built, spec).await)
     }
+}
+
+/// By the engine's answer to a ping; one that does not say may have it.
+fn has_it(engine: &HeaderMap) -> bool {
+    engine
+        .get("Builder-Version")
+        .is_none_or(|version| version != "1")
 }
 
 /// One build, and what both builders need for it.
