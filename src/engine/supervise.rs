@@ -19,7 +19,7 @@ const RESTARTS: u32 = 5;
 const STEADY: u64 = 10_000;
 /// How long a life has to run before it counts as ready where no probe says so, in milliseconds: a command that is not found
 /// and a configuration that is refused end by then. Everybody who waits pays for it (docs/design/rebuild.md).
-const OUTLIVES: u64 = 500;
+const OUTLIVES: u64 = 300;
 /// How much longer than the life that crashed the next one has to run, and the most that is asked of it altogether.
 const OUTLIVES_BY: u64 = 1_000;
 const PROOF: u64 = 10_000;

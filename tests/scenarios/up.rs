@@ -387,14 +387,14 @@ fn images_that_newer_ones_replaced_go_but_for_the_last_two() {
 fn what_ends_as_soon_as_it_began_is_not_told_ready() {
     for (code, wait) in [("1", "--wait"), ("0", "--detach")] {
         let ends = format!(
-            "[services.app]\nimage = \"{BUSYBOX}\"\ncommand = \"sleep 0.1; exit {code}\"\nrestart = \"no\"\n"
+            "[services.app]\nimage = \"{BUSYBOX}\"\ncommand = \"exit {code}\"\nrestart = \"no\"\n"
         );
         let stack = Stack::new("up-ends", ends);
         stack.dev(["up", wait]).exits(1).does_not_say("ready in");
     }
     let stack = Stack::without_engine(
         "up-ends-host",
-        "[services.app]\nrun = \"sleep 0.1; exit 1\"\nrestart = \"no\"\n",
+        "[services.app]\nrun = \"exit 1\"\nrestart = \"no\"\n",
     );
     stack.dev(["up", "--wait"]).exits(1);
 }

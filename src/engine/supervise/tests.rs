@@ -94,7 +94,7 @@ fn whoever_waits_for_what_crashes_over_and_over_is_told_once_that_it_is_late() {
 fn what_crashed_has_to_outlive_the_life_before() {
     let mut supervisor = service(Restart::Auto);
     supervisor.on_started(&life(1), 0);
-    assert_eq!(supervisor.proof(), 500);
+    assert_eq!(supervisor.proof(), 300);
     supervisor.on_exit(&life(1), 1, exit(), 300);
     assert_eq!(supervisor.proof(), 1_300);
     supervisor.on_started(&life(2), 1_000);
@@ -104,7 +104,7 @@ fn what_crashed_has_to_outlive_the_life_before() {
     supervisor.on_started(&life(3), 50_000);
     supervisor.on_ready(50_000);
     supervisor.on_exit(&life(3), 1, exit(), 50_000 + STEADY);
-    assert_eq!(supervisor.proof(), 500);
+    assert_eq!(supervisor.proof(), 300);
 }
 
 #[test]
