@@ -92,6 +92,15 @@ impl View<'_> {
             document.set(&["services", name, "env", variable], self.shown(value));
         }
         document.remove(&["services", name, "env_file"]);
+        if !self.service.is_job() && !matches!(self.service.source, Source::Run(_)) {
+            let starts_first = |with| self.stack.kept_apart(self.service, with).is_none();
+            // Where only its image could tell, that is left to it.
+            match [starts_first(false), starts_first(true)] {
+                [true, _] => document.set(&["services", name, "update"], "start-first"),
+                [false, false] => document.set(&["services", name, "update"], "stop-first"),
+                [false, true] => {}
+            }
+        }
         let keys: [&[&str]; 3] = [&["command"], &["entrypoint"], &["build", "args"]];
         for key in keys {
             let path = [&["services", name], key].concat();

@@ -1,10 +1,12 @@
 //! A container that runs and is to take the place of one that still serves: it is asked whether it is ready, beside that.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::core::{Engine, now};
-use super::event::{Event, Failure, Found};
+use super::event::{Event, Failure, Found, Level};
 use super::input::Input;
 use super::instances::{PROBE_LINES, has_run};
 use super::look::exit_failure;
@@ -14,7 +16,10 @@ use super::supervise::not_ready;
 use crate::plan::observed::{Generation, ObservedContainer, Status};
 use crate::plan::{Operation, Subject};
 use crate::probe::{ProbeReport, Target};
-use crate::stack::{Probe, ProbeKind};
+use crate::stack::{Probe, ProbeKind, UpdateOrder};
+
+/// How long one that was ready has to be so again after it got its names, where nobody asked for two at once: others call it.
+const SETTLES: Duration = Duration::from_secs(5);
 
 /// Who is asked, since when, and where.
 #[derive(Debug)]
@@ -26,13 +31,15 @@ pub struct Candidate {
     attempt: u64,
     /// Milliseconds since 1970.
     since: u64,
+    /// Beside what its probe has.
+    patience: Duration,
     _end: DropGuard,
 }
 
 impl Candidate {
-    /// When it has to be ready, milliseconds since 1970; never where nobody asks.
+    /// When it has to be ready, milliseconds since 1970, and how long that is; never where nobody asks.
     fn deadline(&self) -> Option<(u64, u64)> {
-        let within = self.probe.as_ref()?.within.as_millis();
+        let within = self.probe.as_ref()?.within.min(self.patience).as_millis();
         let within = u64::try_from(within).unwrap_or(u64::MAX);
         Some((self.since.saturating_add(within), within))
     }
@@ -144,7 +151,7 @@ impl Engine {
             return;
         };
         let told = self.look.after_outage || self.walk.is_ending(&container.id);
-        if !told && !self.is_spent(&container.service) {
+        if !told && !self.is_spent(&container.service) && !self.try_alone(container) {
             let failure = exit_failure(&container.service, code, out_of_memory, false);
             let service = container.service.clone();
             self.reject(&service, failure);
@@ -194,6 +201,10 @@ impl Engine {
         self.instances.attempts += 1;
         let attempt = self.instances.attempts;
         let end = self.stop.child_token();
+        let patience = match self.may_be_alone(container) {
+            true => SETTLES,
+            false => Duration::MAX,
+        };
         match probe.clone() {
             Some(probe) => self.ask_candidate(container, probe, attempt, &end),
             None => self.let_candidate_run(container, attempt, &end),
@@ -204,6 +215,7 @@ impl Engine {
             target,
             attempt,
             since: now(),
+            patience,
             _end: end.drop_guard(),
         };
         self.instances.candidates.insert(key, candidate);
@@ -265,8 +277,13 @@ impl Engine {
             self.look.wanted = true;
             return;
         };
+        let moved = known.addresses != container.addresses;
         *known = container.clone();
         if self.is_candidate(&container) {
+            // Whoever it had a connection to answers to where it was.
+            if moved {
+                self.try_alone(&container);
+            }
             let key = (container.service.clone(), container.index);
             self.instances.candidates.remove(&key);
             self.emit(Event::Probe {
@@ -300,11 +317,59 @@ impl Engine {
                 return None;
             }
             let answer = probe.map_or("", |probe| probe.answer.as_str());
-            Some((service.clone(), not_ready(within, answer)))
+            Some((service.clone(), *index, not_ready(within, answer)))
         });
-        let late: Vec<(String, Failure)> = late.collect();
-        for (service, failure) in late {
-            self.reject(&service, failure);
+        let late: Vec<(String, u32, Failure)> = late.collect();
+        for (service, index, failure) in late {
+            let place = self.observed.place(&service, index);
+            // It may have been stopped meanwhile.
+            let Some(candidate) = place.and_then(|place| place.candidate().cloned()) else {
+                continue;
+            };
+            if !self.try_alone(&candidate) {
+                self.reject(&service, failure);
+            }
         }
     }
+
+    /// It was ready, and is not since it has its names: where nobody asked for two at once, that is no failure. It is stopped, and
+    /// started again in the place of the one before. Returns whether that is so.
+    fn try_alone(&mut self, container: &ObservedContainer) -> bool {
+        if !self.may_be_alone(container) {
+            return false;
+        }
+        let life = container.generation();
+        if self
+            .demands
+            .alone
+            .insert(life.id, life.started_at)
+            .is_none()
+        {
+            self.look.wanted = true;
+            self.notice(Level::Info, alone(&container.service));
+        }
+        true
+    }
+
+    /// Whether this life of it is over because of that: once the one before is stopped, that says nothing.
+    pub(super) fn ended_beside(&self, container: &ObservedContainer) -> bool {
+        self.demands.alone.get(&container.id) == Some(&container.started_at)
+    }
+
+    /// Whether it has its names, and nobody asked for it to be there at the same time as the one before.
+    fn may_be_alone(&self, container: &ObservedContainer) -> bool {
+        let asked = self.stack.services.get(&container.service);
+        let mut specs = self.desired.containers.iter();
+        let spec =
+            specs.find(|spec| spec.service == container.service && spec.index == container.index);
+        asked.is_some_and(|service| service.update == UpdateOrder::Auto)
+            && spec.is_some_and(|spec| container.has_a_name(spec))
+    }
+}
+
+fn alone(service: &str) -> String {
+    format!(
+        "the new container of `{service}` lost its connections when it got its names beside the one before: that is stopped first \
+         now; `update = \"stop-first\"` says so at once"
+    )
 }

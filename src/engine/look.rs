@@ -254,7 +254,8 @@ impl Engine {
         // What ended while the container engine was away, ended with it.
         let ended = (was_running || is_new)
             && !self.look.after_outage
-            && !self.walk.is_ending(&container.id);
+            && !self.walk.is_ending(&container.id)
+            && !self.ended_beside(container);
         self.emit(Event::Instance {
             service: service.clone(),
             index,

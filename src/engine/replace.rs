@@ -11,6 +11,9 @@ impl Engine {
     pub(super) fn is_proven(&self, container: &str) -> bool {
         let mut containers = self.observed.containers.iter();
         let found = containers.find(|found| found.id == container);
+        let found = found.filter(|found| {
+            !(self.demands.alone.contains_key(&found.id) && self.is_candidate(found))
+        });
         found.is_some_and(|found| {
             let service = self.state.service(&found.service);
             let ready = service.and_then(|service| {

@@ -483,6 +483,7 @@ pub(super) fn is_unsupervised(operation: &Operation) -> bool {
                 | Cause::Detach
                 | Cause::Rejected
                 | Cause::Replaces
+                | Cause::Unattached
         )
 }
 

@@ -75,6 +75,9 @@ pub struct Demands {
     pub keep: BTreeSet<String>,
     /// Containers, by id, with which their volumes without a name go.
     pub drop_volumes: BTreeSet<String>,
+    /// Containers, by id, that did not bear to be attached anew beside the ones that they are to replace: those are stopped
+    /// first. With when the life began of which that was seen, as the engine writes it.
+    pub alone: BTreeMap<String, String>,
     /// What does not run is not started, and what runs is left alone.
     pub create_only: bool,
 }
@@ -91,5 +94,6 @@ impl Demands {
         self.renew.remove(container);
         self.keep.remove(container);
         self.drop_volumes.remove(container);
+        self.alone.remove(container);
     }
 }

@@ -97,6 +97,9 @@ impl fmt::Display for Cause {
             Self::AskedToRecreate => f.write_str("asked for by --force-recreate"),
             Self::Needs(service) => write!(f, "{service} was restarted"),
             Self::Rejected => f.write_str("the new one did not get ready"),
+            Self::Unattached => {
+                f.write_str("it did not bear to get its names beside the one before")
+            }
             Self::Replaces => f.write_str("the new one takes over"),
             Self::Twin => f.write_str("there are two of that name"),
             Self::Orphan => f.write_str("the stack file has no such service any more"),

@@ -68,6 +68,8 @@ pub struct ObservedContainer {
     pub restart_policy: String,
     /// How long a stop waits before it kills, as it was made. Its signal the engine knows itself.
     pub stop_grace: Option<std::time::Duration>,
+    /// It has volumes without a name.
+    pub anonymous_volumes: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

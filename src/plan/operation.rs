@@ -192,6 +192,8 @@ pub enum Cause {
     Orphan,
     /// What was to replace it did not get ready: it comes back.
     Rejected,
+    /// It ended, or was cut off from its neighbours, by getting its names: it is started once it is the only one.
+    Unattached,
     /// It has taken the place of another one.
     Replaces,
     /// Another one has its name, and is the one that is used.

@@ -15,6 +15,7 @@ mod given;
 mod kubernetes;
 mod mount;
 mod order;
+mod overlap;
 mod port;
 mod probe;
 mod promote;

@@ -8,8 +8,10 @@ use super::{Mount, Port, Service, Source};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpdateOrder {
-    /// The one before is stopped, then the new one is started.
+    /// The file says nothing: see [`super::Stack::kept_apart`].
     #[default]
+    Auto,
+    /// The one before is stopped, then the new one is started.
     StopFirst,
     /// The new one is started and has to get ready while the one before serves.
     StartFirst,
@@ -22,7 +24,8 @@ impl UpdateOrder {
     pub fn of_word(word: &str) -> Self {
         match word {
             "start-first" => Self::StartFirst,
-            _ => Self::StopFirst,
+            "stop-first" => Self::StopFirst,
+            _ => Self::Auto,
         }
     }
 

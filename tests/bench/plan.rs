@@ -227,6 +227,7 @@ fn there(desired: &Desired, stack: &Stack, mut observed: Observed) -> Observed {
             finished_at: String::new(),
             restart_policy: "no".to_owned(),
             stop_grace: Some(spec.stop_grace),
+            anonymous_volumes: false,
         });
     }
     observed

@@ -276,11 +276,12 @@ fn config_keeps_references_and_resolves_them_when_asked_with_secrets_hidden() {
     let stack = Stack::without_engine(
         "configured",
         format!(
-            "[secrets]\nTOKEN = {{ env = \"THE_TOKEN\" }}\n{}",
+            "[secrets]\nTOKEN = {{ env = \"THE_TOKEN\" }}\n{}{}",
             serves(
                 "web",
                 "env_file = \"web.env\"\nenv = { URL = \"${self.url}\", KEY = \"a ${secret:TOKEN}\" }"
-            )
+            ),
+            serves("inner", "").replace("8080 }", "{ port = 8080, publish = false } }")
         ),
     );
     let mut stack = stack;
@@ -302,6 +303,9 @@ fn config_keeps_references_and_resolves_them_when_asked_with_secrets_hidden() {
     assert_eq!(env["HELD"], "x-***-y");
     assert_eq!(env["KEY"], "***");
     assert_eq!(env["URL"], "http://web:8080");
+    // What a replacement does where nothing is said.
+    assert_eq!(json["services"]["web"]["update"], "stop-first");
+    assert_eq!(json["services"]["inner"]["update"], "start-first");
 }
 
 #[test]

@@ -30,6 +30,8 @@ for _ in range(3):
     threading.Thread(target=calls).start()
 "#;
 
+const FIRST: &str = "update = \"start-first\"";
+
 const PYTHON: &str = "dev.local/python:3.11";
 
 /// A server that takes two seconds to start and to no port of the host, and a neighbour that calls it all the while. `more`:
@@ -44,7 +46,6 @@ fn called(topic: &str, more: &str) -> Stack {
             stop = {{ signal = "TERM" }}
             ports = {{ http = {{ port = 8080, publish = false }} }}
             ready = {{ http = "/", within = "8s" }}
-            update = "start-first"
             {more}
 
             [services.caller]
@@ -125,7 +126,7 @@ fn all_is_well(stack: &Stack, up: &mut Background) {
 
 #[test]
 fn a_neighbour_that_calls_all_the_while_is_never_refused() {
-    let stack = called("overlap", "");
+    let stack = called("overlap", FIRST);
     let mut up = stack.up();
     let before = stack.container("site").id;
     let caller = stack.container("caller");
@@ -144,8 +145,127 @@ fn a_neighbour_that_calls_all_the_while_is_never_refused() {
 }
 
 #[test]
+fn where_nothing_is_said_one_that_does_not_want_to_end_makes_no_gap() {
+    let stack = called("overlap-unsaid", "");
+    let stubborn = |text| serving(text).replace("kill $!; exit 0", "");
+    stack.write(
+        "run",
+        stubborn("one").replace("wait\n", "while :; do sleep 1; done\n"),
+    );
+    let mut up = stack.up();
+    is_told(&stack, "one");
+    stack.write("run", serving("two"));
+    is_told(&stack, "two");
+    is_alone(&stack);
+    all_is_well(&stack, &mut up);
+    // By hand and by an edit, too.
+    stack
+        .dev(["up", "--wait", "--force-recreate", "site"])
+        .succeeds();
+    let text = std::fs::read_to_string(stack.path("dev.toml")).unwrap();
+    let before = stack.container("site").id;
+    stack.write(
+        "dev.toml",
+        text.replace(
+            "[services.caller]",
+            "env = { MORE = \"1\" }\n[services.caller]",
+        ),
+    );
+    eventually(SOON, "another container", || {
+        match stack.container("site").id {
+            id if id == before => Err(id),
+            _ => Ok(()),
+        }
+    });
+    is_alone(&stack);
+    all_is_well(&stack, &mut up);
+    is_told(&stack, "two");
+    was_always_told(&stack, &["one", "two"]);
+}
+
+/// Ends as soon as it cannot reach `base` within a tenth of a second.
+const TOUCHY: &str = r#"
+import http.server, os, socket, threading, time
+TEXT = b"one"
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(TEXT)
+
+    def log_message(self, *_):
+        pass
+
+def watch():
+    address = socket.gethostbyname("base")
+    while True:
+        try:
+            socket.create_connection((address, 8080), 0.1).close()
+        except OSError:
+            os._exit(1)
+        time.sleep(0.005)
+
+threading.Thread(target=watch).start()
+http.server.ThreadingHTTPServer(("", 8080), Answer).serve_forever()
+"#;
+
+#[test]
+fn one_that_ends_when_it_is_detached_is_started_once_the_one_before_is_stopped() {
+    let stack = Stack::new(
+        "overlap-touchy",
+        format!(
+            r#"
+            [services.base]
+            image = "{BUSYBOX}"
+            command = ["httpd", "-f", "-p", "8080"]
+            ports = {{ http = {{ port = 8080, publish = false }} }}
+            ready = {{ tcp = 8080 }}
+            stop = {{ signal = "KILL" }}
+
+            [services.site]
+            build = "."
+            needs = ["base"]
+            stop = {{ signal = "KILL" }}
+            ports = {{ http = {{ port = 8080, publish = false }} }}
+            ready = {{ http = "/" }}
+            "#
+        ),
+    );
+    stack.write(
+        "Dockerfile",
+        format!("FROM {PYTHON}\nCOPY site.py /\nCMD [\"python3\", \"/site.py\"]\n"),
+    );
+    stack.write("site.py", TOUCHY);
+    let mut up = stack.up();
+    let before = stack.container("site").id;
+    stack.write("site.py", TOUCHY.replace("one", "two"));
+    stack.until_with(&mut up, "the new one alone", |status| {
+        let site = stack
+            .containers()
+            .into_iter()
+            .filter(|found| found.name.contains("-site-"));
+        let site: Vec<_> = site.collect();
+        status.ready
+            && status.service("site").failure.is_none()
+            && site.len() == 1
+            && site[0].name.ends_with("site-1")
+            && site[0].id != before
+    });
+    up.says("lost its connections when it got its names beside the one before");
+    let said = docker([
+        "exec",
+        &stack.container("base").id,
+        "wget",
+        "-qO-",
+        "http://site:8080",
+    ]);
+    assert_eq!(said.trim(), "two");
+}
+
+#[test]
 fn a_new_one_that_fails_leaves_the_one_before_untouched() {
-    let stack = called("overlap-fails", "");
+    let stack = called("overlap-fails", FIRST);
     let mut up = stack.up();
     let before = stack.container("site");
     for (bad, why) in [
@@ -174,7 +294,7 @@ fn a_new_one_that_fails_leaves_the_one_before_untouched() {
 
 #[test]
 fn killed_while_both_run_the_next_up_converges_and_down_leaves_nothing() {
-    let stack = called("overlap-killed", "");
+    let stack = called("overlap-killed", FIRST);
     stack.dev(["up", "--wait"]).succeeds();
     // Before the new one runs, while it gets ready, while names are handed over, and later.
     for (round, after) in [700, 1800, 2600, 3000, 3300, 3600, 4200, 5200]
@@ -200,7 +320,7 @@ fn killed_while_both_run_the_next_up_converges_and_down_leaves_nothing() {
 
 #[test]
 fn a_choice_that_cannot_be_had_is_an_error_at_its_place() {
-    let stack = called("overlap-refused", "");
+    let stack = called("overlap-refused", FIRST);
     let text = std::fs::read_to_string(stack.path("dev.toml")).unwrap();
     let published = text.replace(", publish = false", "");
     assert_ne!(text, published);

@@ -21,6 +21,8 @@ pub struct Behaviour {
     pub ready_after: Duration,
     /// The same from when it was attached to its networks anew.
     pub settles: Duration,
+    /// It gets another address with that.
+    pub moves: bool,
     /// Its probe fails whatever else.
     pub sick: bool,
     /// So it does in containers that run as this user.
@@ -47,6 +49,7 @@ impl Default for Behaviour {
         Self {
             ready_after: Duration::from_millis(200),
             settles: Duration::ZERO,
+            moves: false,
             sick: false,
             sick_as: None,
             dead_inside: false,

@@ -426,6 +426,7 @@ impl Model {
             }
             Action::SetAliases { networks, .. } => {
                 let id = call.input.as_deref().unwrap_or_default();
+                let address = IpAddr::from(Ipv4Addr::from(self.tick() as u32));
                 let Some(container) = self.containers.get_mut(id) else {
                     return Err(refused(
                         FailureClass::Other,
@@ -433,6 +434,10 @@ impl Model {
                     ));
                 };
                 container.seen.aliases = networks.iter().map(aliases).collect();
+                if self.behaviours[&container.seen.service].moves {
+                    let addresses = networks.iter().map(|on| (on.network.clone(), address));
+                    container.seen.addresses = addresses.collect();
+                }
                 container.attached = Some(Instant::now());
                 Ok(Output::Started(Box::new(container.seen.clone())))
             }
@@ -483,6 +488,7 @@ impl Model {
             finished_at: String::new(),
             restart_policy: "no".to_owned(),
             stop_grace: Some(spec.stop_grace),
+            anonymous_volumes: false,
         };
         let container = SimContainer {
             seen,
@@ -524,6 +530,7 @@ impl Model {
                 started_at: "0001-01-01T00:00:00Z".to_owned(),
                 finished_at: String::new(),
                 stop_grace: None,
+                anonymous_volumes: false,
                 ports: Vec::new(),
                 addresses: BTreeMap::new(),
                 aliases: BTreeMap::new(),
@@ -606,6 +613,7 @@ impl Model {
         container.seen.started_at = clock::stamp(tie);
         container.seen.ports = ports;
         container.began = Some(Instant::now());
+        container.attached = None;
         container.ended = None;
         container.run += 1;
         let at = i128::from(clock::now()) * 1_000_000 + i128::from(tie % 1000) * 1000;

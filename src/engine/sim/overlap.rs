@@ -360,3 +360,117 @@ async fn where_the_one_before_ends_meanwhile_the_new_one_takes_over() {
         serves(&bench, Some("new"));
     }
 }
+
+/// Nothing says which goes first, and something needs it.
+fn unsaid() -> [Service; 2] {
+    [probed("api", &[]), probed("web", &["api"])]
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_is_said_what_is_called_is_ready_all_the_while() {
+    let (mut bench, mut run) = settled(unsaid()).await;
+    // It takes its time to end, and that is nobody's.
+    bench
+        .world
+        .behave("api", |api| api.stops_after = 9 * SECOND);
+    renew(&mut bench, "new");
+    reload_with(&run, bench.reloaded()).await;
+    run.pass(12 * SECOND).await;
+    run.until_settled().await;
+    serves(&bench, Some("new"));
+    was_always_ready(&run);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_calls_or_asks_is_stopped_first() {
+    for services in [
+        [probed("api", &[]), probed("web", &[])],
+        [runs("api", &[]), runs("web", &["api"])],
+    ] {
+        let bench = Bench::new(services);
+        let run = bench.up();
+        let (mut bench, mut run) = (bench, run);
+        run.until_settled().await;
+        renew(&mut bench, "new");
+        reload_with(&run, bench.reloaded()).await;
+        run.pass(3 * SECOND).await;
+        run.until_settled().await;
+        serves(&bench, Some("new"));
+        assert_eq!(bench.world.count("name gold-api-1.next"), 0);
+        bench.check();
+    }
+}
+
+/// It is stopped, and started again once the one before is, and no failure.
+async fn is_alone_then(bench: &Bench, run: &mut Run) {
+    bench.world.model().called.clear();
+    run.pass(30 * SECOND).await;
+    let state = run.until_settled().await;
+    serves(bench, Some("new"));
+    assert_eq!(state.service("api").unwrap().failure, None);
+    let steps: Vec<String> = bench
+        .world
+        .journal()
+        .into_iter()
+        .map(|entry| entry.what)
+        .collect();
+    let last = |what: &str| steps.iter().rposition(|step| step == what);
+    let stopped = last("stop gold-api-1").expect("it was stopped");
+    assert!(
+        last("start gold-api-1.next").is_some_and(|at| at > stopped),
+        "{steps:?}"
+    );
+    assert_eq!(bench.world.count("start gold-api-1.next"), 2);
+    assert_eq!(bench.world.count("create gold-api-1.next"), 1);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_ends_by_getting_its_names_is_started_in_the_place_of_the_one_before() {
+    let (mut bench, mut run) = settled(unsaid()).await;
+    renew(&mut bench, "new");
+    reload_with(&run, bench.reloaded()).await;
+    run.until("it has its names", |_| {
+        bench.world.count("name gold-api-1.next") == 1
+    })
+    .await;
+    bench.world.end("gold-api-1.next", 1, false);
+    is_alone_then(&bench, &mut run).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_end_counts_no_more_when_the_one_before_ends_for_it() {
+    let (mut bench, mut run) = settled(unsaid()).await;
+    bench.world.behave("api", |api| api.stops_after = SECOND);
+    renew(&mut bench, "new");
+    reload_with(&run, bench.reloaded()).await;
+    run.until("it has its names", |_| {
+        bench.world.count("name gold-api-1.next") == 1
+    })
+    .await;
+    bench.world.model().called.clear();
+    bench.world.end("gold-api-1.next", 1, false);
+    // An engine tells of the end before it answers the call that asked for it.
+    run.pass(Duration::from_millis(500)).await;
+    bench.world.end("gold-api-1", 143, false);
+    is_alone_then(&bench, &mut run).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_has_another_address_since_it_has_its_names_is_started_anew() {
+    let (mut bench, mut run) = settled(unsaid()).await;
+    bench.world.behave("api", |api| api.moves = true);
+    renew(&mut bench, "new");
+    reload_with(&run, bench.reloaded()).await;
+    is_alone_then(&bench, &mut run).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_stays_unready_once_it_has_its_names_is_started_anew() {
+    let (mut bench, mut run) = settled(unsaid()).await;
+    bench.world.behave("api", |api| api.settles = 600 * SECOND);
+    renew(&mut bench, "new");
+    reload_with(&run, bench.reloaded()).await;
+    is_alone_then(&bench, &mut run).await;
+}

@@ -89,6 +89,7 @@ impl Place {
             status: Status::Running,
             finished_at: String::new(),
             stop_grace: None,
+            anonymous_volumes: false,
             started_at: String::new(),
             ports: Vec::new(),
             addresses: BTreeMap::new(),

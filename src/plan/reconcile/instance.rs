@@ -7,7 +7,7 @@ use crate::plan::desired::ContainerSpec;
 use crate::plan::hold::Gate;
 use crate::plan::observed::{Has, ObservedContainer, Status};
 use crate::plan::operation::{Action, Cause, Input, OnlyIf, OpId, Subject};
-use crate::stack::{Need, Restart};
+use crate::stack::{Need, Restart, UpdateOrder};
 
 /// When a container gets what its service's rules sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +147,9 @@ impl Builder<'_> {
     fn keep(&mut self, spec: &ContainerSpec, image: &Image, container: &ObservedContainer) {
         let subject = subject(spec);
         self.restart_policy(subject.clone(), spec.job, spec.restart, container);
-        if self.starts_first(spec) {
+        let service = self.wanted.stack.services.get(&spec.service);
+        // It may have given them up to one that is gone again; what the others are may have changed since.
+        if service.is_some_and(|service| service.update != UpdateOrder::StopFirst) {
             self.name_again(spec, container, &Cause::Replaces);
         }
         match container.status {

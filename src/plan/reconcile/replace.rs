@@ -39,7 +39,7 @@ impl Builder<'_> {
             }
             after = vec![self.remove_container(outdated, cause, after)];
         }
-        let next = match self.starts_first(spec) && holder.status == Status::Running {
+        let next = match self.overlaps(spec, holder, None) {
             true => unnamed(as_successor(spec)),
             false => as_successor(spec),
         };
@@ -68,8 +68,16 @@ impl Builder<'_> {
         files: Files,
     ) {
         let named = as_successor(spec);
-        if holder.status == Status::Running && self.starts_first(spec) {
+        if self.overlaps(spec, holder, next) {
+            let is_named = next.is_some_and(|next| next.has_a_name(spec));
+            if is_named {
+                // It ended once it was called: nobody is to be sent to it before it is ready again.
+                let bare = unnamed(named.clone());
+                let subject = subject(&named);
+                after = vec![self.set_aliases(subject, container.clone(), &bare, cause, after)];
+            }
             let begun = self.begin(&named, container, cause, after, files);
+            let next = next.filter(|_| !is_named);
             self.hand_over(spec, (holder, next), container, cause, vec![begun]);
             return;
         }
@@ -89,8 +97,36 @@ impl Builder<'_> {
 
     /// Whether the new one is to get ready while the one before serves.
     pub(super) fn starts_first(&self, spec: &ContainerSpec) -> bool {
+        let stack = self.wanted.stack;
+        let service = stack.services.get(&spec.service);
+        let healthcheck = self.has_healthcheck(spec);
+        service.is_some_and(|service| stack.kept_apart(service, healthcheck).is_none())
+    }
+
+    /// Whether the image, as far as it is known by now, says how it is asked.
+    fn has_healthcheck(&self, spec: &ContainerSpec) -> bool {
+        let wanted = self.wanted;
+        let source = wanted.desired.images.get(&spec.service);
+        let seen = source.and_then(|source| wanted.observed.images.get(source.reference()));
+        seen.is_some_and(|image| image.healthcheck.is_some())
+    }
+
+    /// Whether the new one is started beside this one: it serves, and nothing that is known of the two is against it.
+    fn overlaps(
+        &self,
+        spec: &ContainerSpec,
+        holder: &ObservedContainer,
+        next: Option<&ObservedContainer>,
+    ) -> bool {
         let service = self.wanted.stack.services.get(&spec.service);
-        service.is_some_and(|service| service.update == UpdateOrder::StartFirst)
+        let is_asked_for = service.is_some_and(|s| s.update == UpdateOrder::StartFirst);
+        // The new one is given them, and both would write there.
+        let hands_on = holder.anonymous_volumes && spec.options.given.keeps_anonymous_volumes;
+        let alone = &self.wanted.demands.alone;
+        let is_alone = next.is_some_and(|next| alone.contains_key(&next.id));
+        holder.status == Status::Running
+            && self.starts_first(spec)
+            && (is_asked_for || !(hands_on || is_alone))
     }
 
     /// Both run. Whoever asks for the service is at any moment sent to one that is ready: the new one has its names before the
@@ -252,6 +288,11 @@ impl Builder<'_> {
                 self.push(observed_subject(next), action, Cause::Paused, Vec::new());
             }
             Status::Running | Status::Restarting => {
+                if is_up(holder) && self.wanted.demands.alone.contains_key(&next.id) {
+                    // It is started again once the one before does not run.
+                    self.stop_container(next, &Cause::Unattached, Vec::new());
+                    return;
+                }
                 let level = self.level(&as_successor(spec), next);
                 if is_up(holder) {
                     self.hand_over(spec, (holder, Some(next)), &container, &cause, level);

@@ -325,6 +325,7 @@ impl Scene {
                     finished_at: String::new(),
                     restart_policy: "no".to_owned(),
                     stop_grace: Some(spec.stop_grace),
+                    anonymous_volumes: false,
                 });
                 return Some(id);
             }
@@ -410,6 +411,7 @@ impl Scene {
             started_at: String::new(),
             finished_at: String::new(),
             stop_grace: None,
+            anonymous_volumes: false,
             ports: Vec::new(),
             addresses: BTreeMap::new(),
             aliases: BTreeMap::new(),

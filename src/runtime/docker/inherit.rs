@@ -62,12 +62,14 @@ impl Docker {
         let points = newest
             .and_then(|container| container.mounts)
             .unwrap_or_default();
-        let is_anonymous = |point: &MountPoint| {
-            let name = point.name.as_deref().unwrap_or_default();
-            point.typ.as_deref() == Some("volume")
-                && name.len() == 64
-                && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-        };
         points.into_iter().filter(is_anonymous).collect()
     }
+}
+
+/// A volume that the engine named by itself.
+pub(super) fn is_anonymous(point: &MountPoint) -> bool {
+    let name = point.name.as_deref().unwrap_or_default();
+    point.typ.as_deref() == Some("volume")
+        && name.len() == 64
+        && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -10,6 +10,7 @@ use bollard::models::{
 };
 
 use super::create::LABEL_NETWORKS;
+use super::inherit::is_anonymous;
 use crate::plan::desired::{
     LABEL_CHECKOUT, LABEL_CONFIG, LABEL_CREATED, LABEL_DIR, LABEL_NUMBER, LABEL_PROJECT,
     LABEL_SERVICE, LABEL_WORKING_DIR,
@@ -30,6 +31,7 @@ pub(super) fn container(found: ContainerInspectResponse) -> Option<ObservedConta
     let label = |name: &str| labels.get(name).cloned();
     let state = found.state.unwrap_or_default();
     let network_settings = found.network_settings.unwrap_or_default();
+    let mounts = found.mounts.unwrap_or_default();
     let complete = is_attached(&network_settings, labels.get(LABEL_NETWORKS));
     let restart_policy = found
         .host_config
@@ -62,6 +64,7 @@ pub(super) fn container(found: ContainerInspectResponse) -> Option<ObservedConta
         addresses: addresses(network_settings),
         restart_policy: restart_policy.map_or_else(|| "no".to_owned(), |name| name.to_string()),
         stop_grace,
+        anonymous_volumes: mounts.iter().any(is_anonymous),
     })
 }
 

@@ -38,6 +38,7 @@ impl ProcessWorld {
                 String::new()
             },
             stop_grace: Some(Duration::from_millis(record.grace)),
+            anonymous_volumes: false,
             ports: if runs {
                 record.ports.clone()
             } else {

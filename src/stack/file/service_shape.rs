@@ -156,7 +156,7 @@ pub(super) static SERVICE: Shape = Shape {
         key(
             "update",
             update::KIND,
-            "\"start-first\": the new container gets ready beside the one that it replaces; \"stop-first\" without it.",
+            "\"start-first\": the new container gets ready beside the one that it replaces; \"stop-first\": once that is stopped; without it, \"start-first\" where that is safe.",
         )
         .or(&["update_config", "order", "strategy"]),
         key("stop", process::STOP_KIND, "How it is asked to end.")

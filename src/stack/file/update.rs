@@ -16,7 +16,7 @@ pub(super) fn update(node: &Node) -> UpdateOrder {
 
 /// Where two cannot run at once: an error if this file asks for it; what a Compose file underneath asks for is left out.
 pub(super) fn check(reader: &mut Reader<'_>, entry: &Entry, service: &mut Service) {
-    if service.update == UpdateOrder::StopFirst {
+    if service.update != UpdateOrder::StartFirst {
         return;
     }
     let Some(obstacle) = service.overlap_obstacle() else {

@@ -7,7 +7,7 @@ use super::super::{Removal, RestartOwner, Standing, remove, stop};
 use crate::plan::observed::{Has, Status};
 use crate::plan::operation::Action;
 use crate::stack::resolve::fixture::http;
-use crate::stack::{Condition, Restart, Service, Source, UpdateOrder};
+use crate::stack::{Condition, Probe, ProbeKind, Restart, Service, Source, UpdateOrder};
 
 /// One service: its kind, whom of those before it it needs, and how.
 #[derive(Debug, Clone)]
@@ -18,7 +18,8 @@ struct Sketch {
     port: bool,
     synced: bool,
     replicas: u32,
-    starts_first: bool,
+    /// 1: asked for; 2: it has a probe, and the rest says whether.
+    starts_first: u8,
 }
 
 fn sketch() -> impl Strategy<Value = Sketch> {
@@ -30,7 +31,7 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         any::<bool>(),
         any::<bool>(),
         1..3u32,
-        any::<bool>(),
+        0..3u8,
     )
         .prop_map(
             |(kind, needs, volume, port, synced, replicas, starts_first)| Sketch {
@@ -77,8 +78,10 @@ fn services(sketches: &[Sketch]) -> Vec<Service> {
         if sketch.port {
             one = one.with_port("http", http(8000));
         }
-        if sketch.starts_first && one.overlap_obstacle().is_none() {
-            one.update = UpdateOrder::StartFirst;
+        match sketch.starts_first {
+            1 if one.overlap_obstacle().is_none() => one.update = UpdateOrder::StartFirst,
+            2 if sketch.kind < 3 => one.ready = Some(Probe::new(ProbeKind::Tcp { port: 80 })),
+            _ => {}
         }
         if sketch.kind < 3 {
             one.replicated(sketch.replicas)
@@ -119,6 +122,8 @@ enum Blow {
     Unnamed(prop::sample::Index),
     /// `--force-recreate`
     Renew(prop::sample::Index),
+    /// It did not bear to get its names.
+    Alone(prop::sample::Index),
 }
 
 fn blow() -> impl Strategy<Value = Blow> {
@@ -146,6 +151,7 @@ fn blow() -> impl Strategy<Value = Blow> {
         index().prop_map(Blow::ImagesAgain),
         index().prop_map(Blow::Renew),
         index().prop_map(Blow::Unnamed),
+        index().prop_map(Blow::Alone),
     ]
 }
 
@@ -183,9 +189,13 @@ fn strike(scene: &mut Scene, blow: &Blow) {
         Blow::Unnamed(at) if count > 0 => {
             let container = &mut scene.observed.containers[at.index(count)];
             let service = scene.stack.services.get(&container.service);
-            if service.is_some_and(|service| service.update == UpdateOrder::StartFirst) {
+            if service.is_some_and(|service| service.update != UpdateOrder::StopFirst) {
                 container.aliases.clear();
             }
+        }
+        Blow::Alone(at) if count > 0 => {
+            let life = scene.observed.containers[at.index(count)].generation();
+            scene.demands.alone.insert(life.id, life.started_at);
         }
         Blow::Policy(at) if count > 0 => {
             scene.observed.containers[at.index(count)].restart_policy = "always".to_owned();

@@ -50,6 +50,7 @@ fn a_running_container() {
             finished_at: String::new(),
             restart_policy: "unless-stopped".into(),
             stop_grace: Some(std::time::Duration::from_secs(60)),
+            anonymous_volumes: false,
         }
     );
 }

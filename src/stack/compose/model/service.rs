@@ -97,8 +97,10 @@ impl Making<'_> {
         let order = deploy
             .and_then(|deploy| deploy.get("update_config")?.get("order"))
             .and_then(|order| Some((UpdateOrder::of_word(order.as_text()?), order.span)));
-        let Some((UpdateOrder::StartFirst, span)) = order else {
-            return UpdateOrder::StopFirst;
+        let span = match order {
+            Some((UpdateOrder::StartFirst, span)) => span,
+            Some((order, _)) => return order,
+            None => return UpdateOrder::Auto,
         };
         match service.overlap_obstacle() {
             None => UpdateOrder::StartFirst,

@@ -307,6 +307,57 @@ fn the_order_of_an_update_is_kept_where_two_can_run_at_once() {
 }
 
 #[test]
+fn where_no_order_is_said_two_overlap_where_that_is_safe() {
+    let probe = "    healthcheck: {test: [CMD, ask]}\n";
+    let caller = "  b:\n    image: x\n    depends_on: [a]\n";
+    let apart = |more: &str, others: &str| {
+        let text = format!("services:\n  a:\n    image: x\n{more}{others}");
+        let stack = stack(&text).unwrap();
+        stack.kept_apart(&stack.services["a"], false)
+    };
+    let is_safe = |more: &str, others: &str| apart(more, others).is_none();
+    assert!(is_safe(probe, caller));
+    assert!(is_safe(&format!("{probe}    expose: [80]\n"), ""));
+    for more in [
+        "    volumes: ['./a:/a:ro']\n",
+        "    tmpfs: [/a]\n",
+        "    deploy: {update_config: {order: start-first}}\n",
+        "    deploy: {update_config: {parallelism: 2}}\n",
+    ] {
+        assert!(is_safe(&format!("{probe}{more}"), caller), "{more}");
+    }
+    for (more, why) in [
+        (
+            "    deploy: {update_config: {order: stop-first}}\n",
+            "`update` says so",
+        ),
+        ("    ports: [80]\n", "port"),
+        ("    volumes: ['./a:/a']\n", "write"),
+        ("    network_mode: host\n", "network"),
+        ("    container_name: a\n", "called `a`"),
+        ("    pid: host\n", "outside"),
+        ("    ipc: host\n", "outside"),
+        ("    privileged: true\n", "devices"),
+        ("    devices: ['/dev/null:/dev/null']\n", "devices"),
+    ] {
+        let told = apart(&format!("{probe}{more}"), caller).unwrap_or_default();
+        assert!(told.contains(why), "{more}: {told}");
+    }
+    let within = "  c:\n    image: x\n    network_mode: service:a\n";
+    let told = apart(probe, &format!("{caller}{within}"));
+    assert_eq!(told.as_deref(), Some("`c` runs inside it"));
+    assert!(apart("", caller).unwrap().contains("no probe"));
+    assert!(apart(probe, "").unwrap().contains("nobody"));
+    let image = |more: &str| {
+        let text = format!("services:\n  a:\n    image: x\n{more}{caller}");
+        let stack = stack(&text).unwrap();
+        stack.kept_apart(&stack.services["a"], true).is_none()
+    };
+    assert!(image(""));
+    assert!(!image("    healthcheck: {disable: true}\n"));
+}
+
+#[test]
 fn a_rule_behind_one_that_covers_it_is_told_with_its_place() {
     let text = "services:\n  a:\n    build: .\n    develop:\n      watch:\n        - {action: sync, path: ., target: /app}\n        - {action: restart, path: ./conf}\n        - {action: rebuild, path: ./deps}\n";
     let read = run(text).unwrap();
