@@ -277,7 +277,12 @@ impl Engine {
             self.look.wanted = true;
             return;
         };
-        let moved = known.addresses != container.addresses;
+        // Where it was seen while it was detached, it had none.
+        let mut before = known.addresses.iter();
+        let moved = before.any(|(network, address)| {
+            let now = container.addresses.get(network);
+            now.is_some_and(|now| now != address)
+        });
         *known = container.clone();
         if self.is_candidate(&container) {
             // Whoever it had a connection to answers to where it was.

@@ -614,6 +614,12 @@ impl Model {
         container.seen.ports = ports;
         container.began = Some(Instant::now());
         container.attached = None;
+        if self.behaviours[&service].moves {
+            let address = IpAddr::from(Ipv4Addr::from(tie as u32));
+            let networks = container.networks.iter();
+            let addresses = networks.map(|on| (on.network.clone(), address));
+            container.seen.addresses = addresses.collect();
+        }
         container.ended = None;
         container.run += 1;
         let at = i128::from(clock::now()) * 1_000_000 + i128::from(tie % 1000) * 1000;
