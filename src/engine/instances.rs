@@ -18,6 +18,9 @@ use crate::plan::observed::{Generation, ObservedContainer};
 use crate::probe::{ProbeReport, Subject, Target};
 use crate::stack::{Probe, ProbeKind};
 
+/// How long one has to run at least that replaces another, where no probe says that it is ready: what it replaces waits, and
+/// nobody else does.
+const TRIAL: Duration = Duration::from_secs(1);
 /// Log lines that may wait for a probe; who reads more of them waits.
 pub(super) const PROBE_LINES: usize = 4096;
 
@@ -246,8 +249,11 @@ impl Engine {
 
     /// For how long a service has to run before it counts as ready, where no probe says so.
     pub(super) fn proof(&self, service: &str) -> Option<Duration> {
-        let supervisor = self.supervisors.get(service)?;
-        Some(Duration::from_millis(supervisor.proof()))
+        let proof = Duration::from_millis(self.supervisors.get(service)?.proof());
+        Some(match self.has_trial(service) {
+            true => proof.max(TRIAL),
+            false => proof,
+        })
     }
 
     pub(super) fn report_after(&self, wait: Duration, report: Input, cancel: CancellationToken) {
