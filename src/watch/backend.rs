@@ -1,6 +1,9 @@
 //! The system's file events, as reasons to look. Folder by folder: notify's recursive mode would watch what is ignored.
 
+mod names;
+
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +15,10 @@ use notify::{
 };
 
 use super::run::Message;
+use names::{Id, Names};
+
+/// How often a folder is watched anew that is another one each time.
+const TRIES: usize = 3;
 
 /// Why a path is worth a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +29,18 @@ pub(super) enum Hint {
     Appeared,
     /// It was made or written to, and will be closed. If it never is, a later look finds it.
     Later,
-    /// It is gone, or has another mode.
+    /// It has another mode.
     Look,
+    /// Its name went. A folder of this name is watched no more, also if it is another one by now.
+    Gone,
 }
 
 pub(super) struct Backend {
     watcher: RecommendedWatcher,
     watched: HashSet<PathBuf>,
+    names: Names,
+    /// Folders whose watch may have ended, by name.
+    suspects: Vec<PathBuf>,
     limit: usize,
 }
 
@@ -62,6 +74,8 @@ impl Backend {
         Ok(Self {
             watcher,
             watched: HashSet::new(),
+            names: Names::default(),
+            suspects: Vec::new(),
             limit,
         })
     }
@@ -74,14 +88,46 @@ impl Backend {
         if self.watched.len() >= self.limit && !self.watched.contains(folder) {
             return Err(notify::Error::new(ErrorKind::MaxFilesWatch));
         }
-        match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
-            Ok(()) => {
-                self.watched.insert(folder.to_owned());
-                Ok(())
+        let mut id = id(folder);
+        for _ in 0..TRIES {
+            match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
+                Ok(()) => {}
+                Err(error) if is_limit(&error) => return Err(error),
+                Err(_) => return Ok(()),
             }
-            Err(error) if is_limit(&error) => Err(error),
-            Err(_) => Ok(()),
+            self.watched.insert(folder.to_owned());
+            // Another one may have taken its place meanwhile.
+            let watched = self::id(folder);
+            if let Some(watched) = watched {
+                self.suspects.extend(self.names.insert(folder, watched));
+            }
+            if watched == id {
+                break;
+            }
+            id = watched;
         }
+        Ok(())
+    }
+
+    /// A name went, and notify has ended the watch of whatever it took it for.
+    pub fn name_went(&mut self, folder: &Path) {
+        if let Some(later) = self.names.remove(folder) {
+            self.suspects.push(later);
+        }
+        if self.watched.contains(folder) {
+            self.suspects.push(folder.to_owned());
+        }
+    }
+
+    /// What notify does when it reads that a name went.
+    #[cfg(test)]
+    pub fn end_watch(&mut self, folder: &Path) {
+        self.watcher.unwatch(folder).unwrap();
+    }
+
+    /// Folders that are to be watched anew, as far as they are still there.
+    pub fn suspects(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.suspects)
     }
 
     /// A folder that is gone: the system has forgotten it by itself.
@@ -103,6 +149,11 @@ impl Backend {
     }
 }
 
+fn id(folder: &Path) -> Option<Id> {
+    let metadata = std::fs::metadata(folder).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
 fn hint(kind: &EventKind) -> Option<Hint> {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Hint::Wrote),
@@ -111,9 +162,11 @@ fn hint(kind: &EventKind) -> Option<Hint> {
         EventKind::Create(_) => Some(Hint::Appeared),
         // Told as From and To already.
         EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => None,
-        EventKind::Modify(ModifyKind::Name(RenameMode::From)) => Some(Hint::Look),
+        EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_) => {
+            Some(Hint::Gone)
+        }
         EventKind::Modify(ModifyKind::Name(_)) => Some(Hint::Appeared),
-        EventKind::Modify(ModifyKind::Metadata(_)) | EventKind::Remove(_) => Some(Hint::Look),
+        EventKind::Modify(ModifyKind::Metadata(_)) => Some(Hint::Look),
         EventKind::Modify(_) | EventKind::Any => Some(Hint::Later),
         EventKind::Other => None,
     }

@@ -197,6 +197,7 @@ impl Loop {
             self.later.remove(&path);
             self.look(&path, false, false);
         }
+        self.watch_suspects();
     }
 
     /// Hands over what is settled. False: nobody takes it any more.

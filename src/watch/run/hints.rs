@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{Loop, Watched, stamp};
-use crate::watch::backend::Hint;
+use crate::watch::backend::{Backend, Hint};
 use crate::watch::settle::Found;
 use crate::watch::tree::Finder;
 
@@ -22,9 +22,13 @@ impl Loop {
                 if hint == Hint::Wrote {
                     self.later.remove(path);
                 }
+                if let (Hint::Gone, Some(backend)) = (hint, &mut self.sink.backend) {
+                    backend.name_went(path);
+                }
                 self.sink.found = Found::Whole;
                 self.look(path, hint == Hint::Appeared, hint == Hint::Wrote);
                 self.sink.found = Found::Open;
+                self.watch_suspects();
             }
         }
     }
@@ -59,6 +63,22 @@ impl Loop {
             }
         }
         self.trees = trees;
+    }
+
+    /// Folders whose watch may have ended are watched anew, and compared.
+    pub(super) fn watch_suspects(&mut self) {
+        let backend = &mut self.sink.backend;
+        let suspects = backend.as_mut().map(Backend::suspects).unwrap_or_default();
+        for folder in suspects {
+            for watched in &mut self.trees {
+                if watched.tree.knows_folder(&folder) {
+                    watched.tree.scan(&folder, &mut self.sink);
+                }
+            }
+            if self.anchors.contains(&folder) {
+                self.sink.folder(&folder);
+            }
+        }
     }
 
     /// When a folder comes or goes, the nearest one above a file may be another one.

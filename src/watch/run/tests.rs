@@ -11,8 +11,17 @@ fn begun(dir: &Path) -> (Loop, mpsc::Receiver<Batch>) {
 }
 
 fn begun_on(dir: &Path, system: System) -> (Loop, mpsc::Receiver<Batch>) {
+    let (watch, told, _untold) = begun_with_system(dir, system);
+    (watch, told)
+}
+
+/// The same, with what the system tells.
+fn begun_with_system(
+    dir: &Path,
+    system: System,
+) -> (Loop, mpsc::Receiver<Batch>, Receiver<Message>) {
     let (_messages, inbox) = std::sync::mpsc::sync_channel(8);
-    let (hints, _untold) = std::sync::mpsc::sync_channel(8);
+    let (hints, untold) = std::sync::mpsc::sync_channel(64);
     let (batches, mut told) = mpsc::channel(8);
     let stop = Arc::new(AtomicBool::new(false));
     let mut watch = Loop::new(inbox, hints, batches, stop, system);
@@ -21,7 +30,7 @@ fn begun_on(dir: &Path, system: System) -> (Loop, mpsc::Receiver<Batch>) {
         ..WatchSet::default()
     });
     assert!(watch.deliver() && told.try_recv().unwrap().begun);
-    (watch, told)
+    (watch, told, untold)
 }
 
 fn settled(watch: &mut Loop, told: &mut mpsc::Receiver<Batch>) -> Batch {
@@ -45,7 +54,7 @@ fn a_file_that_is_written_beside_and_moved_over_is_one_save() {
     let wait = watch.sink.settle.deadline().unwrap() - before;
     assert!(wait >= Duration::from_millis(8), "it goes after {wait:?}");
     fs::rename(&beside, &file).unwrap();
-    watch.hint(&beside, Hint::Look);
+    watch.hint(&beside, Hint::Gone);
     watch.hint(&file, Hint::Appeared);
     let wait = watch.sink.settle.deadline().unwrap() - Instant::now();
     assert!(wait <= Duration::from_millis(1), "it waits for {wait:?}");
@@ -229,4 +238,32 @@ fn a_file_by_itself_on_the_network_is_polled() {
     });
     fs::write(&file, "22").unwrap();
     polled(&mut watch, &mut told, &file);
+}
+
+/// The system watches a folder whatever its name, and notify ends watches by name: here, that of the folder's first name, once
+/// it is watched under its second.
+#[test]
+fn a_folder_that_moved_is_watched_on_when_its_first_name_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, parent) = (dir.path().join("first"), dir.path().join("parent"));
+    let second = parent.join("second");
+    fs::create_dir(&first).unwrap();
+    let (mut watch, _told, untold) = begun_with_system(dir.path(), System::default());
+
+    fs::create_dir(&parent).unwrap();
+    fs::rename(&first, &second).unwrap();
+    watch.hint(&parent, Hint::Appeared);
+    watch.sink.backend.as_mut().unwrap().end_watch(&second);
+    watch.hint(&first, Hint::Gone);
+
+    let file = second.join("file");
+    fs::write(&file, "1").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match untold.recv_timeout(left).unwrap() {
+            Message::Hint(path, Hint::Wrote) if path == file => return,
+            _ => {}
+        }
+    }
 }
