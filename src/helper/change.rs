@@ -120,13 +120,18 @@ pub fn make_folder(target: &Path, owner: Owner) -> io::Result<()> {
     Ok(())
 }
 
-/// Says whether something may lead elsewhere now: it was no plain file.
+/// A folder goes only when nothing is in it: what was brought there is removed by its own name before, and the rest is the
+/// container's own, or another file system that is mounted there. Says whether something may lead elsewhere now: it was no
+/// plain file.
 ///
 /// # Errors
-/// What the file system says; that it is gone already is none.
+/// What the file system says; that it is gone already, or holds something, is none.
 pub fn remove(target: &Path) -> io::Result<bool> {
     let removed = match fs::symlink_metadata(target) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(target).map(|()| true),
+        Ok(found) if found.is_dir() => match fs::remove_dir(target) {
+            Err(error) if is_held(&error) => return Ok(false),
+            other => other.map(|()| true),
+        },
         Ok(found) => fs::remove_file(target).map(|()| found.is_symlink()),
         Err(error) => Err(error),
     };
@@ -141,6 +146,14 @@ pub fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// A folder that cannot go: something is in it, or mounted there.
+fn is_held(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::ResourceBusy
     )
 }
 
@@ -164,7 +177,13 @@ fn replace(beside: &Path, target: &Path) -> io::Result<()> {
     match &renamed {
         // A folder stands there.
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-            fs::remove_dir_all(target)?;
+            match fs::remove_dir(target) {
+                Err(error) if is_held(&error) => {
+                    let text = "a folder stands there with something in it that was not synced";
+                    return Err(io::Error::other(text));
+                }
+                other => other?,
+            }
             fs::rename(beside, target)
         }
         _ => renamed,

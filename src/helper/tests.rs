@@ -372,12 +372,16 @@ fn each_kind_takes_the_place_of_each_other() {
     };
     let file = || place.file("app/thing", b"file");
     let is = |kind: usize| {
-        let found = fs::symlink_metadata(place.path("app/thing")).unwrap();
-        [found.is_dir(), found.is_symlink(), found.is_file()][kind]
+        let found = fs::symlink_metadata(place.path("app/thing"));
+        found.is_ok_and(|found| [found.is_dir(), found.is_symlink(), found.is_file()][kind])
     };
+    let inside = || Request::Remove(place.bytes("app/thing/inside"));
     for (from, to) in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)] {
         for kind in [from, to] {
-            let requests = [folder(), link(), file()][kind].clone();
+            let mut requests = [folder(), link(), file()][kind].clone();
+            if kind != 0 && is(0) {
+                requests.insert(0, inside());
+            }
             assert_eq!(place.change(&requests), [], "{from} → {to}");
             assert!(is(kind), "{from} → {to}");
         }
@@ -401,16 +405,33 @@ fn a_closed_folder_is_filled_before_it_is_closed() {
 }
 
 #[test]
-fn removing_takes_everything_beneath_but_follows_no_link() {
+fn removing_takes_what_is_named_and_follows_no_link() {
     let place = Place::new();
     fs::create_dir_all(place.path("app/old/deep")).unwrap();
     fs::write(place.path("app/old/deep/x"), "").unwrap();
     symlink(place.path("outside"), place.path("app/old/link")).unwrap();
     let gone = |path| Request::Remove(place.bytes(path));
-    let requests = [gone("app/old"), gone("app/old/deep/x"), gone("app/never")];
-    assert_eq!(place.change(&requests), []);
+    let named = ["app/old/link", "app/old/deep/x", "app/old/deep", "app/old"].map(gone);
+    assert_eq!(place.change(&named), []);
+    assert_eq!(place.change(&[gone("app/never")]), []);
     assert!(!place.path("app/old").exists());
     assert_eq!(fs::read(place.path("outside/secret")).unwrap(), b"secret");
+}
+
+#[test]
+fn what_was_not_brought_stays_whatever_is_removed_or_comes_in_its_place() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("app/old")).unwrap();
+    fs::write(place.path("app/old/brought"), "").unwrap();
+    fs::write(place.path("app/old/own"), "own").unwrap();
+    let gone = |path| Request::Remove(place.bytes(path));
+    let named = ["app/old/brought", "app/old"].map(gone);
+    assert_eq!(place.change(&named), []);
+    assert!(!place.path("app/old/brought").exists());
+    let refused = place.change(&place.file("app/old", b"file"));
+    assert_eq!(refused.len(), 1);
+    assert_eq!(fs::read(place.path("app/old/own")).unwrap(), b"own");
+    assert_eq!(place.leftovers(), [""; 0].map(PathBuf::from));
 }
 
 #[test]

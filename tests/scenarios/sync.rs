@@ -377,3 +377,44 @@ fn a_target_that_cannot_be_written_is_named() {
         .succeeds()
         .says("files not synced");
 }
+
+/// What the container and its mounts have of their own is not the checkout's to remove.
+#[test]
+fn what_was_not_synced_outlives_the_folder_around_it() {
+    let mounts = r#"volumes = ["./hostdata:/www/web/data", "modules:/www/web/modules"]"#;
+    let stack = Stack::new("sync-own", sleeps("site", &format!("{mounts}\n{RULE}")));
+    stack.write("www/web/main.js", "1");
+    stack.write("hostdata/important", "mine");
+    let _up = stack.up();
+    let container = stream_is_open(&stack);
+    let script = "echo mine > /www/web/modules/pkg; mkdir /www/own; echo mine > /www/own/cache";
+    docker(["exec", &container, "sh", "-c", script]);
+    stack.write("www/own/brought", "1");
+    let has = |path: &str| {
+        let found = Command::new("docker")
+            .args(["exec", &container, "cat", path])
+            .output();
+        found.unwrap().status.success()
+    };
+    eventually(SOON, "it is brought", || {
+        has("/www/own/brought").then_some(()).ok_or("not yet")
+    });
+    for folder in ["web", "own"] {
+        fs::remove_dir_all(stack.path("www").join(folder)).unwrap();
+    }
+    eventually(SOON, "what was synced is gone", || {
+        let gone = ["/www/web/main.js", "/www/own/brought"]
+            .iter()
+            .all(|path| !has(path));
+        gone.then_some(()).ok_or("not yet")
+    });
+    for path in [
+        "/www/web/data/important",
+        "/www/web/modules/pkg",
+        "/www/own/cache",
+    ] {
+        assert!(has(path), "{path}");
+    }
+    assert_eq!(fs::read(stack.path("hostdata/important")).unwrap(), b"mine");
+    stack.dev(["wait"]).succeeds();
+}

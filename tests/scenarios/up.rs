@@ -390,7 +390,10 @@ fn what_ends_as_soon_as_it_began_is_not_told_ready() {
             "[services.app]\nimage = \"{BUSYBOX}\"\ncommand = \"exit {code}\"\nrestart = \"no\"\n"
         );
         let stack = Stack::new("up-ends", ends);
-        stack.dev(["up", wait]).exits(1).does_not_say("ready in");
+        stack
+            .dev(["up", wait])
+            .exits(1)
+            .says("ended with exit code");
     }
     let stack = Stack::without_engine(
         "up-ends-host",

@@ -507,7 +507,7 @@ async fn a_command_follows_and_its_failure_is_told() {
 }
 
 #[tokio::test]
-async fn a_file_takes_the_place_of_a_folder_that_has_more_in_it() {
+async fn a_file_does_not_take_the_place_of_a_folder_that_has_more_in_it() {
     let mut place = Place::new(AfterSync::Nothing);
     place.write("app/b", "b");
     let mut run = place.begin();
@@ -515,8 +515,11 @@ async fn a_file_takes_the_place_of_a_folder_that_has_more_in_it() {
     fs::create_dir(place.path("srv/c")).unwrap();
     fs::write(place.path("srv/c/inside"), "").unwrap();
     place.write("app/c", "a file where a folder is there");
-    assert!(run.sends(place.job(&["app/c"])).await.result.is_ok());
-    assert_eq!(place.there()["c"], "a file where a folder is there");
+    let told = run.sends(place.job(&["app/c"])).await;
+    let error = told.result.unwrap_err();
+    let said = format!("{error} {:?}", error.0.detail);
+    assert!(said.contains("was not synced"), "{said}");
+    assert!(place.path("srv/c/inside").exists());
 }
 
 #[tokio::test]

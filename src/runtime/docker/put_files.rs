@@ -9,13 +9,17 @@ use crate::runtime::world::FileChange;
 
 /// For the removal of paths.
 const REMOVAL: Duration = Duration::from_secs(60);
+/// Removes what is named. A folder goes only when nothing is in it: the rest is the container's own, or mounted there.
+const SCRIPT: &str = r#"for path; do
+  if [ -d "$path" ] && [ ! -L "$path" ]; then rmdir "$path" 2>/dev/null || :; else rm -f "$path" || exit; fi
+done"#;
 /// Bytes of paths in one command: well under what a Linux kernel takes.
 const COMMAND: usize = 64 * 1024;
 
 /// Applies a change. Removal comes first, so that a folder may become a file.
 ///
 /// # Errors
-/// What the engine says; an image without `rm` cannot have files removed.
+/// What the engine says; an image without `sh` and `rm` cannot have files removed.
 pub(super) async fn put_files(
     docker: &Docker,
     id: &str,
@@ -33,7 +37,9 @@ pub(super) async fn put_files(
             let message = "cannot remove files that are gone from the source";
             return Err(RuntimeError::new(FailureClass::Other, message)
                 .detail(vec![said])
-                .help("the image needs `rm` for that; `then = \"rebuild\"` does without"));
+                .help(
+                    "the image needs `sh` and `rm` for that; `then = \"rebuild\"` does without",
+                ));
         }
     }
     let at = change.at.as_deref().unwrap_or("/");
@@ -57,7 +63,7 @@ fn removals(paths: &[String]) -> Vec<Vec<String>> {
     for path in paths {
         size += path.len() + 1;
         if size > COMMAND {
-            commands.push(["rm", "-rf", "--"].map(str::to_owned).to_vec());
+            commands.push(["sh", "-c", SCRIPT, "sh"].map(str::to_owned).to_vec());
             size = path.len();
         }
         if let Some(command) = commands.last_mut() {

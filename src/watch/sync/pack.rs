@@ -25,7 +25,7 @@ pub struct Owner {
 pub struct Packed {
     /// To be unpacked at `/`, after the deletions.
     pub archive: Archive,
-    /// Absolute paths in the container to remove with all that is in them, none within another.
+    /// Absolute paths in the container to remove, the deepest first.
     pub remove: Vec<String>,
     /// What cannot be read although it is there, and why; the others are packed.
     pub unread: BTreeMap<Utf8PathBuf, String>,
@@ -222,12 +222,8 @@ fn removals(sent: &BTreeMap<String, Option<PathKind>>) -> Vec<String> {
             .ancestors()
             .skip(1)
             .find(|above| sent.get(above.as_str()) == Some(&Some(PathKind::File)));
-        gone.insert(replaced.unwrap_or(target).to_owned());
+        gone.extend(replaced.map(Utf8Path::to_owned));
+        gone.insert(target.to_owned());
     }
-    let within_another =
-        |path: &Utf8PathBuf| path.ancestors().skip(1).any(|above| gone.contains(above));
-    gone.iter()
-        .filter(|path| !within_another(path))
-        .map(ToString::to_string)
-        .collect()
+    gone.iter().rev().map(ToString::to_string).collect()
 }

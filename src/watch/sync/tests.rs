@@ -176,7 +176,7 @@ fn other_tools_read_it_with_times_to_the_nanosecond() {
 }
 
 #[test]
-fn what_vanished_is_removed_and_only_once() {
+fn what_vanished_is_removed_the_deepest_first() {
     let place = Place::new();
     place.write("app/kept", "x");
     let items = [
@@ -188,7 +188,8 @@ fn what_vanished_is_removed_and_only_once() {
     ]
     .map(|path| place.item(path));
     let packed = place.pack(&items);
-    assert_eq!(packed.remove, ["/srv/app/gone", "/srv/app/gone2"]);
+    let gone = ["gone2", "gone/b/c", "gone/a", "gone"].map(|name| format!("/srv/app/{name}"));
+    assert_eq!(packed.remove, gone);
     assert!(matches!(place.pack(&items[1..]).archive, Archive::Empty));
 }
 
@@ -198,7 +199,8 @@ fn a_file_where_a_folder_stood_makes_way_first() {
     place.write("app/thing", "now a file");
     let packed = place
         .pack(&["app/thing", "app/thing/old", "app/thing/deep/old"].map(|path| place.item(path)));
-    assert_eq!(packed.remove, ["/srv/app/thing"]);
+    let gone = ["thing/old", "thing/deep/old", "thing"].map(|name| format!("/srv/app/{name}"));
+    assert_eq!(packed.remove, gone);
     assert_eq!(listing(&packed.archive).len(), 1);
 }
 
