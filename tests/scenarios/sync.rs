@@ -386,7 +386,7 @@ fn what_was_not_synced_outlives_the_folder_around_it() {
     stack.write("www/web/main.js", "1");
     stack.write("hostdata/important", "mine");
     let _up = stack.up();
-    let container = stream_is_open(&stack);
+    let container = stack.container("site").id;
     let script = "echo mine > /www/web/modules/pkg; mkdir /www/own; echo mine > /www/own/cache";
     docker(["exec", &container, "sh", "-c", script]);
     stack.write("www/own/brought", "1");
@@ -397,7 +397,9 @@ fn what_was_not_synced_outlives_the_folder_around_it() {
         found.unwrap().status.success()
     };
     eventually(SOON, "it is brought", || {
-        has("/www/own/brought").then_some(()).ok_or("not yet")
+        (has("/www/web/main.js") && has("/www/own/brought"))
+            .then_some(())
+            .ok_or("not yet")
     });
     for folder in ["web", "own"] {
         fs::remove_dir_all(stack.path("www").join(folder)).unwrap();
