@@ -47,7 +47,7 @@ pub enum Request {
         text: Vec<u8>,
         owner: Owner,
     },
-    /// With all that is in it.
+    /// A folder only where nothing is in it.
     Remove(Vec<u8>),
     /// Everything before is done, or failed: answer with [`Reply::Done`].
     Commit(u64),

@@ -146,6 +146,7 @@ pub struct FileChange {
     pub at: Option<String>,
     pub archive: Option<Utf8PathBuf>,
     pub bytes: bytes::Bytes,
+    /// What is in a folder before the folder, which stays where it holds something else.
     pub remove: Vec<String>,
 }
 

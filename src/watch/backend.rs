@@ -137,12 +137,13 @@ impl Backend {
 
     /// Ends watching what `wanted` does not name.
     pub fn keep(&mut self, wanted: impl Fn(&Path) -> bool) {
-        let watcher = &mut self.watcher;
+        let (watcher, names, suspects) = (&mut self.watcher, &mut self.names, &mut self.suspects);
         self.watched.retain(|folder| {
             let keep = wanted(folder);
             if !keep {
                 // It may be gone meanwhile.
                 let _gone = watcher.unwatch(folder);
+                suspects.extend(names.remove(folder));
             }
             keep
         });
