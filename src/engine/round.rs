@@ -124,6 +124,7 @@ impl Engine {
             observed: &self.observed,
             standing: &standing,
             bounce: &self.bounce,
+            refusing: &self.syncing.refusing(),
             rerun: &self.rerun,
             seed: &seed,
             demands: &self.demands,

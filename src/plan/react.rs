@@ -2,6 +2,7 @@
 
 mod context;
 mod globs;
+mod layers;
 mod mounted;
 mod outcome;
 mod sync_target;
@@ -20,6 +21,7 @@ use crate::stack::{
 
 use context::{in_context, makes};
 pub use globs::{Globs, RuleIgnore, literal_part};
+pub use layers::Way;
 pub use mounted::Mounted;
 use outcome::Outcome;
 pub use sync_target::sync_target;

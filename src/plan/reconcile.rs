@@ -32,6 +32,8 @@ pub struct Wanted<'a> {
     pub standing: &'a BTreeMap<String, Standing>,
     /// Lives that are to end and begin anew, and why.
     pub bounce: &'a BTreeMap<Generation, Cause>,
+    /// Lives that did not take in what they lack: a restart does not wait for that.
+    pub refusing: &'a BTreeSet<Generation>,
     /// Jobs to run although nothing changed.
     pub rerun: &'a BTreeSet<String>,
     /// Services whose image has not what their sync rules cover, or an older one, beside those whose image says so itself: a

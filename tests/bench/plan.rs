@@ -146,6 +146,7 @@ fn planned(
             observed,
             standing: &standing,
             bounce: &lives,
+            refusing: &BTreeSet::new(),
             rerun: &names,
             seed: &names,
             demands: &demands,

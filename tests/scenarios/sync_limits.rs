@@ -241,6 +241,43 @@ fn a_target_that_turns_out_to_be_read_only_is_named_with_a_way_out() {
 }
 
 #[test]
+fn what_is_refused_keeps_no_other_rule_from_its_restart() {
+    let rules = "watch = [{ paths = [\"www\"], sync = \"/www\" }, { paths = [\"app\"], sync = \"/app\", then = \"restart\" }]";
+    let volumes = r#"volumes = ["./other:/www/closed:ro"]"#;
+    let stack = Stack::new("ro-restart", sleeps("site", &format!("{rules}\n{volumes}")));
+    stack.write("other/x", "x");
+    stack.write("www/a.txt", "a");
+    stack.write("app/main", "one");
+    let mut up = stack.up();
+    stack.write("www/closed/b.txt", "b");
+    up.says("could not take in /www/closed/b.txt");
+    for text in ["two", "three"] {
+        let before = stack.container("site").started;
+        stack.write("app/main", text);
+        eventually(SOON, "it restarts with what is saved", || {
+            let now = stack.container("site");
+            if now.started == before || !now.is_running() {
+                return Err(now.status);
+            }
+            match docker(["exec", &now.id, "cat", "/app/main"]) {
+                found if found == text => Ok(()),
+                found => Err(found),
+            }
+        });
+    }
+    // It was restarted for no more than that.
+    let before = stack.container("site").started;
+    stack.write("www/a.txt", "the last");
+    has(&stack, "a.txt", "the last");
+    assert_eq!(stack.container("site").started, before);
+    // Who asks for a restart gets it, too.
+    stack.dev(["restart", "site"]);
+    assert!(stack.container("site").started > before);
+    let story = up.output();
+    assert_eq!(story.matches(", restarts").count(), 2, "{story}");
+}
+
+#[test]
 fn a_container_that_is_read_only_gets_what_goes_into_its_memory() {
     let stack = Stack::new(
         "read-only-root",

@@ -69,7 +69,7 @@ async fn a_command_after_a_sync_that_fails_is_known_until_one_succeeds() {
         );
         Err(error.detail(vec!["no such locale".to_owned()]))
     };
-    let tell = |result| {
+    let tell = |followed| {
         let api = run.state();
         let found = api.service("api").unwrap().instances[&1].found.clone();
         let synced = Synced {
@@ -80,7 +80,8 @@ async fn a_command_after_a_sync_that_fails_is_known_until_one_succeeds() {
             first: "locale/de.po".to_owned(),
             millis: 5,
             restart: false,
-            result,
+            result: Ok(()),
+            followed,
         };
         let inputs = run.inputs.clone();
         async move { inputs.send(Input::Synced(synced)).await.unwrap() }
@@ -124,6 +125,7 @@ async fn what_one_instance_lacks_is_known_until_that_one_has_it() {
             millis: 5,
             restart: false,
             result,
+            followed: Ok(()),
         };
         let inputs = run.inputs.clone();
         async move { inputs.send(Input::Synced(synced)).await.unwrap() }

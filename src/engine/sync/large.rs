@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::done::{Broken, Done};
 use super::job::Asked;
-use super::then::follow;
+use super::then::{NOTHING_FOLLOWED, follow};
 use super::worker::{Way, Worker};
 use crate::helper::protocol::{Expected, Owner, Problem, ProblemKind, Request};
 use crate::runtime::RuntimeError;
@@ -116,7 +116,8 @@ impl Worker {
                     let error = RuntimeError::from(broken);
                     self.larges.answer(Vec::new(), &Err(error.clone()));
                     let begun = Instant::now();
-                    self.tell(begun, &Done::default(), false, Err(error)).await;
+                    self.tell(begun, &Done::default(), NOTHING_FOLLOWED, Err(error))
+                        .await;
                 }
                 self.larges.broken == 1
             }
@@ -154,6 +155,7 @@ impl Worker {
                 let sent = [(large.piece().clone(), expected)];
                 if problems.is_empty() {
                     let _unsaved = self.record.add(&sent);
+                    self.larges.done.then.push(large.piece().then.clone());
                 }
                 self.larges.done.sent.extend(sent);
                 self.larges.done.take_in(&problems);
@@ -172,11 +174,10 @@ impl Worker {
     async fn conclude_larges(&mut self) {
         let done = std::mem::take(&mut self.larges.done);
         let begun = self.larges.begun.take().unwrap_or_else(Instant::now);
-        let (restart, followed) = follow(&self.world, &self.life.id, &done.then).await;
+        let followed = follow(&self.world, &self.life.id, &done.then).await;
         self.larges.answer(Vec::new(), &done.there());
-        let result = done.result().and(followed);
-        if restart || result.is_err() || !done.sent.is_empty() {
-            self.tell(begun, &done, restart, result).await;
+        if !done.then.is_empty() || done.result().is_err() || !done.sent.is_empty() {
+            self.tell(begun, &done, followed, done.result()).await;
         }
     }
 }

@@ -70,6 +70,11 @@ impl Syncing {
         self.owed.values().any(|of| of == service)
     }
 
+    /// Lives that did not take in all that they lack when it was last tried.
+    pub fn refusing(&self) -> BTreeSet<Generation> {
+        self.failing.keys().cloned().collect()
+    }
+
     /// What one of the containers of a service lacks since its last sync.
     fn fails(&self, service: &str) -> Option<Failure> {
         let mut failing = self.failing.values();
@@ -90,6 +95,8 @@ pub struct Synced {
     /// The container is to be restarted now.
     pub restart: bool,
     pub result: Result<(), RuntimeError>,
+    /// What was to follow.
+    pub followed: Result<(), RuntimeError>,
 }
 
 impl Engine {
@@ -238,42 +245,60 @@ impl Engine {
             millis,
             restart,
             result,
+            followed,
         } = synced;
-        let told = |action, failure| Event::Watched {
+        let told = |action, failure, files, first: &str| Event::Watched {
             service: service.clone(),
             action,
             files,
-            first,
+            first: first.to_owned(),
             millis,
             failure,
+        };
+        let outcome = if restart {
+            WatchOutcome::SyncedRestarts
+        } else {
+            WatchOutcome::Synced
         };
         let known = self
             .state
             .service(&service)
             .and_then(|service| service.sync_failure.clone());
-        if let Err(error) = result {
+        let arrived = files > 0 && index == 1;
+        if let Err(error) = result.clone().and(followed.clone()) {
             let failing = (service.clone(), error.0.clone());
             self.syncing.failing.insert(generation.clone(), failing);
-            if known.as_ref() == Some(&error.0) {
-                // It is tried again and again, and told once.
-                return;
+            // What it takes in beside is told as ever.
+            if arrived {
+                self.emit(told(outcome, known.clone(), files, &first));
             }
-            self.emit(told(WatchOutcome::Failed, Some(error.0.clone())));
-            let mut text = format!("{service}: {error}");
-            for line in error.0.detail.iter().chain(&error.0.help) {
-                text = format!("{text}; {line}");
+            let refused = result
+                .as_ref()
+                .err()
+                .and_then(|error| error.0.detail.first());
+            let (files, first) = match refused {
+                Some(line) => (0, line.split(": ").next().unwrap_or_default()),
+                None => (files, first.as_str()),
+            };
+            let failed = told(WatchOutcome::Failed, Some(error.0.clone()), files, first);
+            // What it does not take in is tried again and again, and told once; what follows, each time.
+            let is_new = known.as_ref() != Some(&error.0);
+            let result = result.err().filter(|_| is_new);
+            for error in result.into_iter().chain(followed.err()) {
+                let mut text = format!("{service}: {error}");
+                for line in error.0.detail.iter().chain(&error.0.help) {
+                    text = format!("{text}; {line}");
+                }
+                self.notice(Level::Error, text);
             }
-            self.notice(Level::Error, text);
+            if is_new {
+                self.emit(failed);
+            }
         } else {
             self.syncing.failing.remove(&generation);
             let remains = self.syncing.fails(&service);
-            if (files > 0 && index == 1) || known != remains {
-                let outcome = if restart {
-                    WatchOutcome::SyncedRestarts
-                } else {
-                    WatchOutcome::Synced
-                };
-                self.emit(told(outcome, remains));
+            if arrived || known != remains {
+                self.emit(told(outcome, remains, files, &first));
             }
         }
         if restart {

@@ -1,6 +1,7 @@
 //! A worker at work in a world that is a folder.
 
 mod large;
+mod layers;
 mod seed;
 mod world;
 
@@ -501,7 +502,7 @@ async fn a_command_follows_and_its_failure_is_told() {
     place.world.model().fails = true;
     place.write("app/a", "b");
     let told = run.sends(place.job(&["app/a"])).await;
-    let error = told.result.unwrap_err().to_string();
+    let error = told.followed.unwrap_err().to_string();
     assert!(error.contains("exit code 3"), "{error}");
     place.holds(&[("a", "b")]);
 }

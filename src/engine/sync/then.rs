@@ -7,6 +7,10 @@ use crate::runtime::RuntimeError;
 use crate::runtime::world::{ExecSpec, World};
 use crate::stack::{AfterSync, Hook};
 
+/// Whether the container is to be restarted, and what of the rest could not be done.
+pub(super) type Followed = (bool, Result<(), RuntimeError>);
+pub(super) const NOTHING_FOLLOWED: Followed = (false, Ok(()));
+
 /// Does each thing once, and says whether the container is to be restarted: that makes signals unnecessary, but not commands,
 /// which may leave something behind.
 ///
@@ -16,7 +20,7 @@ pub(super) async fn follow(
     world: &Arc<dyn World>,
     container: &str,
     wanted: &[AfterSync],
-) -> (bool, Result<(), RuntimeError>) {
+) -> Followed {
     let mut wanted_once: Vec<&AfterSync> = Vec::new();
     for then in wanted {
         if !wanted_once.contains(&then) {

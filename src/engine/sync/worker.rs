@@ -17,7 +17,7 @@ use super::job::{Job, Taken, Work};
 use super::large::{Larges, cancel};
 use super::line::Line;
 use super::open::{Opened, open};
-use super::then::follow;
+use super::then::{Followed, NOTHING_FOLLOWED, follow};
 use crate::engine::event::FailureClass;
 use crate::engine::input::Input;
 use crate::helper::protocol::{self, Expected, Problem, ProblemKind};
@@ -26,7 +26,7 @@ use crate::plan::react::{SyncItem, SyncRules};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::World;
 use crate::stack::Stack;
-use crate::watch::sync::{self, Bounds, Piece, Record};
+use crate::watch::sync::{self, Bounds, Layers, Piece, Record};
 
 /// The first pause after something failed; doubled up to the longest.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -171,16 +171,17 @@ impl Worker {
                 let error = RuntimeError::from(broken);
                 if self.failures == 1 {
                     let told = Err(error.clone());
-                    self.tell(begun, &Done::default(), false, told).await;
+                    self.tell(begun, &Done::default(), NOTHING_FOLLOWED, told)
+                        .await;
                 }
                 return Err(error);
             }
         };
         self.larges.hold_back(&mut done, begun);
-        let (restart, followed) = follow(&self.world, &self.life.id, &done.then).await;
-        let result = done.result().and(followed);
-        if restart || result.is_err() || !done.sent.is_empty() || self.told_failure {
-            self.tell(begun, &done, restart, result).await;
+        let followed = follow(&self.world, &self.life.id, &done.then).await;
+        let something = !done.sent.is_empty() || !done.then.is_empty() || done.result().is_err();
+        if something || self.told_failure {
+            self.tell(begun, &done, followed, done.result()).await;
         }
         done.there()
     }
@@ -204,12 +205,18 @@ impl Worker {
             let whole = (compared.wanted, compared.gone);
             (compared.differs, Some(whole), compared.problems)
         } else {
-            (self.with_gone_within(pieces), None, Vec::new())
+            let pieces = self.with_gone_within(pieces);
+            let mut found = upmost(Arc::clone(&self.stack), &self.service, pieces).await;
+            // What is saved beneath another file changes nothing.
+            found.retain(|(piece, other)| {
+                other.is_none_or(|expected| self.record.is_news(piece, expected))
+            });
+            let pieces = found.into_iter().map(|(piece, _)| piece).collect();
+            (pieces, None, Vec::new())
         };
         // Without it no more is lost than what is deleted while nobody watches.
         let _unsaved = self.record.announce(&pieces);
         let mut done = Done {
-            then: pieces.iter().map(|piece| piece.then.clone()).collect(),
             unread,
             ..Done::default()
         };
@@ -242,6 +249,9 @@ impl Worker {
             }
             Way::Unknown => {}
         }
+        // What the container refused has changed nothing there.
+        let sent = done.sent.iter();
+        done.then = sent.map(|(piece, _)| piece.then.clone()).collect();
         self.doubt = done.result().is_err();
         let _unsaved = match whole {
             Some((wanted, mut gone)) if !self.doubt => {
@@ -326,7 +336,7 @@ impl Worker {
         &mut self,
         begun: Instant,
         done: &Done,
-        restart: bool,
+        (restart, followed): Followed,
         result: Result<(), RuntimeError>,
     ) {
         let first = done.sent.first().map(|(piece, _)| {
@@ -334,7 +344,7 @@ impl Worker {
             let shown = piece.source.strip_prefix(dir).unwrap_or(&piece.source);
             shown.to_string_lossy().into_owned()
         });
-        self.told_failure = result.is_err();
+        self.told_failure = result.is_err() || followed.is_err();
         let synced = Synced {
             service: self.service.clone(),
             index: self.index,
@@ -344,10 +354,38 @@ impl Worker {
             millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             restart,
             result,
+            followed,
         };
         // When nobody listens any more, there is nothing to tell.
         let _ended = self.ways.2.send(Input::Synced(synced)).await;
     }
+}
+
+/// Where several sources lead to one target, the one that counts; how it looks, where that is another than was told of.
+async fn upmost(
+    stack: Arc<Stack>,
+    service: &str,
+    pieces: Vec<Piece>,
+) -> Vec<(Piece, Option<Expected>)> {
+    let found = stack.services.get(service);
+    if !found.is_some_and(|service| SyncRules::new(&stack, service).overlap()) {
+        return pieces.into_iter().map(|piece| (piece, None)).collect();
+    }
+    let service = service.to_owned();
+    let reading = tokio::task::spawn_blocking(move || {
+        let service = stack.services.get(&service)?;
+        let rules = SyncRules::new(&stack, service);
+        let layers = Layers::new(&rules);
+        let found = pieces.into_iter().map(|piece| match layers.above(&piece) {
+            Some(other) => {
+                let looks = other.looks().ok().flatten();
+                (other, looks)
+            }
+            None => (piece, None),
+        });
+        Some(found.collect())
+    });
+    reading.await.ok().flatten().unwrap_or_default()
 }
 
 /// A container that does not take an archive will not take the next one either, unless the engine itself is away.

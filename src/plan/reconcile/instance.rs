@@ -171,9 +171,12 @@ impl Builder<'_> {
         }
     }
 
-    /// It has to have what its rules sync, and may have to be bounced.
+    /// It has to have what its rules sync, and may have to be bounced: after that, unless it refuses it.
     fn running(&mut self, spec: &ContainerSpec, container: &ObservedContainer) {
-        let sync = self.level(spec, container);
+        let mut sync = self.level(spec, container);
+        if self.wanted.refusing.contains(&container.generation()) {
+            sync.clear();
+        }
         let known = self.wanted.observed.synced.get(&container.id);
         let restarts = !sync.is_empty() && known == Some(&Has::Lacks { restarts: true });
         self.bounce(

@@ -25,16 +25,27 @@ impl Cover {
     pub fn read(rules: &SyncRules, index: &mut Index) -> Self {
         let mut cover = Self::default();
         index.begin();
-        let problems = walk_by(rules, &mut Some(&mut *index), &mut |piece, expected| {
-            let restarts = piece.then == AfterSync::Restart;
-            let look = look(&piece.source, expected.digest());
-            cover
-                .wanted
-                .insert(Sum::of(&piece.target), (look, restarts));
-            cover.sources.insert(source(&piece.source));
-            true
-        });
+        // What another source lies over is in the container no more than what is ignored, but no build brings it there.
+        let mut hidden = HashSet::new();
+        let mut hide = |path: &Path| {
+            hidden.insert(source(path));
+        };
+        let problems = walk_by(
+            rules,
+            &mut Some(&mut *index),
+            &mut hide,
+            &mut |piece, expected| {
+                let restarts = piece.then == AfterSync::Restart;
+                let look = look(&piece.source, expected.digest());
+                cover
+                    .wanted
+                    .insert(Sum::of(&piece.target), (look, restarts));
+                cover.sources.insert(source(&piece.source));
+                true
+            },
+        );
         index.end();
+        cover.sources.extend(hidden);
         cover.unread = !problems.is_empty();
         cover
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use camino::Utf8Path;
 
+use super::layers::Layers;
 use super::pack::{is_gone, open};
 use crate::helper::protocol::{Expected, Sum};
 use crate::plan::react::{PathKind, SyncItem, SyncRules};
@@ -96,18 +97,19 @@ pub fn manifest(rules: &SyncRules) -> Manifest {
 /// Hands everything that the sync rules of a service cover to `sink`, each target once, until that says no; and says what
 /// cannot be read although it is there.
 pub fn walk(rules: &SyncRules, sink: &mut dyn FnMut(Piece, Expected) -> bool) -> Vec<String> {
-    walk_by(rules, &mut None, sink)
+    walk_by(rules, &mut None, &mut |_| {}, sink)
 }
 
-/// The same; an index knows what the files held that did not change.
+/// The same; an index knows what the files held that did not change, and `hidden` is told of what another source lies over.
 pub(super) fn walk_by(
     rules: &SyncRules,
     index: &mut Option<&mut Index>,
+    hidden: &mut dyn FnMut(&Path),
     sink: &mut dyn FnMut(Piece, Expected) -> bool,
 ) -> Vec<String> {
     let (mut problems, mut seen) = (Vec::new(), HashSet::new());
-    // Where two lead to one target, the last one counts.
-    for base in rules.bases().into_iter().rev() {
+    let layers = Layers::new(rules);
+    for base in rules.bases() {
         let mut ignore = Rules::new(Root::new(base));
         let mut todo = vec![base.as_std_path().to_owned()];
         while let Some(path) = todo.pop() {
@@ -116,6 +118,10 @@ pub(super) fn walk_by(
                 let Some((piece, metadata)) = found else {
                     return Ok(None);
                 };
+                if layers.above(&piece).is_some() {
+                    hidden(&piece.source);
+                    return Ok(None);
+                }
                 let expected = expected(&piece.source, &metadata, piece.named, index)?;
                 Ok(expected.map(|expected| (piece, expected)))
             });
@@ -171,7 +177,11 @@ fn visit(
 }
 
 /// Where a path goes. Rules see what of a name is no text as question marks.
-fn target(path: &Path, kind: PathKind, rules: &SyncRules) -> Option<(Vec<u8>, AfterSync)> {
+pub(super) fn target(
+    path: &Path,
+    kind: PathKind,
+    rules: &SyncRules,
+) -> Option<(Vec<u8>, AfterSync)> {
     let lossy = path.to_string_lossy();
     let (item, then) = rules.item(Utf8Path::new(lossy.as_ref()), kind)?;
     if matches!(lossy, std::borrow::Cow::Borrowed(_)) {

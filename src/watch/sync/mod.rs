@@ -4,6 +4,7 @@
 mod cover;
 mod frames;
 mod large;
+mod layers;
 mod manifest;
 mod pack;
 mod record;
@@ -12,6 +13,7 @@ mod spool;
 pub use cover::Cover;
 pub use frames::{Sent, send};
 pub use large::{Large, Portion};
+pub use layers::Layers;
 #[cfg(test)]
 pub(crate) use manifest::{Manifest, manifest};
 pub use manifest::{Piece, walk};

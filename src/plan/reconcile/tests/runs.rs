@@ -148,6 +148,15 @@ fn a_container_that_lacks_synced_files_gets_them_and_nothing_else() {
     assert_snapshot!("lacks_bounced", scene.text());
     scene.converge();
 
+    // What refuses them is restarted all the same, but never for them.
+    lacks(&mut scene, true);
+    let life = scene.container("gold-api-1").generation();
+    scene.refusing.insert(life.clone());
+    assert_snapshot!("refuses_runs", scene.text());
+    scene.bounce.insert(life, Cause::Asked);
+    assert_snapshot!("refuses_bounced", scene.text());
+    scene.converge();
+
     lacks(&mut scene, true);
     scene.set("gold-api-1", CRASHED);
     assert_snapshot!("lacks_ended", scene.text());
