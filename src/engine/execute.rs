@@ -263,6 +263,14 @@ impl Walk {
             })
     }
 
+    /// Whether one flies that detaches this container from its networks and attaches it again.
+    pub fn is_attaching(&self, container: &str) -> bool {
+        self.flying.values().any(|flight| {
+            matches!(flight.operation.action, Action::SetAliases { .. })
+                && flight.input.as_deref() == Some(container)
+        })
+    }
+
     /// Operations that have not ended.
     pub fn open_operations(&self) -> usize {
         self.progress

@@ -281,6 +281,10 @@ impl Engine {
         if known.is_none_or(|known| known.generation != generation) {
             return;
         }
+        // Nobody reaches it just then. If that lasts, its probe says so again.
+        if !passed && self.walk.is_attaching(&generation.id) {
+            return;
+        }
         let was_ready = self
             .state
             .service(&service)
@@ -368,7 +372,8 @@ impl Engine {
             answer,
             ..
         } = report;
-        if passed || self.bounce.contains_key(&generation) {
+        let is_known = self.bounce.contains_key(&generation);
+        if passed || is_known || self.walk.is_attaching(&generation.id) {
             return;
         }
         self.bounce.insert(generation, crate::plan::Cause::NotAlive);

@@ -14,7 +14,7 @@ use crate::engine::state::{Phase, State};
 use crate::plan::observed::{Generation, Status};
 use crate::plan::reconcile::Removal;
 use crate::plan::reconcile::scene::runs;
-use crate::stack::{Service, UpdateOrder};
+use crate::stack::{Probe, ProbeKind, Service, UpdateOrder};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -105,6 +105,34 @@ fn runs_on(state: &State) -> bool {
     let api = state.service("api").unwrap();
     let why = api.failure.as_ref().map(|failure| failure.class);
     api.phase == Phase::Ready && why == Some(FailureClass::Replacement)
+}
+
+/// Asked so often that somebody asks in the moment in which it is detached, in which nobody reaches it.
+#[tokio::test(start_paused = true)]
+async fn a_question_that_meets_the_moment_of_attaching_says_nothing() {
+    let mut api = api();
+    let often = Duration::from_millis(20);
+    api.ready.as_mut().expect("it has a probe").every = often;
+    let kind = ProbeKind::Exec {
+        command: vec!["ready".to_owned()],
+    };
+    api.alive = Some(Probe {
+        every: often,
+        ..Probe::new(kind)
+    });
+    let (mut bench, mut run) = settled([api, probed("web", &["api"])]).await;
+    bench
+        .world
+        .behave("api", |api| api.settles = Duration::from_millis(300));
+    renew(&mut bench, "new");
+    reload_with(&run, bench.reloaded()).await;
+    run.until("the new one serves", |_| {
+        bench.world.count("rename gold-api-1.next") == 1
+    })
+    .await;
+    run.until_settled().await;
+    was_always_ready(&run);
+    serves(&bench, Some("new"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -260,6 +260,9 @@ impl SimWorld {
             _ if self.model().down => Err(gone()),
             _ => self.effect(&call),
         };
+        if let Action::SetAliases { drain, .. } = &call.action {
+            tokio::time::sleep(*drain).await;
+        }
         let entry = Entry {
             at: clock::now(),
             what: format!("{verb} {subject}"),
