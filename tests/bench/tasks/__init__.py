@@ -4,6 +4,7 @@ from tasks.binary import binary, version
 from tasks.idle import idle
 from tasks.many import forty, two_hundred
 from tasks.memory import memory
+from tasks.overlap import overlap
 from tasks.plan import plan
 from tasks.rebuild import rebuild, restart
 from tasks.stacks import stacks
@@ -23,4 +24,5 @@ TASKS = {
     "sync": sync,
     "rebuild": rebuild,
     "restart": restart,
+    "overlap": overlap,
 }
