@@ -10,6 +10,12 @@ use crate::engine::feed::Feed;
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::state::State;
 
+/// What a running engine of ours says.
+pub(super) async fn told(session: &Session) -> Option<State> {
+    let feed = super::meet::running(&session.socket().ok()?).await;
+    feed.map(|feed| feed.state)
+}
+
 /// What is so now.
 ///
 /// # Errors

@@ -440,3 +440,20 @@ fn who_only_asks_is_not_warned_of_the_stack_file() {
         stack.dev([command]).succeeds().does_not_say(warning);
     }
 }
+
+#[test]
+fn doctor_knows_the_stacks_own_processes_without_an_engine() {
+    let port = free_port();
+    let fixed = web(port, "").replace(
+        &format!("http = {port}"),
+        &format!("http = \"{port}:{port}\""),
+    );
+    let stack = Stack::without_engine("doctor-own", fixed);
+    stack.dev(["up", "--wait"]).succeeds();
+    stack.dev(["doctor"]).does_not_say("is taken by");
+    stack.dev(["down"]).succeeds();
+    let _stranger = std::net::TcpListener::bind(("0.0.0.0", port)).unwrap();
+    stack
+        .dev(["doctor"])
+        .says(&format!("{port} (web) is taken by another program"));
+}

@@ -42,18 +42,25 @@ pub async fn checks(session: &Session, docker: Option<&Docker>) -> Vec<Check> {
     let mut checks = vec![read(session)];
     checks.extend(sources(stack));
     checks.push(values(session, &up).await);
-    let state = match docker {
-        Some(_) => observe::state(session, true).await.ok(),
-        None => None,
-    };
-    let services = state.iter().flat_map(|state| &state.services);
-    let running = services
-        .filter(|service| service.has_started())
-        .map(|service| service.info.name.clone());
-    let running: BTreeSet<String> = running.collect();
+    let running = running(session, docker.is_some()).await;
     checks.push(ports::taken(stack, &up, &running, docker).await);
     checks.push(ports::open(stack, &up));
     checks
+}
+
+/// What runs of this stack. Its processes are there without a container engine, too.
+async fn running(session: &Session, is_there: bool) -> BTreeSet<String> {
+    let state = match is_there {
+        true => observe::state(session, true).await.ok(),
+        false => observe::told(session).await,
+    };
+    let services = state.iter().flat_map(|state| &state.services);
+    let started = services.filter(|service| service.has_started());
+    let started = started.map(|service| service.info.name.clone());
+    let processes = session.processes().look().into_iter();
+    let processes = processes.filter(|process| process.is_running());
+    let processes = processes.map(|process| process.service);
+    started.chain(processes).collect()
 }
 
 fn read(session: &Session) -> Check {
