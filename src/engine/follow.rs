@@ -13,6 +13,7 @@ use super::core::Engine;
 use super::goal::Until;
 use super::input::Input;
 use super::instances::instance_name;
+use super::turn::Turn;
 use crate::plan::observed::{Generation, ObservedContainer};
 use crate::runtime::ring::{DEFAULT_LIMIT, Ring};
 use crate::runtime::world::{LogLine, LogRange};
@@ -28,7 +29,7 @@ const AFTERTHOUGHT: Duration = Duration::from_millis(500);
 impl Engine {
     /// Reads a container's log into the ring on disk, to the views, and to a probe that waits for a line.
     pub(super) fn follow_log(
-        &self,
+        &mut self,
         container: &ObservedContainer,
         probe: Option<mpsc::Sender<String>>,
     ) -> JoinHandle<()> {
@@ -58,13 +59,24 @@ impl Engine {
         let begun = i128::from(self.begun) * 1_000_000;
         // Whoever waits for a line waits for all that is read before it; and much may have been said by now.
         let seek = probe.is_some() || started < begun;
-        let shown = if started < begun { begun } else { 0 };
+        let turn = container.is_process().then(Arc::<Turn>::default);
+        let last = turn.as_ref().and_then(|turn| {
+            let key = (service.clone(), index);
+            self.instances.turns.insert(key, Arc::clone(turn))
+        });
+        let before = last.as_ref().map_or(0, |last| last.ends(started));
+        let last = last.filter(|_| probe.is_none());
+        let shown = before.max(if started < begun { begun } else { 0 });
         // What it stands beside writes to the same log: that has later lines than the first of this one.
         let life = container.generation();
         let is_first =
             container.is_successor() && started >= begun && !self.instances.was_followed(&life);
         let follow = async move {
             tokio::time::sleep(pause).await;
+            let _over = turn.as_ref().map(|turn| turn.begin());
+            if let Some(last) = last {
+                last.is_over().await;
+            }
             // Without a file, as on a full disk, the log is only shown.
             let ring = kept
                 .then(|| Ring::open(&folder, &name, limit).ok())
@@ -92,6 +104,7 @@ impl Engine {
                 life,
                 ring,
                 newest,
+                turn,
                 probe,
                 redactor,
                 bus,
@@ -155,11 +168,17 @@ impl Engine {
     }
 }
 
-/// When its process began, in nanoseconds since 1970; at the latest.
+/// When its process began, in nanoseconds since 1970; at the latest. The supervisor of a process on the host notes that before
+/// it starts it.
 fn began(container: &ObservedContainer) -> i128 {
     let started = chrono::DateTime::parse_from_rfc3339(&container.started_at);
     let nanos = started.ok().and_then(|at| at.timestamp_nanos_opt());
-    nanos.map_or(0, |at| i128::from(at) - HEAD_START)
+    let early = if container.is_process() {
+        0
+    } else {
+        HEAD_START
+    };
+    nanos.map_or(0, |at| i128::from(at) - early)
 }
 
 /// Where the lines of one container go.
@@ -170,6 +189,7 @@ struct Follower {
     ring: Option<Ring>,
     /// Lines up to this time are in the ring already.
     newest: i128,
+    turn: Option<Arc<Turn>>,
     probe: Option<mpsc::Sender<String>>,
     redactor: watch::Receiver<Redactor>,
     bus: Bus,
@@ -187,7 +207,8 @@ impl Follower {
         {
             self.probe = None;
         }
-        if line.at <= self.newest {
+        let is_others = |turn: &Arc<Turn>| !turn.has(line.at);
+        if line.at <= self.newest || self.turn.as_ref().is_some_and(is_others) {
             return;
         }
         if self

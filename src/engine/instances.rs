@@ -14,6 +14,7 @@ use super::event::{Event, Found};
 use super::goal::Goal;
 use super::input::Input;
 use super::supervise::Supervisor;
+use super::turn::Turn;
 use crate::plan::observed::{Generation, ObservedContainer};
 use crate::probe::{ProbeReport, Subject, Target};
 use crate::stack::{Probe, ProbeKind};
@@ -37,6 +38,8 @@ pub struct Instances {
     pub(super) attempts: u64,
     /// Who follows the log of which life; one that broke off has finished.
     followers: BTreeMap<Generation, JoinHandle<()>>,
+    /// What the newest life of each process has of its log.
+    pub(super) turns: BTreeMap<(String, u32), Arc<Turn>>,
     /// Execs that may run at once: each costs the machine about 45 ms of CPU.
     pub(super) execs: Arc<Semaphore>,
 }
@@ -62,6 +65,7 @@ impl Default for Instances {
             candidates: BTreeMap::new(),
             attempts: 0,
             followers: BTreeMap::new(),
+            turns: BTreeMap::new(),
             execs: Arc::new(Semaphore::new(cores)),
         }
     }

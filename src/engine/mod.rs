@@ -38,6 +38,7 @@ pub mod state;
 pub mod store;
 pub mod supervise;
 pub mod sync;
+mod turn;
 mod unread;
 pub mod wire;
 pub mod wishes;

@@ -457,3 +457,40 @@ fn doctor_knows_the_stacks_own_processes_without_an_engine() {
         .dev(["doctor"])
         .says(&format!("{port} (web) is taken by another program"));
 }
+
+#[test]
+fn each_line_of_a_process_that_is_restarted_is_shown_once() {
+    let talks = r#"
+        [services.app]
+        run = "trap 'echo bye-$$; exit 0' TERM; echo hello-$$; echo $$ >pid; while :; do sleep 0.02; done"
+    "#;
+    let stack = Stack::without_engine("lines-once", talks);
+    let mut up = stack.up();
+    let mut lives = vec![pid(&stack, "pid")];
+    for _ in 0..4 {
+        up.says(&format!("hello-{}", lives[lives.len() - 1]));
+        fs::remove_file(stack.path("pid")).unwrap();
+        stack.dev(["restart", "app"]).succeeds();
+        lives.push(pid(&stack, "pid"));
+    }
+    up.says(&format!("hello-{}", lives[4]));
+    // What is said after it comes after all of that.
+    stack.dev(["exec", "app", "true"]).succeeds();
+    up.signal(Signal::TERM);
+    let said = up.ends();
+    let lines = said.stdout.lines();
+    let words: Vec<&str> = lines.filter_map(|line| line.split("| ").nth(1)).collect();
+    let words = words.iter().filter(|word| word.contains('-'));
+    let expected = lives
+        .iter()
+        .flat_map(|life| [format!("hello-{life}"), format!("bye-{life}")]);
+    // Nobody waits for what the last one says while all ends.
+    let expected: Vec<String> = expected.take(lives.len() * 2 - 1).collect();
+    let shown: Vec<&&str> = words.take(expected.len()).collect();
+    assert_eq!(
+        shown,
+        expected.iter().collect::<Vec<_>>(),
+        "{}",
+        said.story()
+    );
+}
