@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +13,7 @@ use super::input::Input;
 use crate::plan::observed::ObservedContainer;
 use crate::probe::{Objection, ProbeReport, Subject, Target};
 use crate::runtime::world::ExecSpec;
-use crate::stack::Probe;
+use crate::stack::{Probe, ProbeKind};
 
 /// Where a process begins to listen later than this after it has started, nobody is told that it does so on loopback only.
 const LISTENS: Duration = Duration::from_secs(60);
@@ -71,6 +72,7 @@ impl Engine {
             })
         });
         crate::probe::Prober {
+            login: self.login(&subject.service, &probe.kind),
             probe,
             target: self.target(container),
             subject,
@@ -79,6 +81,26 @@ impl Engine {
             execs: Arc::clone(&self.instances.execs),
             objection: self.objection(container),
         }
+    }
+
+    /// What the service itself is given for the user that the probe asks as.
+    fn login(&self, service: &str, kind: &ProbeKind) -> Option<(String, SecretString)> {
+        let ProbeKind::Mysql {
+            login: Some(login), ..
+        } = kind
+        else {
+            return None;
+        };
+        let containers = self.desired.containers.iter();
+        let containers = containers.map(|spec| (&spec.service, &spec.env));
+        let processes = self.desired.processes.iter();
+        let processes = processes.map(|spec| (&spec.service, &spec.env));
+        let (_, env) = containers.chain(processes).find(|(of, _)| *of == service)?;
+        let value = |name: &str| {
+            let found = env.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.text.clone())
+        };
+        Some((value(&login.user)?, value(&login.password)?.into()))
     }
 
     /// The container that has to reach a process from the engine's network; none where that is no network of this machine,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use regex::Regex;
+use secrecy::SecretString;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +40,8 @@ pub struct Prober {
     pub exec: Exec,
     /// How many commands may run at once, over all probers.
     pub execs: Arc<Semaphore>,
+    /// A user and its password, for a server that wants to know who asks.
+    pub login: Option<(String, SecretString)>,
     /// Asked about the address that answered well.
     pub objection: Option<Objection>,
 }
@@ -166,7 +169,7 @@ impl Prober {
                 postgres::probe(address, user, database).await
             }
             ProbeKind::Redis { .. } => redis::probe(address).await,
-            ProbeKind::Mysql { .. } => mysql::probe(address).await,
+            ProbeKind::Mysql { .. } => mysql::probe(address, self.login.as_ref()).await,
             _ => tcp::probe(address, port).await,
         };
         match &self.objection {
@@ -201,7 +204,7 @@ fn port(kind: &ProbeKind) -> Option<u16> {
         | ProbeKind::Tcp { port }
         | ProbeKind::Postgres { port, .. }
         | ProbeKind::Redis { port }
-        | ProbeKind::Mysql { port } => Some(*port),
+        | ProbeKind::Mysql { port, .. } => Some(*port),
         ProbeKind::Exec { .. } | ProbeKind::Log { .. } => None,
     }
 }

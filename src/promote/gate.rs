@@ -56,7 +56,7 @@ fn script(kind: &ProbeKind, host: &str) -> Option<(&'static str, Vec<String>)> {
             vec![host, port.to_string()],
         ),
         // It is content with an answer, and needs no password for that.
-        ProbeKind::Mysql { port } => (
+        ProbeKind::Mysql { port, .. } => (
             r#""$(command -v mariadb-admin || command -v mysqladmin)" ping --silent --host="$1" --port="$2""#,
             vec![host, port.to_string()],
         ),

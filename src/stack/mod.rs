@@ -46,7 +46,7 @@ pub use kubernetes::{Expose, Kubernetes, Resources, Scale, StackKubernetes};
 pub use mount::Mount;
 pub use order::order;
 pub use port::{HostPort, Port, Protocol};
-pub use probe::{Probe, ProbeKind};
+pub use probe::{Login, Probe, ProbeKind};
 pub use promote::Promote;
 pub use runtime::Runtime;
 pub use service::{Condition, Job, Limits, Need, Pull, Restart, Role, Service, Source, Stop};

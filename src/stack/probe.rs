@@ -37,7 +37,12 @@ pub enum ProbeKind {
     /// `PING`; passes on `+PONG` or `-NOAUTH`.
     Redis { port: u16 },
     /// Reads the greeting; passes when it is a handshake and no error packet.
-    Mysql { port: u16 },
+    Mysql {
+        port: u16,
+        /// As whom it says who it is, so that the server has nothing to complain of in its log.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        login: Option<Login>,
+    },
 }
 
 impl Probe {
@@ -56,4 +61,11 @@ impl Probe {
             retries: Self::RETRIES,
         }
     }
+}
+
+/// Variables of the service's environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Login {
+    pub user: String,
+    pub password: String,
 }

@@ -44,7 +44,7 @@ fn ready(kind: &ProbeKind) -> String {
         ProbeKind::Tcp { port } => format!("`tcp` on {port}"),
         ProbeKind::Postgres { port, .. } => format!("`postgres` on {port}"),
         ProbeKind::Redis { port } => format!("`redis` on {port}"),
-        ProbeKind::Mysql { port } => format!("`mysql` on {port}"),
+        ProbeKind::Mysql { port, .. } => format!("`mysql` on {port}"),
         ProbeKind::Exec { .. } => "`exec`".to_owned(),
         ProbeKind::Log { .. } => "`log`".to_owned(),
     }

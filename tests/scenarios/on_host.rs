@@ -142,6 +142,11 @@ fn three_servers_without_an_engine_keep_their_data_and_none_is_root() {
         }
         assert_eq!(ask_all(&stack), ["1", "1", ":1"]);
         stack
+            .dev(["logs", "shop"])
+            .says("ready for connections")
+            .does_not_say("Access denied")
+            .does_not_say("Aborted connection");
+        stack
             .dev(["status"])
             .says("all of it runs as processes on the host, without a container engine");
         let users = users(&stack);

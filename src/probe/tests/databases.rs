@@ -101,6 +101,53 @@ fn mysql_packet(number: u8, payload: &[u8]) -> Vec<u8> {
     [&[length[0], length[1], length[2], number][..], payload].concat()
 }
 
+/// `mariadb` answered to `12345678abcdefghijkl`.
+const ANSWER: &str = "17854dc2de4714c33b45ee1501b8a00618709cd0";
+
+#[tokio::test]
+async fn mariadb_is_told_who_asks_and_left_by_a_logout() {
+    let (said, mut seen) = mpsc::channel(4);
+    let (address, _server) = server(move |n, mut stream| {
+        let said = said.clone();
+        async move {
+            let mut greeting = b"\x0a11.8.2-MariaDB\0".to_vec();
+            greeting.extend(b"\x07\0\0\x0012345678\0");
+            greeting.extend([0xff; 18]);
+            greeting.extend(b"abcdefghijkl\0mysql_native_password\0");
+            let greeting = mysql_packet(0, &greeting);
+            stream.write_all(&greeting).await.unwrap();
+            let (mut number, mut answer) = crate::probe::mysql::packet(&mut stream).await.unwrap();
+            if n > 0 {
+                let again = b"\xfemysql_native_password\x0012345678abcdefghijkl\0";
+                stream.write_all(&mysql_packet(2, again)).await.unwrap();
+                (number, answer) = crate::probe::mysql::packet(&mut stream).await.unwrap();
+            }
+            let ok = mysql_packet(number + 1, b"\0\0\0\x02\0\0\0");
+            stream.write_all(&ok).await.unwrap();
+            let quit = crate::probe::mysql::packet(&mut stream).await.unwrap();
+            said.send((answer, quit)).await.unwrap();
+        }
+    })
+    .await;
+    let kind = ProbeKind::Mysql {
+        port: address.port(),
+        login: None,
+    };
+    let mut prober = prober(kind, direct(address));
+    prober.login = Some(("app".to_owned(), "mariadb".to_owned().into()));
+    let (reports, mut reported) = mpsc::channel(4);
+    let _running = tokio::spawn(prober.run(reports, CancellationToken::new()));
+    assert!(within(reported.recv()).await.unwrap().passed);
+    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
+    let (login, quit) = within(seen.recv()).await.unwrap();
+    assert!(login[32..].starts_with(b"app\0\x14"), "{login:?}");
+    assert_eq!(hex(&login[37..57]), ANSWER);
+    assert_eq!(quit, (0, vec![1]));
+    let (switched, quit) = within(seen.recv()).await.unwrap();
+    assert_eq!(hex(&switched), ANSWER);
+    assert_eq!(quit, (0, vec![1]));
+}
+
 #[tokio::test]
 async fn mysql_is_ready_when_it_greets_and_is_left_politely() {
     let (logins, mut seen) = mpsc::channel(4);
@@ -135,6 +182,7 @@ async fn mysql_is_ready_when_it_greets_and_is_left_politely() {
         prober(
             ProbeKind::Mysql {
                 port: address.port(),
+                login: None,
             },
             direct(address),
         )

@@ -67,6 +67,7 @@ fn prober(kind: ProbeKind, target: Target) -> Prober {
         lines: None,
         exec: Arc::new(|_, _| Box::pin(async { Err("no container".to_owned()) })),
         execs: Arc::new(Semaphore::new(1)),
+        login: None,
         objection: None,
     }
 }

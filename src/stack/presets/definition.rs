@@ -87,6 +87,8 @@ pub(super) struct ReadyData {
     pub database: Option<String>,
     pub redis: Option<u16>,
     pub mysql: Option<u16>,
+    /// Variables that hold a user and its password.
+    pub login: Option<(String, String)>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

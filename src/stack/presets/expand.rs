@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::definition::{Definition, PortData, ProvisionData, ReadyData};
 use super::text::{Blanks, template};
 use super::{PresetError, PresetService, PresetUse, catalog};
-use crate::stack::{HostPort, Mount, Output, Port, Probe, ProbeKind, Protocol, Stop, Template};
+use crate::stack::{
+    HostPort, Login, Mount, Output, Port, Probe, ProbeKind, Protocol, Stop, Template,
+};
 
 /// Fills in a service from its preset.
 ///
@@ -288,7 +290,13 @@ fn probe(usage: &PresetUse, ready: &ReadyData, blanks: &Blanks) -> Result<Probe,
             database: fill(&ready.database),
         }),
         ready.redis.map(|port| ProbeKind::Redis { port }),
-        ready.mysql.map(|port| ProbeKind::Mysql { port }),
+        ready.mysql.map(|port| ProbeKind::Mysql {
+            port,
+            login: ready
+                .login
+                .clone()
+                .map(|(user, password)| Login { user, password }),
+        }),
     ];
     let mut kinds = kinds.into_iter().flatten();
     match (kinds.next(), kinds.next()) {
