@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::place::give;
-use super::protocol::{BESIDE, Owner};
+use super::protocol::{BESIDE, HOLDS, Owner};
 
 /// A file that is being written. Dropped before its end, it leaves nothing.
 #[derive(Debug)]
@@ -179,8 +179,7 @@ fn replace(beside: &Path, target: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
             match fs::remove_dir(target) {
                 Err(error) if is_held(&error) => {
-                    let text = "a folder stands there with something in it that was not synced";
-                    return Err(io::Error::other(text));
+                    return Err(io::Error::other(HOLDS));
                 }
                 other => other?,
             }

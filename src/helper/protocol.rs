@@ -94,6 +94,9 @@ pub enum Reply {
     Alive,
 }
 
+/// The text of a problem: a file would take the place of a folder.
+pub const HOLDS: &str = "a folder stands there with something in it that was not synced";
+
 /// Why something could not be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

@@ -148,6 +148,8 @@ pub struct FileChange {
     pub bytes: bytes::Bytes,
     /// What is in a folder before the folder, which stays where it holds something else.
     pub remove: Vec<String>,
+    /// No file takes the place of a folder, and no folder that of a file: the engine refuses it.
+    pub keeps_kinds: bool,
 }
 
 /// What a container that does not run yet has.
@@ -157,6 +159,8 @@ pub struct Ground {
     pub owner: Option<(u64, u64)>,
     /// Of the folders that were asked for: those that are not there.
     pub missing: Vec<String>,
+    /// Those that are folders indeed.
+    pub folders: Vec<String>,
 }
 
 /// Who listens at an address of this machine, as far as it can be told.

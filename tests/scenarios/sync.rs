@@ -420,3 +420,22 @@ fn what_was_not_synced_outlives_the_folder_around_it() {
     assert_eq!(fs::read(stack.path("hostdata/important")).unwrap(), b"mine");
     stack.dev(["wait"]).succeeds();
 }
+
+#[test]
+fn a_file_that_would_become_a_folder_is_told_with_what_to_write() {
+    let rule = "watch = [{ paths = [\"app.conf\"], sync = \"/etc\" }]";
+    let stack = Stack::new("into-folder", sleeps("site", rule));
+    stack.write("app.conf", "one");
+    // Before its first start, and beside what runs.
+    for _ in 0..2 {
+        stack
+            .dev(["up", "--wait"])
+            .exits(1)
+            .says("app.conf")
+            .says("sync = \"/etc/\"");
+    }
+    stack.edit(sleeps("site", &rule.replace("/etc", "/etc/")));
+    stack.dev(["up", "--wait"]).succeeds();
+    let there = stack.dev(["exec", "site", "cat", "/etc/app.conf"]);
+    assert_eq!(there.stdout, "one");
+}

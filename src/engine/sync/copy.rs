@@ -5,12 +5,19 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::done::{into, over_folder};
 use crate::engine::event::FailureClass;
-use crate::plan::react::SyncItem;
+use crate::plan::react::{PathKind, SyncItem};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{ExecSpec, FileChange, World};
 use crate::stack::Service;
 use crate::watch::sync::{Archive, Bounds, Owner, Piece, pack};
+
+/// In the words of the engine.
+const OVER_A_FOLDER: &str = "cannot overwrite directory";
+const OVER_A_FILE: &str = "cannot overwrite non-directory";
+/// Files whose places are looked at after a copy was refused.
+const ASKED: usize = 64;
 
 /// Copies items as they are now, and removes what is gone where the container `runs`: nothing can be removed in another, and
 /// comparing finds it once that has started. Says what cannot be read here, and why; the others are copied.
@@ -24,6 +31,8 @@ pub(super) async fn copy(
     owner: Owner,
     bounds: Bounds,
 ) -> Result<BTreeMap<Utf8PathBuf, String>, RuntimeError> {
+    let files = items.iter().filter(|item| item.kind == PathKind::File);
+    let files: Vec<SyncItem> = files.take(ASKED).cloned().collect();
     let packed = tokio::task::spawn_blocking(move || pack(&items, owner, &bounds)).await;
     let packed = packed
         .unwrap_or_else(|error| Err(std::io::Error::other(error)))
@@ -40,8 +49,40 @@ pub(super) async fn copy(
             change.archive = path.ok();
         }
     }
+    // An archive would take away a whole folder for a file of its name; that this is one the engine says only by refusing.
+    let kept = FileChange {
+        keeps_kinds: true,
+        ..change.clone()
+    };
+    let Err(error) = world.put_files(container, kept).await else {
+        return Ok(packed.unread);
+    };
+    let said = error.to_string();
+    if said.contains(OVER_A_FOLDER) {
+        return Err(blocked(world, container, files).await.unwrap_or(error));
+    }
+    if !said.contains(OVER_A_FILE) {
+        return Err(error);
+    }
+    // A folder may take the place of a file or a link that the image has.
     world.put_files(container, change).await?;
     Ok(packed.unread)
+}
+
+/// Where a file would take the place of a folder, that in other words than the engine's.
+async fn blocked(
+    world: &Arc<dyn World>,
+    container: &str,
+    files: Vec<SyncItem>,
+) -> Option<RuntimeError> {
+    let targets: Vec<String> = files.iter().map(|item| item.target.clone()).collect();
+    let folders = world.ground(container, &targets).await.ok()?.folders;
+    let item = files
+        .into_iter()
+        .find(|item| folders.contains(&item.target))?;
+    let SyncItem { source, target, .. } = item;
+    let message = over_folder(source, &target);
+    Some(RuntimeError::new(FailureClass::Other, message).help(into(&target)))
 }
 
 /// Whether a piece is not among what [`copy`] could not read.

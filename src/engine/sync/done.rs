@@ -1,9 +1,11 @@
 //! What came of bringing files to a container.
 
+use std::fmt::Display;
 use std::io;
+use std::path::PathBuf;
 
 use crate::engine::event::FailureClass;
-use crate::helper::protocol::{Expected, Problem, ProblemKind};
+use crate::helper::protocol::{Expected, HOLDS, Problem, ProblemKind};
 use crate::runtime::RuntimeError;
 use crate::stack::AfterSync;
 use crate::watch::sync::Piece;
@@ -27,6 +29,8 @@ pub(super) struct Done {
     pub large: bool,
     pub class: Option<FailureClass>,
     pub read_only: bool,
+    /// What to do about a single file that would take the place of a folder.
+    pub into: Option<String>,
 }
 
 /// Why a pass has to be done again.
@@ -35,6 +39,15 @@ pub(super) enum Broken {
     /// Root is refused.
     Denied,
     Other(RuntimeError),
+}
+
+pub(super) fn over_folder(source: impl Display, target: &str) -> String {
+    format!("{source} cannot become {target}: in the container that is a folder")
+}
+
+/// A single file goes into a folder where the target says so.
+pub(super) fn into(target: &str) -> String {
+    format!("`sync = \"{target}/\"` puts the file into that folder")
 }
 
 pub(super) fn looks(pieces: Vec<Piece>) -> Vec<(Piece, Expected)> {
@@ -49,13 +62,28 @@ impl Done {
     pub fn take_in(&mut self, problems: &[Problem]) {
         for problem in problems {
             let path = String::from_utf8_lossy(&problem.path);
-            self.problems.push(format!("{path}: {}", problem.text));
+            let named = self.file_over_folder(problem);
+            match named {
+                Some(source) => {
+                    let source = source.display();
+                    self.problems.push(over_folder(&source, &path));
+                    self.into = Some(into(&path));
+                }
+                None => self.problems.push(format!("{path}: {}", problem.text)),
+            }
             if problem.kind == ProblemKind::Full {
                 self.class = Some(FailureClass::DiskFull);
             }
             self.read_only |= problem.kind == ProblemKind::ReadOnly;
             self.sent.retain(|(piece, _)| piece.target != problem.path);
         }
+    }
+
+    /// The file that a rule names, and that would take the place of a folder.
+    fn file_over_folder(&self, problem: &Problem) -> Option<PathBuf> {
+        let mut pieces = self.sent.iter().map(|(piece, _)| piece);
+        let piece = pieces.find(|piece| piece.named && piece.target == problem.path)?;
+        (problem.text == HOLDS).then(|| piece.source.clone())
     }
 
     /// Whether all is there that can be read here.
@@ -80,7 +108,9 @@ impl Done {
         let class = self.class.unwrap_or(refused);
         let named = problems.take(NAMED).cloned().collect();
         let error = RuntimeError::new(class, message).detail(named);
-        Err(if self.read_only {
+        Err(if let Some(help) = &self.into {
+            error.help(help)
+        } else if self.read_only {
             error.help("mount a volume that can be written there, or sync to another path")
         } else if !self.unread.is_empty() {
             error.help(LET_READ)

@@ -6,12 +6,14 @@ use bollard::query_parameters::{
     DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
 };
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::TryStreamExt;
 
 use super::Docker;
 use super::call::call;
 use super::container::short;
+use super::transport::Body;
 use crate::runtime::RuntimeError;
+use crate::runtime::world::FileChange;
 
 /// For a whole upload or download.
 const TRANSFER: Duration = Duration::from_secs(600);
@@ -22,30 +24,35 @@ impl Docker {
     /// # Errors
     /// `Other` when the folder is missing or its file system is read-only; `DiskFull`.
     pub async fn put_archive(&self, id: &str, path: &str, tar: Bytes) -> Result<(), RuntimeError> {
-        self.upload(id, path, bollard::body_full(tar)).await
+        self.upload(id, (path, false), bollard::body_full(tar))
+            .await
     }
 
-    /// The same from a stream, for what does not fit into memory.
+    /// The same, as a change asks for it: also from a stream, for what does not fit into memory.
     ///
     /// # Errors
     /// As [`Docker::put_archive`]; an error of the stream is `Engine`.
-    pub async fn put_archive_stream(
+    pub(super) async fn put_change(
         &self,
         id: &str,
-        path: &str,
-        tar: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+        change: &FileChange,
+        body: Body,
     ) -> Result<(), RuntimeError> {
-        self.upload(id, path, bollard::body_try_stream(tar)).await
+        let at = change.at.as_deref().unwrap_or("/");
+        self.upload(id, (at, change.keeps_kinds), body).await
     }
 
     async fn upload(
         &self,
         id: &str,
-        path: &str,
-        body: super::transport::Body,
+        (path, keeps_kinds): (&str, bool),
+        body: Body,
     ) -> Result<(), RuntimeError> {
         let what = format!("copy files to {path} in container {}", short(id));
-        let options = UploadToContainerOptionsBuilder::new().path(path).build();
+        let options = UploadToContainerOptionsBuilder::new()
+            .path(path)
+            .no_overwrite_dir_non_dir(if keeps_kinds { "1" } else { "" })
+            .build();
         let upload = self.client().upload_to_container(id, Some(options), body);
         call(&what, TRANSFER, upload).await
     }

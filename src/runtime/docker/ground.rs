@@ -7,6 +7,9 @@ use super::call::{QUICK, call, within};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::Ground;
 
+/// Of a mode as the engine writes it: Go's `fs.ModeDir`.
+const IS_DIR: u32 = 1 << 31;
+
 impl Docker {
     /// `folders`: absolute paths.
     ///
@@ -27,20 +30,23 @@ impl Docker {
                 None => self.account(id, user).await,
             },
         };
-        let mut missing = Vec::new();
+        let (mut missing, mut there) = (Vec::new(), Vec::new());
         for folder in folders {
             let options = ContainerArchiveInfoOptionsBuilder::new()
                 .path(folder)
                 .build();
             let asked = self.client().get_container_archive_info(id, Some(options));
-            if within(QUICK, asked)
-                .await
-                .is_err_and(|fault| fault.is_gone())
-            {
-                missing.push(folder.clone());
+            match within(QUICK, asked).await {
+                Ok(found) if found.file_mode & IS_DIR != 0 => there.push(folder.clone()),
+                Err(fault) if fault.is_gone() => missing.push(folder.clone()),
+                _ => {}
             }
         }
-        Ok(Ground { owner, missing })
+        Ok(Ground {
+            owner,
+            missing,
+            folders: there,
+        })
     }
 
     /// A name, by what the image's own accounts say.

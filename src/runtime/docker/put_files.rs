@@ -42,19 +42,17 @@ pub(super) async fn put_files(
                 ));
         }
     }
-    let at = change.at.as_deref().unwrap_or("/");
-    if let Some(path) = &change.archive {
-        let file = tokio::fs::File::open(path).await;
-        let file =
-            file.map_err(|error| RuntimeError::new(FailureClass::Other, error.to_string()))?;
-        return docker
-            .put_archive_stream(id, at, tokio_util::io::ReaderStream::new(file))
-            .await;
-    }
-    if change.bytes.is_empty() {
-        return Ok(());
-    }
-    docker.put_archive(id, at, change.bytes).await
+    let body = match &change.archive {
+        Some(path) => {
+            let file = tokio::fs::File::open(path).await;
+            let file =
+                file.map_err(|error| RuntimeError::new(FailureClass::Other, error.to_string()))?;
+            bollard::body_try_stream(tokio_util::io::ReaderStream::new(file))
+        }
+        None if change.bytes.is_empty() => return Ok(()),
+        None => bollard::body_full(change.bytes.clone()),
+    };
+    docker.put_change(id, &change, body).await
 }
 
 fn removals(paths: &[String]) -> Vec<Vec<String>> {
