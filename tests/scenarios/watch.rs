@@ -244,3 +244,32 @@ fn many_saves_at_once_lead_to_the_last_one() {
     stack.serves("site", "version 49");
     assert!(!up.has_ended());
 }
+
+#[test]
+fn a_path_that_is_not_there_is_told_once_and_watched_when_it_comes() {
+    let rule = "watch = [{ paths = [\"wwww\", \"page.html\"], sync = \"/www/\" }]";
+    let stack = Stack::new("not-there", sleeps("site", rule));
+    let told = "`page.html` is not there: nothing is watched until it is";
+    for command in ["plan", "config"] {
+        stack
+            .dev([command])
+            .succeeds()
+            .says_on_stderr(told)
+            .says_on_stderr("dev.toml:6:21");
+    }
+    let mut up = stack.up();
+    assert_eq!(up.output().matches(told).count(), 1, "{}", up.output());
+    stack.write("page.html", "here");
+    stack.write("wwww/deep/a.txt", "a");
+    for (path, text) in [("/www/page.html", "here"), ("/www/deep/a.txt", "a")] {
+        eventually(SOON, "it is in the container", || {
+            let there = stack.dev(["exec", "site", "cat", path]);
+            if there.stdout == text {
+                Ok(())
+            } else {
+                Err(there.story())
+            }
+        });
+    }
+    stack.dev(["plan"]).succeeds().does_not_say("is not there");
+}

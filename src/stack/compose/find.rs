@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::load::Files;
 use super::stdin::{self, is_stdin};
-use crate::stack::file::{Code, Diagnostic, LoadError, env_text, is_there, read_text};
+use crate::stack::file::{Code, Diagnostic, LoadError, absence, env_text, is_there, read_text};
 
 /// Names that `docker compose` looks for, the preferred first.
 const NAMES: &[&str] = &[
@@ -37,6 +37,10 @@ impl Files for Disk {
 
     fn env(&self, path: &Utf8Path) -> io::Result<String> {
         env_text(path)
+    }
+
+    fn absent(&self, path: &Utf8Path) -> Option<String> {
+        absence(path)
     }
 }
 

@@ -39,6 +39,11 @@ pub trait Files {
     /// # Errors
     /// It is not there, or a folder, or cannot be read.
     fn env(&self, path: &Utf8Path) -> io::Result<String>;
+
+    /// What to do about something that is watched and not there; `None`: it is, or nobody knows.
+    fn absent(&self, _path: &Utf8Path) -> Option<String> {
+        None
+    }
 }
 
 /// Notes what is read.
@@ -65,6 +70,10 @@ impl Files for Noting<'_> {
     fn env(&self, path: &Utf8Path) -> io::Result<String> {
         self.read.borrow_mut().insert(path.to_owned());
         self.source.env(path)
+    }
+
+    fn absent(&self, path: &Utf8Path) -> Option<String> {
+        self.source.absent(path)
     }
 }
 

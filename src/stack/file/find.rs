@@ -145,6 +145,23 @@ pub(in crate::stack) fn is_there(path: &Utf8Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
+/// Of a path that is not there: what to do about that. `None`: it is.
+pub(in crate::stack) fn absence(path: &Utf8Path) -> Option<String> {
+    let missing = path.ancestors().take_while(|path| !is_there(path)).last()?;
+    let folder = missing.parent()?;
+    let entries = folder.read_dir_utf8().ok().into_iter().flatten();
+    let entries = entries.filter_map(Result::ok);
+    let names: Vec<String> = entries.map(|entry| entry.file_name().to_owned()).collect();
+    let meant = missing.file_name().and_then(|name| {
+        let names = names.iter().map(String::as_str);
+        nearest(name, names)
+    });
+    Some(match meant {
+        Some(meant) => format!("in {folder} there is `{meant}`: was that meant?"),
+        None => format!("there is no {missing}; what comes there later is watched from then on"),
+    })
+}
+
 /// With links followed: one checkout is one stack, by whatever path one comes to it.
 fn canonical(path: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
     path.canonicalize_utf8()

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Code;
+use crate::stack::path::clean_text;
 
 /// A form that a text can have.
 pub(super) struct Format {
@@ -152,6 +153,18 @@ pub(super) static ABSOLUTE: Format = Format {
         } else {
             Err("begin it with `/`".to_owned())
         }
+    },
+};
+
+pub(super) static SYNC_TARGET: Format = Format {
+    expected: "a path inside the container",
+    code: Code::BadValue,
+    pattern: "^/",
+    check: |text| match (ABSOLUTE.check)(text) {
+        Ok(()) if text.split('/').any(|part| part == "..") => {
+            Err(format!("write where it leads: \"{}\"", clean_text(text)))
+        }
+        result => result,
     },
 };
 

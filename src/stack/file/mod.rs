@@ -40,6 +40,7 @@ mod update;
 mod upon;
 mod volumes;
 mod watch;
+mod watched;
 
 #[cfg(test)]
 mod tests;
@@ -61,9 +62,10 @@ pub use reader::ReadText;
 pub use salvage::{Salvaged, salvage};
 pub use schema::schema;
 
-pub(in crate::stack) use find::{env_text, is_there, read_from, read_text, utf8};
+pub(in crate::stack) use find::{absence, env_text, is_there, read_from, read_text, utf8};
 pub(in crate::stack) use sink::{Finding, Sink, nearest};
 pub(in crate::stack) use tree::{Source, Span};
+pub(in crate::stack) use watched::message as not_watched;
 
 /// Which stack to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -120,11 +122,13 @@ pub struct Loaded {
     pub document: Document,
     /// What of the environment and of git its services refer to.
     pub outside: Vec<Outside>,
+    /// What its `watch` rules name.
+    watched: Vec<watched::Watched>,
 }
 
 /// Finds the stack file and reads it in its layers: itself, `dev.ENV.toml` for each environment, and `dev.local.toml`
 /// if there is one. Where there is none, Compose files are the stack file. Reads files, also those of `env_file`, and
-/// changes nothing.
+/// changes nothing. What is watched and is not there is a warning.
 ///
 /// # Errors
 /// Everything that is wrong, at once.
@@ -150,6 +154,8 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, LoadError> {
     };
     let mut loaded = parse::upon(&dir, layers, request.name.as_deref(), &read_text, &beneath)?;
     loaded.env_files.extend(read.into_inner());
+    let absent = loaded.watched.iter().filter_map(watched::Watched::absent);
+    loaded.warnings.extend(absent);
     loaded.stack.choose(&request.profiles);
     Ok(loaded)
 }
@@ -171,5 +177,6 @@ fn of_compose(request: &LoadRequest) -> Result<Loaded, LoadError> {
         env_files: run.further_files,
         document: Document::default(),
         outside: Vec::new(),
+        watched: Vec::new(),
     })
 }

@@ -98,6 +98,7 @@ pub(super) fn upon(
         sink,
         mentions: Vec::new(),
         outside: Vec::new(),
+        watched: Vec::new(),
         services: BTreeSet::new(),
         secrets: BTreeSet::new(),
         unclear: BTreeSet::new(),
@@ -114,6 +115,7 @@ pub(super) fn upon(
     Ok(Loaded {
         stack,
         outside: reader.outside,
+        watched: reader.watched,
         document: Document(root),
         warnings,
         env_files,

@@ -9,6 +9,7 @@ use super::Code;
 use super::outside::{Outside, is_outside};
 use super::sink::{Finding, Sink, nearest};
 use super::tree::{Entry, Node, Span, Value};
+use super::watched::Watched;
 use crate::stack::path::clean;
 use crate::stack::{Part, Reference, Service, Stack, Template};
 
@@ -22,6 +23,7 @@ pub(super) struct Reader<'a> {
     pub sink: Sink,
     pub mentions: Vec<Mention>,
     pub outside: Vec<Outside>,
+    pub watched: Vec<Watched>,
     /// Every service of the file, whether it can be read or not.
     pub services: BTreeSet<String>,
     /// Every secret of the file, likewise.

@@ -70,6 +70,7 @@ fn secrets_of(
         sink: Sink::new(sources),
         mentions: Vec::new(),
         outside: Vec::new(),
+        watched: Vec::new(),
         services: BTreeSet::new(),
         secrets: BTreeSet::new(),
         unclear: BTreeSet::new(),

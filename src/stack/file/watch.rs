@@ -1,11 +1,12 @@
 //! `watch = [{ paths = ["app"], sync = "/app/app" }]`
 
 use super::Code;
-use super::formats::{ABSOLUTE, SIGNAL, signal};
+use super::formats::{SIGNAL, SYNC_TARGET, signal};
 use super::reader::Reader;
 use super::shape::{COMMAND, Kind, ONE_OR_MORE, Shape, key};
 use super::sink::Finding;
 use super::tree::{Node, Value};
+use super::watched;
 use crate::stack::{AfterSync, Source, WatchAction, WatchRule};
 
 static AFTER: Shape = Shape {
@@ -42,7 +43,7 @@ static RULE: Shape = Shape {
         .or(&["exclude"]),
         key(
             "sync",
-            Kind::Text(&ABSOLUTE),
+            Kind::Text(&SYNC_TARGET),
             "Where the content of each path appears in the container.",
         )
         .or(&["target"]),
@@ -103,6 +104,7 @@ fn rule(reader: &mut Reader<'_>, node: &Node, source: Option<&Source>) -> Option
     };
     effect(reader, node, &action, source);
     nothing_watched(reader, node);
+    watched::collect(reader, node);
     Some(WatchRule {
         paths: node.texts_of("paths"),
         ignore: node.texts_of("ignore"),

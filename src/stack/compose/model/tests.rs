@@ -390,3 +390,43 @@ fn what_a_build_leaves_out_its_watch_rules_leave_out() {
     assert_eq!(left_out("build: ./other"), None);
     assert_eq!(left_out("image: x"), None);
 }
+
+/// A file in memory, and a disk that has nothing.
+struct Bare<'a>(Text<'a>);
+
+impl Files for Bare<'_> {
+    fn compose(&self, path: &Utf8Path) -> Result<String, Box<Diagnostic>> {
+        self.0.compose(path)
+    }
+
+    fn env(&self, path: &Utf8Path) -> io::Result<String> {
+        self.0.env(path)
+    }
+
+    fn absent(&self, path: &Utf8Path) -> Option<String> {
+        Some(format!("there is no {path}"))
+    }
+}
+
+#[test]
+fn what_is_watched_and_not_there_is_a_warning() {
+    let text = "services:\n  web:\n    image: x\n    develop:\n      watch:\n        - path: ./web/srv\n          \
+                action: sync\n          target: /app\n";
+    let request = Request {
+        start_dir: "/src/shop".into(),
+        files: vec!["/src/shop/compose.yaml".into()],
+        ..Request::default()
+    };
+    assert!(run(text).unwrap().warnings.is_empty());
+    let warnings = load_stack(&request, &Bare(Text(text))).unwrap().warnings;
+    let [warning] = warnings.as_slice() else {
+        panic!("{warnings:?}")
+    };
+    let at = warning.location().unwrap();
+    assert_eq!((at.line, at.column), (6, 17));
+    assert!(
+        warning.message().starts_with("`web/srv` is not there"),
+        "{warning}"
+    );
+    assert_eq!(warning.help(), Some("there is no /src/shop/web/srv"));
+}

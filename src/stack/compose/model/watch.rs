@@ -1,7 +1,10 @@
 //! `develop.watch`.
 
+use camino::Utf8Path;
+
 use super::{Making, Read};
 use crate::stack::compose::node::Node;
+use crate::stack::file::{Code, Finding, not_watched};
 use crate::stack::{AfterSync, Hook, LeftOut, WatchAction, WatchRule};
 
 impl Making<'_> {
@@ -78,6 +81,13 @@ impl Making<'_> {
             self.refuse(rule.span, message, "`target` says where in the container");
             return None;
         };
+        if let Some(help) = self.source.absent(&self.dir.join(&path)) {
+            let span = rule.get("path").map_or(rule.span, |path| path.span);
+            let shown = Utf8Path::new(&path);
+            let shown = shown.strip_prefix(self.dir).unwrap_or(shown);
+            let finding = Finding::new(Code::NoEffect, not_watched(shown.as_str())).warning();
+            self.sink.push(finding.at(span, "not there").help(help));
+        }
         Some(WatchRule {
             paths: vec![path],
             ignore: rule.strings("ignore"),

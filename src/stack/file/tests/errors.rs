@@ -395,3 +395,41 @@ fn two_that_cannot_run_at_once() {
         assert!(of(more).is_ok(), "{more}");
     }
 }
+
+#[test]
+fn a_sync_leads_where_it_says() {
+    let of = |target: &str| {
+        let text = format!(
+            "[services.a]\nimage = \"x\"\nwatch = [{{ paths = \"app\", sync = \"{target}\" }}]\n"
+        );
+        read(&[("dev.toml", &text)])
+    };
+    let error = of("/a/../../etc/zz").unwrap_err();
+    insta::assert_snapshot!(render(&error, false, 80));
+    for target in ["/app/..", "/../app", ".."] {
+        assert!(of(target).is_err(), "{target}");
+    }
+    for target in ["/app/..b", "/app/...", "/app/"] {
+        assert!(of(target).is_ok(), "{target}");
+    }
+}
+
+#[test]
+fn what_is_watched_and_not_there_is_a_warning_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = camino::Utf8PathBuf::from_path_buf(folder.path().to_path_buf()).unwrap();
+    let text = "name = \"w\"\n[services.a]\nimage = \"x\"\nwatch = [\n  \
+                { paths = [\"app/srv\", \"conf/*.toml\", \"here\", \"*.py\", \"!gone\"], sync = \"/app\" },\n]\n";
+    fs_err::write(dir.join("dev.toml"), text).unwrap();
+    fs_err::create_dir_all(dir.join("app/src")).unwrap();
+    fs_err::write(dir.join("here"), "").unwrap();
+    let request = super::super::LoadRequest {
+        start_dir: dir.clone(),
+        ..super::super::LoadRequest::default()
+    };
+    let warnings = super::super::load(&request).unwrap().warnings;
+    let shown = warnings.iter().map(|warning| warning.render(false, 100));
+    let shown = shown.collect::<Vec<_>>().join("\n");
+    let dir = dir.canonicalize_utf8().unwrap();
+    insta::assert_snapshot!(shown.replace(dir.as_str(), "/stack"));
+}
