@@ -51,6 +51,7 @@ pub async fn down(global: &GlobalArgs, arguments: &DownArgs) -> Result<ExitCode,
             Some(RmiWhich::Local) => Images::Own,
             Some(RmiWhich::All) => Images::All,
         },
+        side_by_side: false,
     };
     let end = End {
         goal: Goal::Down(removal),

@@ -27,6 +27,7 @@ mod meet;
 mod observe;
 mod open;
 mod output;
+mod passing;
 mod plan;
 mod promote;
 mod restart;

@@ -1,5 +1,6 @@
 //! Standard output of a command that follows a stack.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
@@ -9,17 +10,23 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::args::StyleArgs;
 use super::asked::Asked;
+use super::passing;
 use super::show::now;
 use crate::engine::bus::LogEntry;
 use crate::engine::event::{Event, ServiceInfo, Stamped, VERSION};
 use crate::engine::state::State;
-use crate::view::{Line, Look, Mode, Pace, Timings, View, bare, on_stderr, on_stdout, summary};
+use crate::view::{
+    Labelled, Line, Look, Mode, Pace, Timings, View, bare, on_stderr, on_stdout, summary, why,
+};
 
 /// Between two looks whether standard output is still read.
 const LOOK_FOR_READER: Duration = Duration::from_millis(200);
 
 /// Why something could not be written to standard output, the first time.
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// What stands before each line on standard error.
+static LABEL: OnceLock<String> = OnceLock::new();
 
 /// A view on standard output. A reader that has gone away ends nothing: the work goes on, unseen.
 pub struct Output {
@@ -54,13 +61,17 @@ impl Output {
         }
     }
 
-    /// On standard error, because standard output is another command's.
-    pub fn aside(json: bool) -> Self {
+    /// On standard error, because standard output is another command's. Many may write there at once: `label` tells lines
+    /// of this one, what [`to_stderr`] writes among them.
+    pub fn aside(json: bool, label: &str) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let mode = Mode::choose(json, terminal, variable);
         let look = Look::detect(terminal, variable);
+        let label = if mode == Mode::Plain { label } else { "" };
+        // Only the first is this command's.
+        let _labelled = LABEL.set(label.to_owned());
         Self {
-            view: on_stderr(mode, look, ""),
+            view: on_stderr(mode, look, label),
             mode,
             look,
             logs: false,
@@ -114,7 +125,11 @@ impl Output {
     }
 
     pub fn event(&mut self, state: &State, event: &Stamped) {
-        let result = self.view.event(event, state);
+        let told = match self.is_passing() {
+            true => passing::event(event),
+            false => Cow::Borrowed(event),
+        };
+        let result = self.view.event(&told, &self.shown(state));
         self.note(result);
         if let Some(timings) = &mut self.timings {
             timings.see(event, state);
@@ -153,7 +168,7 @@ impl Output {
     }
 
     pub fn frame(&mut self, state: &State) {
-        let result = self.view.tick(state, now());
+        let result = self.view.tick(&self.shown(state), now());
         self.note(result);
     }
 
@@ -164,6 +179,17 @@ impl Output {
             let result = self.view.clear();
             self.note(result);
             to_stderr(text);
+        }
+    }
+
+    fn is_passing(&self) -> bool {
+        self.aside && self.mode != Mode::Json
+    }
+
+    fn shown<'s>(&self, state: &'s State) -> Cow<'s, State> {
+        match self.is_passing() {
+            true => passing::state(state),
+            false => Cow::Borrowed(state),
         }
     }
 
@@ -182,7 +208,7 @@ impl Output {
 
     /// Ends the view; the last call.
     pub fn close(&mut self, state: &State) {
-        let result = self.view.close(state, now());
+        let result = self.view.close(&self.shown(state), now());
         self.note(result);
     }
 
@@ -200,6 +226,21 @@ impl Output {
     pub fn tell(&mut self, text: &str) {
         if self.mode != Mode::Json {
             to_stdout(text);
+        }
+    }
+
+    /// Why what was asked for is not ready.
+    pub fn explain(&self, state: &State) {
+        if self.mode == Mode::Json {
+            return;
+        }
+        for line in why::unready(&self.shown(state), now(), self.look) {
+            let line = line.render(self.look);
+            if self.aside {
+                to_stderr(&line);
+            } else {
+                to_stdout(&line);
+            }
         }
     }
 
@@ -283,7 +324,9 @@ fn is_unread(output: impl AsFd) -> bool {
 
 /// One line; a reader that has gone away is no error.
 pub fn to_stderr(line: &str) {
-    let _gone = writeln!(std::io::stderr().lock(), "{line}");
+    let label = LABEL.get().map_or("", String::as_str);
+    let mut out = Labelled::new(std::io::stderr().lock(), label);
+    let _gone = writeln!(out, "{line}");
 }
 
 fn variable(name: &str) -> Option<String> {

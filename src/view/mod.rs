@@ -13,6 +13,7 @@ pub mod terminal;
 pub mod timings;
 pub mod why;
 
+mod labelled;
 mod line;
 mod look;
 mod narrate;
@@ -26,6 +27,7 @@ pub(crate) mod samples;
 use std::io;
 
 pub use json::Json;
+pub use labelled::Labelled;
 pub use line::{Line, Paint, service_paint};
 pub use logs::{Gutter, bare};
 pub use look::{Look, Mode};
@@ -100,11 +102,11 @@ pub fn on_stdout(mode: Mode, look: Look, footer: &str) -> Box<dyn View> {
     }
 }
 
-/// The same on standard error, for where standard output belongs to another command.
-pub fn on_stderr(mode: Mode, look: Look, footer: &str) -> Box<dyn View> {
+/// The same on standard error, for where standard output belongs to another command. `label` stands before plain lines.
+pub fn on_stderr(mode: Mode, look: Look, label: &str) -> Box<dyn View> {
     match mode {
-        Mode::Terminal => Box::new(Terminal::new(console::Term::stderr(), look, footer)),
-        Mode::Plain => Box::new(Plain::new(io::stderr(), look)),
+        Mode::Terminal => Box::new(Terminal::new(console::Term::stderr(), look, "")),
+        Mode::Plain => Box::new(Plain::new(Labelled::new(io::stderr(), label), look)),
         Mode::Json => Box::new(Json::new(io::stderr())),
     }
 }

@@ -31,6 +31,28 @@ pub fn why(state: &State, service: &str, now: u64, look: Look) -> Option<Vec<Lin
     Some(teller.lines)
 }
 
+/// Explains everything that was asked for and is not ready, each thing once.
+pub fn unready(state: &State, now: u64, look: Look) -> Vec<Line> {
+    let mut teller = Teller {
+        state,
+        now,
+        look,
+        told: BTreeSet::new(),
+        lines: Vec::new(),
+    };
+    let is_open = |service: &&ServiceState| service.info.wanted && !words::serves(service);
+    let open = || state.services.iter().filter(is_open);
+    // What nothing else waits for leads down to all the others, but for those in a circle.
+    let awaited: BTreeSet<String> = open().flat_map(|s| blockers(state, s)).collect();
+    let (beneath, first): (Vec<_>, Vec<_>) = open().partition(|s| awaited.contains(&s.info.name));
+    for service in first.into_iter().chain(beneath) {
+        if !teller.told.contains(&service.info.name) {
+            teller.tell(&service.info.name, &Indent::default());
+        }
+    }
+    teller.lines
+}
+
 /// What `dev why --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report<'a> {
@@ -525,6 +547,19 @@ mod tests {
             "api crashed 4.0s ago; waits for db (stopping)\n└─ db is stopping for 3s; it printed: LOG: \
              database system is ready to accept connections\n"
         );
+    }
+
+    #[test]
+    fn all_that_is_not_ready_is_explained_once() {
+        let mut state = samples::starting();
+        for (name, on) in [("api", "migrate"), ("web", "api")] {
+            samples::enter(&mut state, name, Phase::Waiting, 4_000);
+            samples::hold(&mut state, name, &[(on, "waiting")]);
+        }
+        let lines = unready(&state, NOW, LOOK);
+        let told: Vec<String> = lines.iter().map(|line| line.render(LOOK)).collect();
+        let told = told.join("\n");
+        insta::assert_snapshot!("why_unready", told);
     }
 
     #[test]

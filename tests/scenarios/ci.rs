@@ -110,6 +110,20 @@ fn ten_at_once_have_their_own_data_and_leave_nothing() {
         .collect();
     for one in &mut all {
         let ended = one.ends_within(SOON * 3).succeeds();
+        // Where all write to one log, each line says whose it is.
+        let name = ended
+            .stdout
+            .lines()
+            .find(|line| line.starts_with(stack.name()));
+        let number = name.and_then(|name| name.rsplit('-').next()).unwrap();
+        let label = format!("ci-{number} ");
+        let is_torn = |line: &&str| !line.starts_with(&label);
+        assert_eq!(
+            ended.stderr.lines().find(is_torn),
+            None,
+            "{}",
+            ended.story()
+        );
         let marks = ended
             .stdout
             .lines()
@@ -131,6 +145,7 @@ fn a_stack_that_does_not_come_up_is_told_and_removed() {
         .exits(125)
         .says_on_stderr("exit code 3")
         .says_on_stderr("no config file")
+        .does_not_say("`dev logs")
         .does_not_say("ran\n");
     leaves_nothing(&stack);
     stack
@@ -200,15 +215,72 @@ fn what_a_killed_one_left_goes_with_the_next() {
 }
 
 #[test]
-fn what_is_not_ready_in_time_is_told_and_removed() {
-    let never = sleeps("never", "ready = { tcp = 81 }\n");
-    let stack = Stack::new("ci-late", format!("{never}{}", sleeps("fine", "")));
-    stack
-        .dev(["ci", "--wait-timeout", "2s", "--", "sh", "-c", "echo ran"])
+fn what_is_not_ready_in_time_is_told_with_why_and_removed() {
+    let never = format!(
+        "[services.never]\nimage = \"{BUSYBOX}\"\ncommand = \"echo still loading; exec sleep 1000000\"\n\
+         ready = {{ tcp = 81 }}\nstop = {{ signal = \"KILL\" }}\n"
+    );
+    // It is between two lives most of the time.
+    let crash = format!(
+        "[services.crash]\nimage = \"{BUSYBOX}\"\ncommand = \"echo no config file; exit 3\"\nrestart = \"always\"\n"
+    );
+    let waits = sleeps("waits", "needs = [\"never\"]\n");
+    let stack = Stack::new(
+        "ci-late",
+        format!("{never}{crash}{waits}{}", sleeps("fine", "")),
+    );
+    let ci = stack
+        .dev(["ci", "--wait-timeout", "4s", "--", "sh", "-c", "echo ran"])
         .exits(125)
-        .says_on_stderr("never")
+        .says_on_stderr("waits waits for never")
+        .says_on_stderr("tcp 81: connection refused")
+        .says_on_stderr("still loading")
+        .says_on_stderr("crash crashed")
+        .says_on_stderr("no config file")
         .does_not_say("ran\n")
         .within(SOON);
+    let why = ci
+        .stderr
+        .lines()
+        .filter(|line| line.contains("never is starting for"));
+    assert_eq!(why.count(), 1, "{}", ci.story());
+    leaves_nothing(&stack);
+}
+
+#[test]
+fn what_ignores_its_signal_is_waited_for_once_and_not_for_long() {
+    let ignores = |name: &str, more: &str| {
+        format!(
+            "[services.{name}]\nimage = \"{BUSYBOX}\"\n\
+             command = \"trap '' TERM; while :; do sleep 1; done\"\n{more}\n"
+        )
+    };
+    let (db, api) = (ignores("db", ""), ignores("api", "needs = [\"db\"]"));
+    let web = ignores("web", "needs = [\"api\"]\nstop = { grace = \"1m\" }");
+    let stack = Stack::new("ci-ignores", format!("{db}{api}{web}"));
+    // One after the other, with what each may take, these are 80 seconds.
+    stack
+        .dev(["ci", "--", "true"])
+        .succeeds()
+        .within(Duration::from_secs(20));
+    leaves_nothing(&stack);
+}
+
+#[test]
+fn what_needs_time_to_stop_gets_it_where_that_is_said() {
+    let flushes = format!(
+        "[services.app]\nimage = \"{BUSYBOX}\"\nvolumes = [\"./out:/out\"]\n\
+         command = \"trap 'sleep 3; echo 87 >/out/coverage; exit 0' TERM; while :; do sleep 0.1; done\"\n"
+    );
+    let stack = Stack::new("ci-flush", flushes);
+    fs::create_dir(stack.path("out")).unwrap();
+    stack
+        .dev(["ci", "--timeout", "30s", "--", "true"])
+        .succeeds();
+    assert_eq!(
+        fs::read_to_string(stack.path("out/coverage")).unwrap(),
+        "87\n"
+    );
     leaves_nothing(&stack);
 }
 

@@ -21,6 +21,10 @@ pub struct CiArgs {
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = super::value::duration)]
     pub wait_timeout: Duration,
 
+    /// How long what runs may take to stop in the end before it is killed, instead of its own `stop.grace`
+    #[arg(short, long, value_name = "TIME", default_value = "2s", value_parser = super::value::duration)]
+    pub timeout: Duration,
+
     /// The command and its arguments
     #[arg(value_name = "COMMAND", required = true, last = true)]
     pub command: Vec<OsString>,

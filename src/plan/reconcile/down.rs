@@ -17,6 +17,9 @@ pub struct Removal {
     /// Named volumes too: only ever because a person named that.
     pub volumes: bool,
     pub images: Images,
+    /// Nothing waits for what needs it to stop first.
+    #[serde(default)]
+    pub side_by_side: bool,
 }
 
 /// The images that go with a stack.
@@ -64,7 +67,7 @@ pub(super) fn before(stack: &Stack, container: &ObservedContainer) -> Vec<Hook> 
 /// Stops what runs of `services`; what needs a service stops before it.
 pub fn stop(stack: &Stack, observed: &Observed, services: &BTreeSet<String>) -> Plan {
     let mut plan = Plan::default();
-    stop_into(&mut plan, stack, observed, |service| {
+    stop_into(&mut plan, stack, observed, true, |service| {
         services.contains(service)
     });
     plan
@@ -73,7 +76,8 @@ pub fn stop(stack: &Stack, observed: &Observed, services: &BTreeSet<String>) -> 
 /// Removes everything of the project: containers, networks, and volumes where asked.
 pub fn remove(stack: &Stack, observed: &Observed, removal: Removal) -> Plan {
     let mut plan = Plan::default();
-    let stopped = stop_into(&mut plan, stack, observed, |_| true);
+    let ordered = !removal.side_by_side;
+    let stopped = stop_into(&mut plan, stack, observed, ordered, |_| true);
     let mut removed = Vec::new();
     for container in &observed.containers {
         let after = stopped.get(&container.id).copied().into_iter().collect();
@@ -138,6 +142,7 @@ fn stop_into(
     plan: &mut Plan,
     stack: &Stack,
     observed: &Observed,
+    ordered: bool,
     wanted: impl Fn(&str) -> bool,
 ) -> BTreeMap<String, OpId> {
     let mut by_container = BTreeMap::new();
@@ -157,7 +162,10 @@ fn stop_into(
     });
     for container in running {
         // Through what does not run, too: between an app and its database stands a job that is done.
-        let after = dependents(&needed_by, &by_service, &container.service);
+        let after = match ordered {
+            true => dependents(&needed_by, &by_service, &container.service),
+            false => Vec::new(),
+        };
         let (signal, grace) = manner(stack, container);
         let action = Action::StopContainer {
             id: container.id.clone(),

@@ -107,6 +107,21 @@ fn what_others_made_stays() {
 }
 
 #[test]
+fn what_is_thrown_away_stops_side_by_side() {
+    let scene = Scene::running(gold());
+    let removal = Removal {
+        side_by_side: true,
+        ..Removal::default()
+    };
+    let plan = remove(&scene.stack, &scene.observed, removal);
+    let stops = plan.operations.iter();
+    let stops = stops.filter(|o| matches!(o.action, Action::StopContainer { .. }));
+    assert!(stops.clone().count() > 1);
+    assert!(stops.clone().all(|stop| stop.after.is_empty()), "{plan}");
+    check_order(&plan);
+}
+
+#[test]
 fn dependents_stop_first() {
     let mut services = gold();
     services[1] = runs("migrate", &["db"]);

@@ -1,5 +1,8 @@
 //! `dev ci`: a stack of its own for one command, taken down whatever comes of it.
 
+mod left;
+mod told;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -10,15 +13,18 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
-use super::args::{CiArgs, GlobalArgs};
-use super::asked::Asked;
-use super::env::settings;
-use super::error::CliError;
-use super::exit::ExitCode;
-use super::logs::last_words_aside;
-use super::output::{Output, to_stderr};
-use super::session::Session;
-use super::show::{Ended, Follow, Interrupts, now};
+use left::{prefix, remove_leftovers};
+use told::tell_failed;
+
+use crate::cli::args::{CiArgs, GlobalArgs};
+use crate::cli::asked::Asked;
+use crate::cli::env::settings;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitCode;
+use crate::cli::logs::last_words_aside;
+use crate::cli::output::{Output, to_stderr};
+use crate::cli::session::Session;
+use crate::cli::show::{Ended, Follow, Interrupts, now};
 use crate::engine::core::Engine;
 use crate::engine::default_services;
 use crate::engine::feed::Feed;
@@ -26,10 +32,8 @@ use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::{Command, Input};
 use crate::engine::store::{Lock, Remembered};
 use crate::plan::allocate::{Allocations, PortKey};
-use crate::plan::observed::Status;
 use crate::plan::reconcile::{Images, Removal};
 use crate::runtime::process::{guarded, owner};
-use crate::runtime::world::{Look, World};
 use crate::stack::Stack;
 
 /// Lines of log shown of each service that failed.
@@ -42,6 +46,7 @@ const KILLED: Duration = Duration::from_secs(3);
 const EVERYTHING: Removal = Removal {
     volumes: true,
     images: Images::Own,
+    side_by_side: true,
 };
 
 /// # Errors
@@ -52,7 +57,7 @@ pub async fn run(global: &GlobalArgs, arguments: &CiArgs) -> Result<ExitCode, Cl
     plain.check_names(&arguments.services)?;
     check_command(&arguments.command)?;
     let base = plain.stack.name.clone();
-    remove_leftovers(&plain, &base).await;
+    remove_leftovers(&plain, &base, arguments.timeout).await;
     let (mut session, _lock) = open_apart(&plain, &base)?;
     if let Err(error) = choose_runtime(&mut session, global, arguments).await {
         session.store.discard().map_err(CliError::state)?;
@@ -60,7 +65,7 @@ pub async fn run(global: &GlobalArgs, arguments: &CiArgs) -> Result<ExitCode, Cl
     }
     let mut interrupts = Interrupts::listen()?;
     let result = bring_up_and_run(&session, global, arguments, &mut interrupts).await;
-    let removed = remove(&session, &mut interrupts).await;
+    let removed = remove(&session, &mut interrupts, arguments.timeout).await;
     match (result, removed) {
         (Err(error), Err(also)) => {
             to_stderr(&also.to_string());
@@ -129,10 +134,6 @@ fn open_apart(plain: &Session, base: &str) -> Result<(Session, Lock), CliError> 
     }
 }
 
-fn prefix(base: &str) -> String {
-    format!("{base}-ci-")
-}
-
 /// Numbers to begin with. Others choose at the same time: those that everybody tries first would only be fought over.
 fn free_ports(stack: &Stack) -> Allocations {
     let mut ports = Allocations::new();
@@ -193,6 +194,13 @@ async fn bring_up_and_run(
     Ok(ExitCode::Command(u8::try_from(code).unwrap_or(1)))
 }
 
+/// The end of the name, by which those that run at once differ.
+fn label(session: &Session) -> String {
+    let name = &session.stack.name;
+    let number = name.rsplit('-').next().unwrap_or(name);
+    format!("ci-{number}")
+}
+
 async fn bring_up(
     session: &Session,
     global: &GlobalArgs,
@@ -206,7 +214,7 @@ async fn bring_up(
         services,
         stopped: BTreeSet::new(),
     };
-    let mut screen = Output::aside(global.json);
+    let mut screen = Output::aside(global.json, &label(session));
     let engine = Engine::new(session.setup(goal, Until::Ready, true).await?);
     let inputs = engine.inputs();
     let mut feed = Feed::inside(engine.subscribe(), inputs.clone());
@@ -237,12 +245,16 @@ async fn bring_up(
         Outcome::Done | Outcome::Ended { .. } => Vec::new(),
         Outcome::Left => {
             let open = state.services.iter();
-            let open = open.filter(|s| s.info.wanted && !s.is_ready() && s.has_started());
+            let open = open.filter(|s| s.info.wanted && !s.is_ready());
             open.map(|s| s.info.name.clone()).collect()
         }
     };
     if ended == Ended::Interrupted {
         return Ok(ExitCode::Interrupted);
+    }
+    if ended == Ended::Deadline {
+        // Nobody can ask `dev why` of a stack that is about to go.
+        screen.explain(&state);
     }
     last_words_aside(session, &failed, LAST_WORDS, since).await;
     let done = outcome == Outcome::Done;
@@ -287,39 +299,14 @@ async fn run_command(
     Ok(None)
 }
 
-/// What ended in the stack while the command ran: a test that failed may have failed for that.
-async fn tell_failed(session: &Session, begun: u64) {
-    let Ok(world) = session.world(false).await else {
-        return;
-    };
-    let look = Look {
-        project: session.stack.name.clone(),
-        ..Look::default()
-    };
-    let Ok(observed) = world.look(&look).await else {
-        return;
-    };
-    let ended = observed
-        .containers
-        .iter()
-        .filter(|container| match container.status {
-            Status::Exited { code, .. } => code != 0,
-            Status::Restarting | Status::Dead => true,
-            Status::Created | Status::Running | Status::Paused => false,
-        });
-    let names: BTreeSet<String> = ended.map(|container| container.service.clone()).collect();
-    if names.is_empty() {
-        return;
-    }
-    let names: Vec<String> = names.into_iter().collect();
-    to_stderr(&format!("ended while it ran: {}", names.join(", ")));
-    last_words_aside(session, &names, LAST_WORDS, i128::from(begun) * 1_000_000).await;
-}
-
 /// Removes everything, and what is remembered of it.
-async fn remove(session: &Session, interrupts: &mut Interrupts) -> Result<(), CliError> {
+async fn remove(
+    session: &Session,
+    interrupts: &mut Interrupts,
+    grace: Duration,
+) -> Result<(), CliError> {
     let setup = session.setup(Goal::Down(EVERYTHING), Until::Told, false);
-    let engine = Engine::new(setup.await?);
+    let engine = Engine::new(setup.await?).within(Some(grace));
     let mut running = tokio::spawn(engine.run());
     let mut warned = false;
     let outcome = loop {
@@ -343,64 +330,4 @@ async fn remove(session: &Session, interrupts: &mut Interrupts) -> Result<(), Cl
         },
         Outcome::OtherCheckout { .. } | Outcome::Left | Outcome::Ended { .. } => Ok(()),
     }
-}
-
-/// What runs that were killed left behind.
-async fn remove_leftovers(plain: &Session, base: &str) {
-    let names = plain.store.names().into_iter();
-    for name in names.filter(|name| is_ours(name, base)) {
-        // Nobody holds its lock.
-        let Some(_lock) = plain.store.left(&name) else {
-            continue;
-        };
-        let Ok(session) = plain.apart(name) else {
-            continue;
-        };
-        remove_leftover(&session).await;
-    }
-    for name in forgotten(plain, base).await {
-        let Ok(session) = plain.apart(name) else {
-            continue;
-        };
-        // Else another one is at it.
-        if let Ok(Some(_lock)) = session.store.lock() {
-            remove_leftover(&session).await;
-        }
-    }
-}
-
-/// Stacks of runs that were killed of which only the container engine knows: what was remembered here is gone, as after
-/// `git clean`. The lock of one that still runs is gone, too, so that it counts whether its process is.
-async fn forgotten(plain: &Session, base: &str) -> BTreeSet<String> {
-    let Some(docker) = plain.docker_at_hand().await else {
-        return BTreeSet::new();
-    };
-    let kept = plain.store.names();
-    let owned = docker.owned(plain.stack.dir.as_str()).await;
-    let left = owned.unwrap_or_default().into_iter().filter(|owned| {
-        is_ours(&owned.project, base)
-            && !kept.contains(&owned.project)
-            && owner::has_ended(&owned.owner)
-    });
-    left.map(|owned| owned.project).collect()
-}
-
-async fn remove_leftover(session: &Session) {
-    let Ok(mut interrupts) = Interrupts::listen() else {
-        return;
-    };
-    let name = &session.stack.name;
-    match remove(session, &mut interrupts).await {
-        Ok(()) => to_stderr(&format!(
-            "removed what a `dev ci` that was killed left: {name}"
-        )),
-        Err(error) => to_stderr(&format!(
-            "{name}, which was left, cannot be removed: {error}"
-        )),
-    }
-}
-
-fn is_ours(name: &str, base: &str) -> bool {
-    name.strip_prefix(&prefix(base))
-        .is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
