@@ -273,3 +273,23 @@ fn a_path_that_is_not_there_is_told_once_and_watched_when_it_comes() {
     }
     stack.dev(["plan"]).succeeds().does_not_say("is not there");
 }
+
+#[test]
+fn each_failure_of_a_command_after_a_sync_is_told() {
+    let rule =
+        "watch = [{ paths = [\"www\"], sync = \"/www\", then = { exec = \"echo nope; exit 3\" } }]";
+    let stack = Stack::new("then-again", sleeps("site", rule));
+    stack.write("www/a.txt", "a");
+    let mut up = stack.up();
+    let before = up.output().matches("ended with exit code 3").count();
+    for times in 1..=3 {
+        stack.write("www/a.txt", format!("{times}"));
+        eventually(SOON, "its failure is told", || {
+            let output = up.output();
+            match output.matches("ended with exit code 3").count() {
+                count if count >= before + times => Ok(()),
+                _ => Err(output),
+            }
+        });
+    }
+}
