@@ -64,7 +64,14 @@ impl<'a> Lines<'a> {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_required => return,
             Err(error) => {
-                sink.push(env_file(path, &error, span));
+                let finding = env_file(path, &error, span);
+                let may_be_missing = error.kind() == io::ErrorKind::NotFound;
+                sink.push(match may_be_missing {
+                    true => {
+                        finding.help("where it may be missing, write `{path: …, required: false}`")
+                    }
+                    false => finding,
+                });
                 return;
             }
         };

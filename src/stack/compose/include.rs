@@ -111,8 +111,10 @@ impl Loader<'_> {
         for (path, span) in paths {
             let text = match (self.read_env(&path), span) {
                 (Ok(text), _) => text,
-                (Err(_), None) => continue,
-                (Err(error), Some(span)) => return Err(env_file(&path, &error, span)),
+                (Err(error), None) if is_not_there(&error) => continue,
+                (Err(error), span) => {
+                    return Err(env_file(&path, &error, span.unwrap_or(include.span)));
+                }
             };
             let around = &scope.environment;
             let lookup = |name: &str| around.get(name).cloned();
@@ -126,6 +128,12 @@ impl Loader<'_> {
         }
         Ok(environment)
     }
+}
+
+/// A `.env` that nobody has named need not be there, and may be a folder with that name.
+fn is_not_there(error: &io::Error) -> bool {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | IsADirectory | NotADirectory)
 }
 
 pub(super) fn env_file(path: &Utf8Path, error: &io::Error, span: Span) -> Finding {

@@ -302,3 +302,58 @@ proptest! {
         prop_assert_eq!(first, printed);
     }
 }
+
+#[test]
+fn an_env_file_beside_an_included_file_is_read_or_told_of() {
+    struct Broken(io::ErrorKind);
+    impl Files for Broken {
+        fn compose(&self, path: &Utf8Path) -> Result<String, Box<Diagnostic>> {
+            Ok(match path.as_str() {
+                "/p/compose.yaml" => "include: [sub/compose.yaml]\n",
+                _ => "services: {a: {image: x}}\n",
+            }
+            .to_owned())
+        }
+        fn env(&self, path: &Utf8Path) -> io::Result<String> {
+            Err(match path.as_str() {
+                "/p/sub/.env" => self.0.into(),
+                _ => io::ErrorKind::NotFound.into(),
+            })
+        }
+    }
+    let request = Request {
+        start_dir: "/p".into(),
+        files: vec!["/p/compose.yaml".into()],
+        ..Request::default()
+    };
+    for passed_over in [io::ErrorKind::NotFound, io::ErrorKind::IsADirectory] {
+        assert!(load(&request, &Broken(passed_over)).is_ok());
+    }
+    for told in [io::ErrorKind::FileTooLarge, io::ErrorKind::PermissionDenied] {
+        let error = load(&request, &Broken(told)).unwrap_err();
+        let shown = crate::stack::file::render(&error, false, 100);
+        assert!(shown.contains("/p/sub/.env cannot be read"), "{shown}");
+        assert!(shown.contains("compose.yaml:1:11"), "{shown}");
+    }
+}
+
+#[test]
+fn a_number_that_is_none_is_told_as_that() {
+    for (text, said) in [(".nan", "not a number"), ("'inf'", "infinite")] {
+        let shown = rendered(&format!("services: {{a: {{image: x, cpus: {text}}}}}"));
+        assert!(shown.contains(said), "{shown}");
+        assert!(shown.contains("0.5"), "{shown}");
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_without_anchors_is_not_told_of_anchors() {
+    let services: String = (0..30_000)
+        .map(|n| format!("  s{n}: {{image: a}}\n"))
+        .collect();
+    let shown = rendered(&format!("services:\n{services}"));
+    assert!(shown.contains("more than 50000 values"), "{shown}");
+    assert!(!shown.contains("anchors"), "{shown}");
+    let shown = rendered(&format!("services: {}", "[".repeat(100_000)));
+    assert!(shown.contains("deeper than 64 levels"), "{shown}");
+}

@@ -143,8 +143,21 @@ fn number(node: &mut Node, path: &str, sink: &mut Sink) {
         Value::Text(text) => text.parse().ok(),
         _ => None,
     };
-    match value.filter(|value| value.is_finite()) {
-        Some(value) => node.value = Value::Float(value),
+    match value {
+        Some(value) if value.is_finite() => node.value = Value::Float(value),
+        Some(value) => {
+            let what = match value.is_nan() {
+                true => "this is not a number (NaN)",
+                false => "this is infinite",
+            };
+            let message = format!("`{path}` has to be a number that can be counted to: {what}");
+            let help = "write how many, as 0.5 or 2; without the line there is no limit";
+            sink.push(
+                Finding::new(Code::BadValue, message)
+                    .at(node.span, "this")
+                    .help(help),
+            );
+        }
         None => wrong_type(node, path, "a number", sink),
     }
 }

@@ -180,10 +180,7 @@ impl Builder {
         let before = self.size;
         self.count(Size { nodes: 1, text: 0 }, span)?;
         if self.open.len() >= MAX_DEPTH {
-            let message = format!("this goes deeper than {MAX_DEPTH} levels");
-            return Err(Finding::new(Code::TooLarge, message)
-                .at(span, "here")
-                .help("no attribute of a Compose file is that deep; is it the right file?"));
+            return Err(too_deep(span));
         }
         if let Some(Open {
             content: Content::Map { key: None, .. },
@@ -309,23 +306,28 @@ impl Builder {
         self.size.nodes += size.nodes;
         self.size.text += size.text;
         let message = match (self.size.nodes > MAX_NODES, self.size.text > MAX_TEXT) {
-            (true, _) => {
-                format!("the file has more than {MAX_NODES} values, its anchors written out")
-            }
-            (_, true) => "the file has more than 8 MiB of text, its anchors written out".to_owned(),
+            (true, _) => format!("the file has more than {MAX_NODES} values"),
+            (_, true) => "the file has more than 8 MiB of text".to_owned(),
             _ if self.others.nodes + self.size.nodes > MAX_ALL.nodes => format!(
-                "the files of this project have more than {} values together, their anchors written out",
+                "the files of this project have more than {} values together",
                 MAX_ALL.nodes
             ),
             _ if self.others.text + self.size.text > MAX_ALL.text => {
-                "the files of this project have more than 16 MiB of text together, their anchors written out"
-                    .to_owned()
+                "the files of this project have more than 16 MiB of text together".to_owned()
             }
             _ => return Ok(()),
         };
-        Err(Finding::new(Code::TooLarge, message)
+        // Who has written no anchor is told nothing of them.
+        let (how, help) = match self.anchors.is_empty() {
+            true => ("", "is it the right file?"),
+            false => (
+                ", anchors written out",
+                "anchors that hold aliases multiply; is it the right file?",
+            ),
+        };
+        Err(Finding::new(Code::TooLarge, format!("{message}{how}"))
             .at(span, "this is where it became too many")
-            .help("anchors that hold aliases multiply; is it the right file?"))
+            .help(help))
     }
 
     fn span(&self, start: Marker, end: Marker) -> Span {
@@ -339,6 +341,10 @@ impl Builder {
     fn syntax(&self, error: &ScanError) -> Finding {
         let at = *error.marker();
         let span = self.offsets.shown(self.span(at, at));
+        // The parser looks ahead, and has a bound of its own for that.
+        if error.info().contains("recursion limit") {
+            return too_deep(span);
+        }
         let finding = Finding::new(Code::Syntax, format!("this is not YAML: {}", error.info()));
         let tab = error.info().contains("tab").then_some(span.start);
         let tab = tab.and_then(|start| super::slip::tab(&self.offsets.text, start));
@@ -354,6 +360,13 @@ impl Builder {
             None => finding,
         }
     }
+}
+
+fn too_deep(span: Span) -> Finding {
+    let message = format!("this goes deeper than {MAX_DEPTH} levels");
+    Finding::new(Code::TooLarge, message)
+        .at(span, "here")
+        .help("no attribute of a Compose file is that deep; is it the right file?")
 }
 
 /// The key, which may stand only once.
