@@ -233,7 +233,7 @@ impl Engine {
             self.read_log(container, lines, end.clone());
         }
         let input = move |report| Input::CandidateProbed { attempt, report };
-        self.begin_probe(container, probe, reader, end.clone(), input);
+        self.begin_probe(container, probe, reader, None, end.clone(), input);
     }
 
     /// Nobody asks it: from now on, as it was left alone until now, it has to run for a while.

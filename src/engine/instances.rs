@@ -16,7 +16,7 @@ use super::input::Input;
 use super::supervise::Supervisor;
 use super::turn::Turn;
 use crate::plan::observed::{Generation, ObservedContainer};
-use crate::probe::{ProbeReport, Subject, Target};
+use crate::probe::{ProbeReport, Subject, Target, answered};
 use crate::stack::{Probe, ProbeKind};
 
 /// How long one has to run at least that replaces another, where no probe says that it is ready: what it replaces waits, and
@@ -176,6 +176,8 @@ impl Engine {
                 && known.asker == asker
                 && known.target == target
         });
+        // Whoever is asked anew, is asked because something about it has changed.
+        let is_new = known.is_none_or(|known| known.generation != generation);
         let reads_log = matches!(
             probe.as_ref().map(|probe| &probe.kind),
             Some(ProbeKind::Log { .. })
@@ -195,7 +197,10 @@ impl Engine {
             self.read_log(container, lines, cancel.clone());
         }
         if let Some(probe) = probe.clone() {
-            self.begin_probe(container, probe, reader, cancel.clone(), Input::Probed);
+            let healthy = container.healthy.as_ref().filter(|_| is_new);
+            let answered = healthy.and_then(|healthy| answered(&probe, healthy, now()));
+            let cancel = cancel.clone();
+            self.begin_probe(container, probe, reader, answered, cancel, Input::Probed);
         }
         let listened = cancel.clone();
         let attended = Attended {

@@ -20,11 +20,13 @@ const LISTENS: Duration = Duration::from_secs(60);
 const LISTENS_FIRST: Duration = Duration::from_millis(100);
 
 impl Engine {
+    /// `answered`: it is known to be ready, and is asked again only after so long.
     pub(super) fn begin_probe(
         &self,
         container: &ObservedContainer,
         probe: Probe,
         lines: mpsc::Receiver<String>,
+        answered: Option<Duration>,
         cancel: CancellationToken,
         input: impl Fn(ProbeReport) -> Input + Send + 'static,
     ) {
@@ -33,7 +35,10 @@ impl Engine {
             index: container.index,
             generation: container.generation(),
         };
-        let prober = self.prober(container, probe, subject, Some(lines));
+        let prober = crate::probe::Prober {
+            answered,
+            ..self.prober(container, probe, subject, Some(lines))
+        };
         let inputs = self.inputs.clone();
         let (reports, mut reported) = mpsc::channel::<ProbeReport>(16);
         self.tasks
@@ -80,6 +85,7 @@ impl Engine {
             exec,
             execs: Arc::clone(&self.instances.execs),
             objection: self.objection(container),
+            answered: None,
         }
     }
 

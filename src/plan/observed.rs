@@ -70,6 +70,17 @@ pub struct ObservedContainer {
     pub stop_grace: Option<std::time::Duration>,
     /// It has volumes without a name.
     pub anonymous_volumes: bool,
+    /// The engine's own health check, where the last one of this life went well.
+    pub healthy: Option<Healthy>,
+}
+
+/// A health check that the engine has carried out by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Healthy {
+    /// `["CMD", …]` or `["CMD-SHELL", …]`
+    pub test: Vec<String>,
+    /// When it was begun: milliseconds since 1970, by the engine's clock.
+    pub at: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::plan::observed::ImageHealthcheck;
+use crate::plan::observed::{Healthy, ImageHealthcheck};
 use crate::stack::{Probe, ProbeKind};
 
 /// The engine's own defaults for what an image leaves open.
@@ -8,17 +8,30 @@ const INTERVAL: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(30);
 const RETRIES: u32 = 3;
 
+/// The engine's own answer where it was asked what `probe` would ask, and less than an interval ago by `now` (milliseconds
+/// since 1970): with the time that is left until it is to be asked again.
+pub fn answered(probe: &Probe, healthy: &Healthy, now: u64) -> Option<Duration> {
+    let asks = command(&healthy.test).map(|command| ProbeKind::Exec { command });
+    let age = Duration::from_millis(now.checked_sub(healthy.at)?);
+    let left = probe.every.checked_sub(age)?;
+    (asks.as_ref() == Some(&probe.kind) && !left.is_zero()).then_some(left)
+}
+
+fn command(test: &[String]) -> Option<Vec<String>> {
+    let (kind, words) = test.split_first()?;
+    match kind.as_str() {
+        "CMD" if !words.is_empty() => Some(words.to_vec()),
+        "CMD-SHELL" if !words.is_empty() => {
+            Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), words.join(" ")])
+        }
+        _ => None,
+    }
+}
+
 /// The HEALTHCHECK of an image as a probe: asked at `dev`'s own pace while starting, at its interval afterwards. `None`
 /// where it is disabled.
 pub fn from_healthcheck(check: &ImageHealthcheck) -> Option<Probe> {
-    let (kind, words) = check.test.split_first()?;
-    let command = match kind.as_str() {
-        "CMD" if !words.is_empty() => words.to_vec(),
-        "CMD-SHELL" if !words.is_empty() => {
-            vec!["/bin/sh".to_owned(), "-c".to_owned(), words.join(" ")]
-        }
-        _ => return None,
-    };
+    let command = command(&check.test)?;
     let mut probe = Probe::new(ProbeKind::Exec { command });
     probe.every = nanos(check.interval).unwrap_or(INTERVAL);
     probe.timeout = nanos(check.timeout).unwrap_or(TIMEOUT);
@@ -82,6 +95,22 @@ mod tests {
         assert_eq!(probe.every, Duration::from_secs(5));
         assert_eq!(probe.timeout, Duration::from_secs(2));
         assert_eq!(probe.within, Duration::from_secs(320));
+    }
+
+    #[test]
+    fn the_engines_answer_counts_for_an_interval_and_for_the_same_question() {
+        let probe = from_healthcheck(&check(&["CMD-SHELL", "curl -f localhost"])).unwrap();
+        let healthy = |test: &[&str], at| Healthy {
+            test: test.iter().map(|&word| word.to_owned()).collect(),
+            at,
+        };
+        let asked = |test: &[&str], at, now| answered(&probe, &healthy(test, at), now);
+        let same = ["CMD-SHELL", "curl -f localhost"];
+        assert_eq!(asked(&same, 1_000, 21_000), Some(Duration::from_secs(10)));
+        assert_eq!(asked(&same, 1_000, 31_000), None);
+        assert_eq!(asked(&same, 1_000, 999), None, "the clocks differ");
+        assert_eq!(asked(&["CMD", "curl"], 1_000, 2_000), None);
+        assert_eq!(asked(&[], 1_000, 2_000), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod tcp;
 
 pub use answer::{Answer, clean};
 pub use exec::Exec;
-pub use healthcheck::from_healthcheck;
+pub use healthcheck::{answered, from_healthcheck};
 pub use pace::{Pace, Phase, next};
 pub use prober::{Objection, Prober, Subject};
 pub use report::ProbeReport;

@@ -229,6 +229,7 @@ fn there(desired: &Desired, stack: &Stack, mut observed: Observed) -> Observed {
             restart_policy: "no".to_owned(),
             stop_grace: Some(spec.stop_grace),
             anonymous_volumes: false,
+            healthy: None,
         });
     }
     observed

@@ -11,6 +11,7 @@ mod given;
 mod handover;
 mod made;
 mod needs;
+mod healthy;
 mod open_ports;
 mod options;
 mod production;

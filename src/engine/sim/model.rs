@@ -492,6 +492,7 @@ impl Model {
         };
         let container = SimContainer {
             seen,
+            healthy: None,
             project: label(LABEL_PROJECT).unwrap_or_default(),
             user: spec.user.clone(),
             env: spec.env.clone(),
@@ -534,6 +535,7 @@ impl Model {
                 ports: Vec::new(),
                 addresses: BTreeMap::new(),
                 aliases: BTreeMap::new(),
+                healthy: None,
                 restart_policy: "no".to_owned(),
             };
             let container = SimContainer {

@@ -91,6 +91,7 @@ impl Place {
             finished_at: String::new(),
             stop_grace: None,
             anonymous_volumes: false,
+            healthy: None,
             started_at: String::new(),
             ports: Vec::new(),
             addresses: BTreeMap::new(),

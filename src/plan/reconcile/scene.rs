@@ -329,6 +329,7 @@ impl Scene {
                     restart_policy: "no".to_owned(),
                     stop_grace: Some(spec.stop_grace),
                     anonymous_volumes: false,
+                    healthy: None,
                 });
                 return Some(id);
             }
@@ -419,6 +420,7 @@ impl Scene {
             addresses: BTreeMap::new(),
             aliases: BTreeMap::new(),
             restart_policy: "no".to_owned(),
+            healthy: None,
         });
         self.start(&id);
     }

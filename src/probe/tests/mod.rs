@@ -69,6 +69,7 @@ fn prober(kind: ProbeKind, target: Target) -> Prober {
         execs: Arc::new(Semaphore::new(1)),
         login: None,
         objection: None,
+        answered: None,
     }
 }
 

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, ImageInspect, Network,
-    NetworkSettings, RestartPolicyNameEnum, Volume,
+    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum,
+    ImageInspect, Network, NetworkSettings, RestartPolicyNameEnum, Volume,
 };
+use chrono::DateTime;
 
 use super::create::LABEL_NETWORKS;
 use super::inherit::is_anonymous;
@@ -16,7 +17,8 @@ use crate::plan::desired::{
     LABEL_SERVICE, LABEL_WORKING_DIR,
 };
 use crate::plan::observed::{
-    ImageHealthcheck, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Status,
+    Healthy, ImageHealthcheck, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume,
+    Status,
 };
 use crate::stack::Protocol;
 
@@ -32,6 +34,7 @@ pub(super) fn container(found: ContainerInspectResponse) -> Option<ObservedConta
     let state = found.state.unwrap_or_default();
     let network_settings = found.network_settings.unwrap_or_default();
     let mounts = found.mounts.unwrap_or_default();
+    let healthy = healthy(config.healthcheck.and_then(|check| check.test), &state);
     let complete = is_attached(&network_settings, labels.get(LABEL_NETWORKS));
     let restart_policy = found
         .host_config
@@ -65,7 +68,19 @@ pub(super) fn container(found: ContainerInspectResponse) -> Option<ObservedConta
         restart_policy: restart_policy.map_or_else(|| "no".to_owned(), |name| name.to_string()),
         stop_grace,
         anonymous_volumes: mounts.iter().any(is_anonymous),
+        healthy,
     })
+}
+
+/// What the engine says of a check that it made before this life, or that did not end well, is nothing to go by.
+fn healthy(test: Option<Vec<String>>, state: &ContainerState) -> Option<Healthy> {
+    let health = state.health.as_ref()?;
+    let last = health.log.as_ref()?.last()?;
+    let began = DateTime::parse_from_rfc3339(state.started_at.as_deref()?).ok()?;
+    let asked = last.start?;
+    let went_well = health.status == Some(HealthStatusEnum::HEALTHY) && last.exit_code == Some(0);
+    let at = u64::try_from(asked.timestamp_millis()).ok()?;
+    (went_well && asked > began).then_some(Healthy { test: test?, at })
 }
 
 /// Older engines attach networks one by one. A container where that was cut short, or from which a network was taken

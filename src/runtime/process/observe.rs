@@ -39,6 +39,7 @@ impl ProcessWorld {
             },
             stop_grace: Some(Duration::from_millis(record.grace)),
             anonymous_volumes: false,
+            healthy: None,
             ports: if runs {
                 record.ports.clone()
             } else {

@@ -51,6 +51,7 @@ fn a_running_container() {
             restart_policy: "unless-stopped".into(),
             stop_grace: Some(std::time::Duration::from_secs(60)),
             anonymous_volumes: false,
+            healthy: None,
         }
     );
 }
