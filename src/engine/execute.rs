@@ -379,6 +379,7 @@ impl Action {
         match self {
             Self::CreateContainer { image, .. } => Some(image),
             Self::StartContainer { container, .. }
+            | Self::Prepare { container, .. }
             | Self::Seed { container, .. }
             | Self::Sync { container, .. }
             | Self::RenameContainer { container, .. }
@@ -389,7 +390,10 @@ impl Action {
 
     /// May take minutes, and is worth cancelling when nobody wants it any more.
     fn is_long(&self) -> bool {
-        matches!(self, Self::PullImage { .. } | Self::BuildImage(_))
+        matches!(
+            self,
+            Self::PullImage { .. } | Self::BuildImage(_) | Self::Prepare { .. }
+        )
     }
 
     fn class(&self) -> &'static str {
@@ -408,6 +412,7 @@ impl Action {
                 a.hash == b.hash
             }
             (Self::StartContainer { .. }, Self::StartContainer { .. }) => true,
+            (Self::Prepare { steps: a, .. }, Self::Prepare { steps: b, .. }) => a == b,
             (Self::SetAliases { networks: a, .. }, Self::SetAliases { networks: b, .. }) => a == b,
             (Self::StartProcess { spec: a }, Self::StartProcess { spec: b }) => {
                 a.hash == b.hash && a.ports == b.ports

@@ -464,7 +464,8 @@ impl Engine {
             | Action::RenameContainer { .. }
             | Action::SetAliases { .. }
             | Action::SetRestartPolicy { .. } => Verb::Update,
-            Action::StartContainer { .. }
+            Action::Prepare { .. }
+            | Action::StartContainer { .. }
             | Action::StartProcess { .. }
             | Action::UnpauseContainer { .. } => Verb::Start,
             Action::StopContainer { .. } => Verb::Stop,

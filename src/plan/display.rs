@@ -62,6 +62,7 @@ impl Action {
             | Self::RemoveImage { .. }
             | Self::RemoveContainer { .. } => "remove",
             Self::Seed { .. } | Self::Sync { .. } => "sync",
+            Self::Prepare { .. } => "prepare",
             Self::StartContainer { .. } | Self::StartProcess { .. } => "start",
             Self::StopContainer { .. } => "stop",
             Self::UnpauseContainer { .. } => "unpause",

@@ -90,6 +90,11 @@ pub enum Action {
         container: Input<String>,
         service: String,
     },
+    /// Containers of their own, one after the other, each to its end, with the volumes of one that does not run yet.
+    Prepare {
+        container: Input<String>,
+        steps: Vec<ContainerSpec>,
+    },
     /// `hooks`: commands inside it once it runs.
     StartContainer {
         container: Input<String>,
@@ -318,6 +323,9 @@ impl Action {
             | Self::Sync {
                 container: input, ..
             }
+            | Self::Prepare {
+                container: input, ..
+            }
             | Self::StartContainer {
                 container: input, ..
             }
@@ -337,6 +345,7 @@ impl Action {
             self,
             Self::Seed { .. }
                 | Self::Sync { .. }
+                | Self::Prepare { .. }
                 | Self::StartContainer { .. }
                 | Self::StartProcess { .. }
                 | Self::StopContainer { .. }

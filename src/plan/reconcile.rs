@@ -3,6 +3,7 @@
 mod down;
 mod instance;
 mod jobs;
+mod prepare;
 mod process;
 mod replace;
 #[cfg(test)]

@@ -54,10 +54,16 @@ pub struct ContainerOptions {
     pub volumes_from: Vec<VolumesFrom>,
     /// Files that are put into it before it starts.
     pub files: Vec<ContainerFile>,
+    /// Containers of their own, each to its end before the next, and all before it starts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pre_start: Vec<PreStart>,
     /// Commands inside, once it has started.
     pub post_start: Vec<Hook>,
     /// Commands inside, before it is stopped.
     pub pre_stop: Vec<Hook>,
+    /// The engine's socket is mounted, and the credentials of registries are beside it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub api_socket: bool,
     /// Volumes without a name outlive the container that is replaced.
     pub keeps_anonymous_volumes: bool,
 }
@@ -112,6 +118,9 @@ pub struct Endpoint {
     pub link_local: Vec<String>,
     pub mac_address: Option<String>,
     pub driver_options: BTreeMap<String, String>,
+    /// How the device is called inside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
     pub gateway_priority: Option<i64>,
     /// The network with the highest is the first.
     pub priority: i64,
@@ -236,6 +245,22 @@ impl From<Vec<String>> for Hook {
             ..Self::default()
         }
     }
+}
+
+/// A command in a container of its own, which has the volumes of the one that it comes before and is on its networks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PreStart {
+    /// `None`: the service's.
+    pub image: Option<String>,
+    /// `None`: the image's.
+    pub command: Option<Vec<String>>,
+    pub user: Option<String>,
+    pub workdir: Option<String>,
+    /// Laid over the service's.
+    pub env: BTreeMap<String, String>,
+    pub privileged: bool,
+    /// Before each replica, and not only before the first that starts.
+    pub per_replica: bool,
 }
 
 /// How a network is made, beside what every network has.

@@ -38,8 +38,8 @@ pub use build::{Build, BuildOptions, BuildSecret};
 pub use cluster_name::cluster_name;
 pub use container::{
     Blkio, ContainerFile, ContainerOptions, ContainerResources, Device, DeviceRequest, Endpoint,
-    Healthcheck, Hook, Logging, MountOptions, Namespace, Namespaces, NetworkOptions, Pool, Ulimit,
-    VolumeOptions, VolumesFrom,
+    Healthcheck, Hook, Logging, MountOptions, Namespace, Namespaces, NetworkOptions, Pool,
+    PreStart, Ulimit, VolumeOptions, VolumesFrom,
 };
 pub use given::Given;
 pub use kubernetes::{Expose, Kubernetes, Resources, Scale, StackKubernetes};

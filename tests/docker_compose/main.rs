@@ -3,15 +3,17 @@
 //!
 //! Needs an engine with the images of `tests/engines`, and the plugin that `tests/engines/peers` builds.
 
+mod before;
 mod builds;
 mod converted;
 mod doctor;
 mod engine;
 mod given;
+mod handed;
 mod handover;
+mod healthy;
 mod made;
 mod needs;
-mod healthy;
 mod open_ports;
 mod options;
 mod production;

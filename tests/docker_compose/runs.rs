@@ -186,16 +186,11 @@ services:
 #[test]
 fn what_cannot_be_had_is_told_with_its_place() {
     let project = Project::new(
-        "services:\n  a:\n    image: dev.local/busybox\n    use_api_socket: true\n    provider: {type: x}\n",
+        "services:\n  a:\n    image: dev.local/busybox\n    models: [m]\n    provider: {type: x}\nmodels: {m: {model: x}}\n",
     );
     let ended = project.run(Tool::Dev, &["up", "--wait"]);
     assert_eq!(ended.code, 2);
-    for part in [
-        "use_api_socket",
-        "provider",
-        "compose.yaml:4",
-        "compose.yaml:5",
-    ] {
+    for part in ["models", "provider", "compose.yaml:4", "compose.yaml:5"] {
         assert!(ended.said.contains(part), "{}", ended.said);
     }
     assert!(containers(&project.name).is_empty());

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Seek, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -97,7 +98,11 @@ impl Project {
             .env("PWD", &self.dir)
             .env("PORT", self.port.to_string())
             .envs(self.variables.iter().cloned());
-        if tool == Tool::Compose {
+        let is_said = self
+            .variables
+            .iter()
+            .any(|(name, _)| name == "DOCKER_CONFIG");
+        if tool == Tool::Compose && !is_said {
             // Where it finds buildx: by itself it builds as engines did ten years ago.
             let binary = compose();
             let config = binary.ancestors().nth(2).expect("a folder of plugins");
@@ -108,6 +113,17 @@ impl Project {
 
     pub fn run(&self, tool: Tool, arguments: &[&str]) -> Ended {
         ended(self.command(tool, arguments).output().expect("it runs"))
+    }
+
+    /// A command that nobody waits for.
+    pub fn begin(&self, tool: Tool, arguments: &[&str]) -> Begun {
+        let mut command = self.command(tool, arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
+        Begun(command.spawn().expect("it runs"))
     }
 
     /// The same, with a text as standard input.
@@ -204,6 +220,18 @@ fn ended(output: Output) -> Ended {
     }
 }
 
+/// A command with all that it began, in a process group of its own.
+pub struct Begun(Child);
+
+impl Begun {
+    /// At once, as a crash would.
+    pub fn kill(mut self) {
+        let group = format!("-{}", self.0.id());
+        let _sent = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _ended = self.0.wait();
+    }
+}
+
 /// A tool that stays in front.
 pub struct Watching(Child);
 
@@ -282,6 +310,11 @@ pub fn free_ports(count: u16) -> u16 {
             (*first..first + count).all(|port| TcpListener::bind(("0.0.0.0", port)).is_ok())
         })
         .expect("free ports")
+}
+
+/// The folder of the docker client's plugins.
+pub fn plugins() -> PathBuf {
+    compose().parent().expect("a folder").to_owned()
 }
 
 /// The real one, built once.

@@ -206,6 +206,7 @@ impl Model {
             Action::StartProcess { spec } => spec.name.clone(),
             Action::Seed { .. }
             | Action::Sync { .. }
+            | Action::Prepare { .. }
             | Action::StartContainer { .. }
             | Action::RenameContainer { .. }
             | Action::SetAliases { .. } => named(call.input.as_deref().unwrap_or_default()),
@@ -388,7 +389,9 @@ impl Model {
                 Ok(Output::Nothing)
             }
             Action::CreateContainer { spec, .. } => self.create(spec, call),
-            Action::Seed { .. } | Action::Sync { .. } => Ok(Output::Nothing),
+            Action::Seed { .. } | Action::Sync { .. } | Action::Prepare { .. } => {
+                Ok(Output::Nothing)
+            }
             Action::StartContainer { .. } => self.start(call.input.as_deref().unwrap_or_default()),
             Action::StartProcess { spec } => self.start_process(spec, call),
             Action::StopContainer { id, .. } => {
@@ -489,10 +492,10 @@ impl Model {
             restart_policy: "no".to_owned(),
             stop_grace: Some(spec.stop_grace),
             anonymous_volumes: false,
+            healthy: None,
         };
         let container = SimContainer {
             seen,
-            healthy: None,
             project: label(LABEL_PROJECT).unwrap_or_default(),
             user: spec.user.clone(),
             env: spec.env.clone(),
@@ -532,10 +535,10 @@ impl Model {
                 finished_at: String::new(),
                 stop_grace: None,
                 anonymous_volumes: false,
+                healthy: None,
                 ports: Vec::new(),
                 addresses: BTreeMap::new(),
                 aliases: BTreeMap::new(),
-                healthy: None,
                 restart_policy: "no".to_owned(),
             };
             let container = SimContainer {

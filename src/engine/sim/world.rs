@@ -239,7 +239,7 @@ impl SimWorld {
         let subject = self.model().subject(&call);
         let _busy = Busy::begin(&self, subject.clone());
         match &call.action {
-            Action::StartContainer { .. } => self
+            Action::Prepare { .. } | Action::StartContainer { .. } => self
                 .model()
                 .check_start(call.input.as_deref().unwrap_or_default(), self.engine),
             Action::StartProcess { spec } => self.model().check_process(spec, self.engine),

@@ -66,9 +66,16 @@ pub fn image_references(stack: &Stack, scope: &BTreeSet<String>) -> BTreeSet<Str
     let tags = Tags::new(stack);
     let scope = with_bases(stack, scope);
     let services = scope.iter().filter_map(|name| stack.services.get(name));
-    services
-        .filter_map(|service| Some(tags.image(service)?.reference().to_owned()))
-        .collect()
+    let mut references = BTreeSet::new();
+    for service in services {
+        references.extend(
+            tags.image(service)
+                .map(|image| image.reference().to_owned()),
+        );
+        let hooks = service.container.pre_start.iter();
+        references.extend(hooks.filter_map(|hook| hook.image.clone()));
+    }
+    references
 }
 
 /// The builds of `scope` by the tag that they make.

@@ -11,6 +11,8 @@ pub const LABEL_DIR: &str = "dev.dir";
 pub const LABEL_CHECKOUT: &str = "dev.checkout";
 /// Label of what `dev ci` made: the process that takes it down again, see `runtime::process::owner`.
 pub const LABEL_OWNER: &str = "dev.owner";
+/// Label of a container that runs to its end before one of its service starts: the number of that one.
+pub const LABEL_BEFORE: &str = "dev.before";
 /// Label of a volume: a random text given at creation, so that a new one under an old name is seen as new.
 pub const LABEL_CREATED: &str = "dev.created";
 /// Compose's labels, so that other tools group what belongs together.

@@ -1,5 +1,6 @@
 //! The stack made concrete for one engine: references resolved, ports chosen, hashes computed.
 
+mod before;
 mod build;
 mod container;
 mod error;

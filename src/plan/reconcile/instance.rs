@@ -375,6 +375,7 @@ impl Builder<'_> {
         after: Vec<OpId>,
         files: Files,
     ) -> OpId {
+        let after = self.prepare(spec, container, cause, after);
         let start = self.start(spec, container.clone(), cause.clone(), after);
         match files {
             Files::After => self.sync(spec, container.clone(), Cause::FilesUnknown, vec![start]),

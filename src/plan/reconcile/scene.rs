@@ -338,6 +338,10 @@ impl Scene {
                 assert!(!self.by_id(&id).is_running(), "files come before the start");
                 self.observed.synced.insert(id, Has::Everything);
             }
+            Action::Prepare { .. } => {
+                let id = input.expect("a container");
+                assert!(!self.by_id(&id).is_running(), "it comes before the start");
+            }
             Action::Sync { .. } => {
                 let id = input.expect("a container");
                 assert!(
@@ -416,11 +420,11 @@ impl Scene {
             finished_at: String::new(),
             stop_grace: None,
             anonymous_volumes: false,
+            healthy: None,
             ports: Vec::new(),
             addresses: BTreeMap::new(),
             aliases: BTreeMap::new(),
             restart_policy: "no".to_owned(),
-            healthy: None,
         });
         self.start(&id);
     }

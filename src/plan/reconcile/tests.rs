@@ -3,6 +3,7 @@ mod demands;
 mod down;
 mod jobs;
 mod overlaps;
+mod prepare;
 mod processes;
 mod property;
 mod replacements;

@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::version::ApiVersion;
 use super::{Address, Docker};
 use crate::engine::event::FailureClass;
-use crate::plan::desired::{ContainerSpec, LABEL_PROJECT};
+use crate::plan::desired::{ContainerSpec, LABEL_PROJECT, NetworkAttachment};
 use crate::runtime::RuntimeError;
 use crate::stack::{Mount, Restart};
 
@@ -43,6 +43,7 @@ impl Docker {
     ) -> Result<String, RuntimeError> {
         let what = format!("create container {}", spec.name);
         self.prepare_bind_sources(spec)?;
+        self.names_devices(spec)?;
         let engine = Engine {
             version: self.version(),
             podman: self.is_podman(),
@@ -51,6 +52,7 @@ impl Docker {
         body.labels
             .get_or_insert_default()
             .extend(self.owner_label());
+        let socket_files = self.hand_over_socket(spec, &mut body).await?;
         self.inherit(spec, &mut body).await;
         if self.means(&spec.image, image).await {
             body.image = Some(spec.image.clone());
@@ -65,23 +67,56 @@ impl Docker {
             Ok(created) => created.id,
             Err(fault) => return Err(self.explain_create(&what, &spec.name, &fault).await),
         };
-        for network in later {
-            let request = NetworkConnectRequest {
-                container: id.clone(),
-                endpoint_config: Some(create::endpoint(network)),
-            };
-            let connect = self.client().connect_network(&network.network, request);
-            if let Err(fault) = within(CHANGE, connect).await {
-                let _ = self.remove(&id, true, true).await;
-                let what = format!("{what}: attach it to network {}", network.network);
-                return Err(failure(&what, &fault));
-            }
-        }
-        if let Err(error) = self.put_given(&id, &spec.options.files).await {
+        let completed = async {
+            self.attach_later(&what, &id, later).await?;
+            self.put_given(&id, &spec.options.files).await?;
+            self.put_given(&id, &socket_files).await
+        };
+        if let Err(error) = completed.await {
             let _ = self.remove(&id, true, true).await;
             return Err(error);
         }
         Ok(id)
+    }
+
+    /// The networks that an engine does not take with the creation.
+    pub(super) async fn attach_later(
+        &self,
+        what: &str,
+        id: &str,
+        networks: &[NetworkAttachment],
+    ) -> Result<(), RuntimeError> {
+        for network in networks {
+            let request = NetworkConnectRequest {
+                container: id.to_owned(),
+                endpoint_config: Some(create::endpoint(network)),
+            };
+            let connect = self.client().connect_network(&network.network, request);
+            let what = format!("{what}: attach it to network {}", network.network);
+            call(&what, CHANGE, connect).await?;
+        }
+        Ok(())
+    }
+
+    /// An engine that does not know how to call a device says nothing of it.
+    fn names_devices(&self, spec: &ContainerSpec) -> Result<(), RuntimeError> {
+        let mut networks = spec.networks.iter();
+        let Some(name) = networks.find_map(|on| on.endpoint.interface.as_ref()) else {
+            return Ok(());
+        };
+        if self.version() >= create::INTERFACE_NAME {
+            return Ok(());
+        }
+        let message = format!(
+            "cannot create container {}: this engine does not take `interface_name: {name}`",
+            spec.name
+        );
+        let help = format!(
+            "it speaks API {}; Docker Engine 28.1 (API {}) and later can; without `interface_name` the devices are eth0, eth1 …",
+            self.version(),
+            create::INTERFACE_NAME
+        );
+        Err(RuntimeError::new(FailureClass::Other, message).help(help))
     }
 
     /// Whether a name of an image is that one's now: by its name people know what a container is made from, by its id the

@@ -1,6 +1,6 @@
 //! A container as it should be, in the engine's terms. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Mount, MountType,
@@ -24,6 +24,10 @@ const START_INTERVAL: ApiVersion = ApiVersion::new(1, 44);
 const MANY_NETWORKS: ApiVersion = ApiVersion::new(1, 44);
 /// From here on, the engine knows the host's address.
 const HOST_GATEWAY: ApiVersion = ApiVersion::new(1, 41);
+
+/// From here on, the device of a network is called inside as the file says; before, nobody is told that it is not.
+pub(super) const INTERFACE_NAME: ApiVersion = ApiVersion::new(1, 49);
+const INTERFACE: &str = "com.docker.network.endpoint.ifname";
 
 /// For whom the body is made.
 #[derive(Debug, Clone, Copy)]
@@ -200,11 +204,23 @@ pub(super) fn endpoint(network: &NetworkAttachment) -> EndpointSettings {
         aliases: Some(network.aliases.clone()),
         links: (!network.links.is_empty()).then(|| network.links.clone()),
         mac_address: network.endpoint.mac_address.clone(),
-        driver_opts: table(&network.endpoint.driver_options),
+        driver_opts: table(&driver_options(&network.endpoint)),
         gw_priority: network.endpoint.gateway_priority,
         ipam_config: addresses(&network.endpoint),
         ..EndpointSettings::default()
     }
+}
+
+/// What the file says of the device's name counts more than an option of the driver that says it.
+fn driver_options(endpoint: &Endpoint) -> BTreeMap<String, String> {
+    let mut options = endpoint.driver_options.clone();
+    options.extend(
+        endpoint
+            .interface
+            .iter()
+            .map(|name| (INTERFACE.to_owned(), name.clone())),
+    );
+    options
 }
 
 fn addresses(endpoint: &Endpoint) -> Option<EndpointIpamConfig> {

@@ -1,5 +1,6 @@
 //! Credentials of registries, from Docker's configuration file and its helpers.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -66,11 +67,59 @@ pub(super) async fn of(
     reference: &str,
 ) -> Result<Option<Credentials>, String> {
     let config = config_file::read(environment)?;
-    let registry = registry(reference);
+    of_registry(environment, &config, registry(reference)).await
+}
+
+async fn of_registry(
+    environment: &Environment,
+    config: &ConfigFile,
+    registry: &str,
+) -> Result<Option<Credentials>, String> {
     if let Some(helper) = config.helpers.get(registry).or(config.store.as_ref()) {
         return ask_helper(environment, helper, registry).await;
     }
-    Ok(in_file(&config, registry))
+    Ok(in_file(config, registry))
+}
+
+/// Credentials as Docker's configuration file keeps them. Never printed: it has no `Debug`.
+#[derive(Serialize)]
+pub(super) struct Kept {
+    /// base64 of `user:password`
+    auth: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identitytoken: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registrytoken: Option<String>,
+}
+
+/// Those of every registry that has some, by its name in the configuration file.
+///
+/// # Errors
+/// As [`of`].
+pub(super) async fn all(environment: &Environment) -> Result<BTreeMap<String, Kept>, String> {
+    let config = config_file::read(environment)?;
+    let mut registries: BTreeSet<String> = config.auths.keys().cloned().collect();
+    registries.extend(config.helpers.keys().cloned());
+    if let Some(store) = &config.store
+        && let Some(answer) = run_helper(environment, store, "list", "").await?
+    {
+        let known: BTreeMap<String, String> = serde_json::from_slice(&answer)
+            .map_err(|_| format!("docker-credential-{store}: its answer makes no sense"))?;
+        registries.extend(known.into_keys());
+    }
+    let mut kept = BTreeMap::new();
+    for registry in registries {
+        if let Some(found) = of_registry(environment, &config, &registry).await? {
+            let auth = format!("{}:{}", found.username, found.password);
+            let credentials = Kept {
+                auth: STANDARD.encode(auth),
+                identitytoken: found.identitytoken,
+                registrytoken: found.registrytoken,
+            };
+            kept.insert(registry, credentials);
+        }
+    }
+    Ok(kept)
 }
 
 fn in_file(config: &ConfigFile, registry: &str) -> Option<Credentials> {
@@ -123,32 +172,11 @@ async fn ask_helper(
     helper: &str,
     registry: &str,
 ) -> Result<Option<Credentials>, String> {
-    let program = format!("docker-credential-{helper}");
-    let asking = async {
-        let mut child = Command::new(&program)
-            .arg("get")
-            .env_clear()
-            .envs(&environment.variables)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        if let Some(mut input) = child.stdin.take() {
-            input.write_all(registry.as_bytes()).await?;
-        }
-        child.wait_with_output().await
-    };
-    let output = tokio::time::timeout(HELPER_DEADLINE, asking)
-        .await
-        .map_err(|_| format!("{program} does not answer"))?
-        .map_err(|error| format!("{program}: {error}"))?;
-    if !output.status.success() {
-        // That is how a helper says that it has none.
+    let Some(answer) = run_helper(environment, helper, "get", registry).await? else {
         return Ok(None);
-    }
-    let answer: HelperAnswer = serde_json::from_slice(&output.stdout)
-        .map_err(|_| format!("{program}: its answer makes no sense"))?;
+    };
+    let answer: HelperAnswer = serde_json::from_slice(&answer)
+        .map_err(|_| format!("docker-credential-{helper}: its answer makes no sense"))?;
     let mut found = Credentials {
         serveraddress: registry.to_owned(),
         ..Credentials::default()
@@ -160,6 +188,37 @@ async fn ask_helper(
         found.password = answer.secret;
     }
     Ok(Some(found))
+}
+
+/// What a helper prints; `None` where it says that it has none.
+async fn run_helper(
+    environment: &Environment,
+    helper: &str,
+    verb: &str,
+    input: &str,
+) -> Result<Option<Vec<u8>>, String> {
+    let program = format!("docker-credential-{helper}");
+    let asking = async {
+        let mut child = Command::new(&program)
+            .arg(verb)
+            .env_clear()
+            .envs(&environment.variables)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes()).await?;
+        }
+        child.wait_with_output().await
+    };
+    let output = tokio::time::timeout(HELPER_DEADLINE, asking)
+        .await
+        .map_err(|_| format!("{program} does not answer"))?
+        .map_err(|error| format!("{program}: {error}"))?;
+    // That is how a helper says that it has none.
+    Ok(output.status.success().then_some(output.stdout))
 }
 
 #[cfg(test)]

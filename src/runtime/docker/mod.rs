@@ -2,6 +2,7 @@
 
 mod address;
 mod aliases;
+mod api_socket;
 mod archive;
 mod bind_source;
 pub mod build;
@@ -32,6 +33,7 @@ mod observe;
 mod options;
 mod owner;
 mod port_owner;
+mod pre_start;
 mod pull;
 mod put_files;
 mod terminal;

@@ -101,6 +101,9 @@ impl DockerWorld {
             Action::CreateContainer { spec, .. } => Ok(Output::Container(
                 docker.create_container(spec, &input()).await?,
             )),
+            Action::Prepare { steps, .. } => {
+                nothing(docker.before_start(&input(), steps, &progress).await)
+            }
             Action::StartContainer { hooks, .. } => {
                 let id = input();
                 docker.start(&id).await?;

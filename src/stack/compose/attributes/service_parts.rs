@@ -4,6 +4,8 @@ use crate::stack::compose::form::{
     Attribute, Dict, Form, List, Listed, NAMED_TEXTS, Named, Short, TEXT_OR_TEXTS, Table, Unique,
 };
 
+const NO_IMAGES: &str = "`dev` mounts volumes, binds and tmpfs, and no images";
+
 const ANY: Form = Form::Int(i64::MIN, i64::MAX);
 
 static BLKIO_LIMITS: List = List {
@@ -265,11 +267,7 @@ pub(super) static NETWORKS: Named = Named {
             Attribute::new("aliases", Form::List(&NAMED_TEXTS)),
             Attribute::new("driver_opts", Form::Options),
             Attribute::new("gw_priority", ANY),
-            Attribute::refused(
-                "interface_name",
-                Form::Text,
-                "`dev` cannot name the devices in a container",
-            ),
+            Attribute::new("interface_name", Form::Text),
             Attribute::new("ipv4_address", Form::Text),
             Attribute::new("ipv6_address", Form::Text),
             Attribute::new("link_local_ips", Form::List(&NAMED_TEXTS)),
@@ -356,12 +354,13 @@ pub(super) static VOLUMES: List = List {
                     Form::Text,
                     "engines have stopped telling ways of mounting apart",
                 ),
-                Attribute::new(
+                Attribute::refused(
                     "image",
                     Form::Table(&Table::new(
                         "`image` of a mount",
-                        &[Attribute::new("subpath", Form::Text)],
+                        &[Attribute::refused("subpath", Form::Text, NO_IMAGES)],
                     )),
+                    NO_IMAGES,
                 ),
                 Attribute::new("read_only", Form::Bool),
                 Attribute::new("source", Form::Text),

@@ -2,7 +2,7 @@
 
 use super::{Making, Read, health, limits};
 use crate::stack::compose::node::Node;
-use crate::stack::{ContainerOptions, Hook, Logging, Namespace, Namespaces, VolumesFrom};
+use crate::stack::{ContainerOptions, Hook, Logging, Namespace, Namespaces, PreStart, VolumesFrom};
 
 impl Making<'_> {
     pub(super) fn container(&mut self, service: &str, node: &Node) -> ContainerOptions {
@@ -55,8 +55,10 @@ impl Making<'_> {
             mounts: std::collections::BTreeMap::new(),
             volumes_from: volumes_from(node),
             files: self.container_files(service, node),
+            pre_start: node.list("pre_start").iter().map(pre_start).collect(),
             post_start: hooks(node, "post_start"),
             pre_stop: hooks(node, "pre_stop"),
+            api_socket: node.is_set("use_api_socket"),
             keeps_anonymous_volumes: true,
         }
     }
@@ -123,5 +125,24 @@ pub(super) fn hook(node: &Node) -> Hook {
         workdir: node.string("working_dir"),
         env: node.pairs("environment"),
         privileged: node.is_set("privileged"),
+    }
+}
+
+fn pre_start(node: &Node) -> PreStart {
+    let Hook {
+        command,
+        user,
+        workdir,
+        env,
+        privileged,
+    } = hook(node);
+    PreStart {
+        image: node.string("image"),
+        command: Some(command).filter(|command| !command.is_empty()),
+        user,
+        workdir,
+        env,
+        privileged,
+        per_replica: node.is_set("per_replica"),
     }
 }

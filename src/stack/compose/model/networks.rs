@@ -71,6 +71,7 @@ impl Making<'_> {
                 link_local: on.strings("link_local_ips"),
                 mac_address: on.string("mac_address"),
                 driver_options: on.pairs("driver_opts"),
+                interface: on.string("interface_name"),
                 gateway_priority: on.int("gw_priority").filter(|priority| *priority != 0),
                 priority: on.int("priority").unwrap_or(0),
             };

@@ -254,6 +254,13 @@ fn pull(node: &Node) -> Pull {
         Some("always") => Pull::Always,
         Some("daily") => Pull::After(DAY),
         Some("weekly") => Pull::After(7 * DAY),
+        Some("refresh") => {
+            let age = node.duration("pull_refresh_after");
+            let age = age.and_then(|nanos| u64::try_from(nanos).ok());
+            age.map_or(Pull::Missing, |nanos| {
+                Pull::After(Duration::from_nanos(nanos))
+            })
+        }
         Some(text) => {
             let age = text.strip_prefix("every_").and_then(units::duration);
             let age = age.and_then(|nanos| u64::try_from(nanos).ok());

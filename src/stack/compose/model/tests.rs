@@ -88,7 +88,7 @@ fn services_of_other_profiles_can_be_named_and_nobody_needs_them() {
 
 #[test]
 fn what_does_not_run_may_say_what_cannot_be_had() {
-    let text = "services:\n  a: {image: x}\n  b: {image: x, profiles: [p], use_api_socket: true, isolation: hyperv}\n";
+    let text = "services:\n  a: {image: x}\n  b: {image: x, profiles: [p], provider: {type: x}, isolation: hyperv}\n";
     let request = Request {
         start_dir: "/src/shop".into(),
         files: vec!["/src/shop/compose.yaml".into()],
@@ -250,7 +250,6 @@ fn files_of_variables_have_a_bound_together() {
 #[test]
 fn what_cannot_be_had_is_an_error_where_it_stands() {
     for (text, line) in [
-        ("    use_api_socket: true", 4),
         ("    provider: {type: x}", 4),
         ("    restart: sometimes", 4),
         ("    ports: ['80:80/sctp']", 4),

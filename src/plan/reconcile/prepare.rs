@@ -1,0 +1,106 @@
+//! What runs to its end before a container starts.
+
+use super::instance::subject;
+use super::{Builder, Image};
+use crate::plan::desired::ContainerSpec;
+use crate::plan::operation::{Action, Cause, Input, OpId, Subject};
+use crate::stack::{PreStart, Pull};
+
+impl Builder<'_> {
+    /// What a container waits for before its start, beside `after`: its own steps, and those that another one of its service
+    /// runs for all of them. A life that ends and begins anew is prepared already.
+    pub(super) fn prepare(
+        &mut self,
+        spec: &ContainerSpec,
+        container: &Input<String>,
+        cause: &Cause,
+        mut after: Vec<OpId>,
+    ) -> Vec<OpId> {
+        let hooks = &spec.options.given.pre_start;
+        if hooks.is_empty() || matches!(cause, Cause::Rejected | Cause::Unattached) {
+            return after;
+        }
+        let for_all = self.for_all(&spec.service);
+        let is_first = for_all.is_none() && !self.joins(spec);
+        after.extend(for_all);
+        let hooks: Vec<&PreStart> = hooks
+            .iter()
+            .filter(|hook| hook.per_replica || is_first)
+            .collect();
+        if hooks.is_empty() {
+            return after;
+        }
+        let images = hooks.iter().filter_map(|hook| hook.image.as_deref());
+        let images: Vec<&str> = images.filter(|image| *image != spec.image).collect();
+        after.extend(
+            images
+                .into_iter()
+                .filter_map(|image| self.image_of_step(spec, image)),
+        );
+        let action = Action::Prepare {
+            container: container.clone(),
+            steps: hooks.into_iter().map(|hook| spec.before(hook)).collect(),
+        };
+        let prepare = self.push(subject(spec), action, cause.clone(), after);
+        self.gate(prepare, &spec.service);
+        vec![prepare]
+    }
+
+    /// The operation that prepares a service for all its containers: the first of this plan.
+    fn for_all(&self, service: &str) -> Option<OpId> {
+        let mut operations = self.plan.operations.iter();
+        let first = operations.find(|operation| {
+            matches!(operation.action, Action::Prepare { .. })
+                && operation.subject.service() == Some(service)
+        });
+        first.map(|operation| operation.id)
+    }
+
+    /// Whether another one of its service runs, and stays: what was done for that is done for all.
+    fn joins(&mut self, spec: &ContainerSpec) -> bool {
+        let wanted = self.wanted;
+        let Some(image) = self.image(&spec.service) else {
+            return false;
+        };
+        let mut others = wanted.desired.containers.iter();
+        matches!(image, Image::Present(_))
+            && others.any(|other| {
+                let place = wanted.observed.place(&other.service, other.index);
+                let current = place.as_ref().map(|place| place.current());
+                other.service == spec.service
+                    && other.index != spec.index
+                    && current.is_some_and(|current| {
+                        current.is_running() && self.outdated(other, &image, current).is_none()
+                    })
+            })
+    }
+
+    /// What brings the image of a step, where it is not there.
+    fn image_of_step(&mut self, spec: &ContainerSpec, reference: &str) -> Option<OpId> {
+        let wanted = self.wanted;
+        if let Some(operation) = self.images.get(reference) {
+            return Some(*operation);
+        }
+        let mut builds = wanted.desired.builds.iter();
+        if let Some(build) = builds.find(|build| build.tag == reference) {
+            let service = build.services.first()?;
+            return self
+                .built(service, reference)
+                .as_ref()
+                .and_then(Image::operation);
+        }
+        if wanted.observed.images.contains_key(reference) {
+            return None;
+        }
+        let service = wanted.stack.services.get(&spec.service);
+        let action = Action::PullImage {
+            reference: reference.to_owned(),
+            allowed: !service.is_some_and(|service| service.pull == Pull::Never),
+        };
+        let subject = Subject::Image(reference.to_owned());
+        let cause = Cause::For(spec.service.clone());
+        let operation = self.push(subject, action, cause, Vec::new());
+        self.images.insert(reference.to_owned(), operation);
+        Some(operation)
+    }
+}
