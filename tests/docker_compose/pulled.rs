@@ -1,0 +1,85 @@
+//! When an image is looked for in its registry, though it is there.
+
+use crate::engine::{containers, text};
+use crate::registry::Registry;
+use crate::tool::{BOTH, Project, Tool};
+
+const FILE: &str = r#"
+services:
+  web:
+    image: IMAGE
+    command: sleep 1000
+    init: true
+    stop_grace_period: 1s
+"#;
+
+/// Up with these arguments: the version that runs, whether its container is another one, and whether the registry was asked.
+struct Up<'a> {
+    project: &'a Project,
+    registry: &'a Registry,
+    tool: Tool,
+    last: String,
+}
+
+impl Up<'_> {
+    fn with(&mut self, more: &[&str]) -> (String, bool, bool) {
+        let first: &[&str] = match self.tool {
+            Tool::Dev => &["up", "--wait"],
+            Tool::Compose => &["up", "-d", "--wait"],
+        };
+        self.project.done(self.tool, &[first, more].concat());
+        let found = containers(&self.project.name);
+        let id = text(&found[0]["Id"]).to_owned();
+        let is_another = id != self.last;
+        self.last = id;
+        let version = self.project.inside("web", &["sh", "-c", "echo $VERSION"]);
+        let asked = self.registry.asked() > 0;
+        (version.trim().to_owned(), is_another, asked)
+    }
+}
+
+#[test]
+fn an_image_is_pulled_anew_when_that_is_asked_for_and_no_earlier() {
+    let [ours, theirs] = BOTH.map(|tool| {
+        let registry = Registry::start("1");
+        let project = Project::new(&FILE.replace("IMAGE", &registry.reference));
+        let mut up = Up {
+            project: &project,
+            registry: &registry,
+            tool,
+            last: String::new(),
+        };
+        let mut seen = vec![up.with(&[])];
+        registry.push("2");
+        seen.push(up.with(&[]));
+        seen.push(up.with(&["--pull", "missing"]));
+        seen.push(up.with(&["--pull", "always"]));
+        // The same again: asked for, and nothing new.
+        seen.push(up.with(&["--pull", "always"]));
+        registry.push("3");
+        let file = FILE.replace("IMAGE", &registry.reference);
+        project.write(
+            "compose.yaml".as_ref(),
+            &format!("{file}    pull_policy: always\n"),
+        );
+        seen.push(up.with(&[]));
+        registry.push("4");
+        seen.push(up.with(&["--pull", "never"]));
+        project.done(Tool::Compose, &["down", "-v", "--rmi", "all", "-t", "1"]);
+        seen
+    });
+    assert_eq!(ours, theirs, "dev, and docker compose");
+    let of = |version: &str, is_another, asked| (version.to_owned(), is_another, asked);
+    assert_eq!(
+        ours,
+        [
+            of("1", true, true),
+            of("1", false, false),
+            of("1", false, false),
+            of("2", true, true),
+            of("2", false, true),
+            of("3", true, true),
+            of("3", false, false),
+        ]
+    );
+}
