@@ -14,6 +14,8 @@ use crate::stack::{Healthcheck, Protocol};
 pub struct Observed {
     /// Containers that carry the project's label, one-off ones left out.
     pub containers: Vec<ObservedContainer>,
+    /// The one-off ones among them that run before a start, by id: their service.
+    pub steps: BTreeMap<String, String>,
     /// Networks of the project by the engine's name, and external ones that were asked for.
     pub networks: BTreeMap<String, ObservedNetwork>,
     /// Volumes of the project by the engine's name, and external ones that were asked for.
@@ -79,7 +81,7 @@ pub struct ObservedContainer {
 pub struct Healthy {
     /// `["CMD", …]` or `["CMD-SHELL", …]`
     pub test: Vec<String>,
-    /// When it was begun: milliseconds since 1970, by the engine's clock.
+    /// When it ended, from where on the engine counts the interval: milliseconds since 1970, by its clock.
     pub at: u64,
 }
 

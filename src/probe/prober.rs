@@ -48,7 +48,7 @@ pub struct Prober {
     pub answered: Option<Duration>,
 }
 
-const BY_THE_ENGINE: &str = "command: exit code 0, asked by the container engine";
+const BY_THE_ENGINE: &str = "exit 0, asked by the container engine";
 
 /// Why what answers at an address does not count: nobody who is meant, or nobody whom all can reach.
 pub type Objection = Arc<dyn Fn(SocketAddr) -> BoxFuture<'static, Option<String>> + Send + Sync>;

@@ -1,6 +1,6 @@
 //! `pre_start`: containers that run to their end before the one of a service.
 
-use crate::engine::{ask, containers, names, state};
+use crate::engine::{ask, containers, names, state, volumes};
 use crate::tool::{Project, Tool, eventually, same};
 
 const FILE: &str = r#"
@@ -25,6 +25,16 @@ const ONCE: &str = "first service hook\nsecond /tmp\nroot\n";
 
 fn said(project: &Project) -> String {
     project.inside("web", &["cat", "/data/said"])
+}
+
+/// How many steps run at this moment.
+fn running(project: &Project) -> usize {
+    let filter = format!(
+        "%7B%22label%22%3A%5B%22dev.before%22%2C%22com.docker.compose.project%3D{}%22%5D%7D",
+        project.name
+    );
+    let list = ask(&format!("/containers/json?filters={filter}"));
+    list.as_array().map_or(0, Vec::len)
 }
 
 #[test]
@@ -136,14 +146,7 @@ fn what_a_killed_dev_left_behind_is_gone_before_it_is_done_again() {
     );
     let project = Project::new(&slow);
     let begun = project.begin(Tool::Dev, &["up", "--wait"]);
-    let steps = || {
-        let filter = format!(
-            "%7B%22label%22%3A%5B%22dev.before%22%2C%22com.docker.compose.project%3D{}%22%5D%7D",
-            project.name
-        );
-        let list = ask(&format!("/containers/json?filters={filter}"));
-        list.as_array().map_or(0, Vec::len)
-    };
+    let steps = || running(&project);
     eventually("the second step runs", || (steps() == 1).then_some(()));
     begun.kill();
     assert_eq!(steps(), 1, "nobody is there to end it");
@@ -151,4 +154,25 @@ fn what_a_killed_dev_left_behind_is_gone_before_it_is_done_again() {
     project.up(Tool::Dev);
     assert_eq!(steps(), 0);
     assert!(said(&project).ends_with(ONCE));
+
+    project.done(Tool::Dev, &["down", "-v"]);
+    project.write("compose.yaml".as_ref(), &slow);
+    let begun = project.begin(Tool::Dev, &["up", "--wait"]);
+    eventually("the second step runs", || (steps() == 1).then_some(()));
+    begun.kill();
+    project.done(Tool::Dev, &["down", "-v"]);
+    assert_eq!(steps(), 0);
+    assert!(volumes(&project.name).is_empty());
+}
+
+#[test]
+fn one_that_nobody_waits_for_any_more_is_ended() {
+    let slow = FILE.replace("echo second", "sleep 600; echo second");
+    let project = Project::new(&slow);
+    let begun = project.begin(Tool::Dev, &["up"]);
+    eventually("the second step runs", || {
+        (running(&project) == 1).then_some(())
+    });
+    begun.interrupt();
+    eventually("it is gone", || (running(&project) == 0).then_some(()));
 }

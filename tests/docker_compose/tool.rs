@@ -224,6 +224,13 @@ fn ended(output: Output) -> Ended {
 pub struct Begun(Child);
 
 impl Begun {
+    /// Ctrl-C, and all that follows from it.
+    pub fn interrupt(mut self) {
+        let group = format!("-{}", self.0.id());
+        let _sent = Command::new("kill").args(["-INT", "--", &group]).status();
+        let _ended = self.0.wait();
+    }
+
     /// At once, as a crash would.
     pub fn kill(mut self) {
         let group = format!("-{}", self.0.id());

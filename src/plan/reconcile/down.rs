@@ -89,6 +89,18 @@ pub fn remove(stack: &Stack, observed: &Observed, removal: Removal) -> Plan {
         };
         removed.push(push(&mut plan, observed_subject(container), action, after));
     }
+    for (id, service) in &observed.steps {
+        let subject = Subject::Instance {
+            service: service.clone(),
+            index: 0,
+            name: format!("{}-{service}-before", stack.name),
+        };
+        let action = Action::RemoveContainer {
+            id: id.clone(),
+            anonymous_volumes: true,
+        };
+        removed.push(push(&mut plan, subject, action, Vec::new()));
+    }
     for (name, network) in observed.networks.iter().filter(|(_, network)| network.ours) {
         let mut after = removed.clone();
         for twin in &network.twins {

@@ -50,6 +50,30 @@ async fn commands_pass_on_exit_0_within_their_time_and_one_at_a_time() {
 }
 
 #[tokio::test]
+async fn what_the_engine_has_asked_is_asked_again_when_its_time_has_come() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    let kind = ProbeKind::Exec {
+        command: vec!["ok".to_owned()],
+    };
+    let mut known = prober(kind, Target::default());
+    known.probe.retries = 2;
+    known.answered = Some(Duration::from_millis(300));
+    known.exec = Arc::new(move |_, _| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok((1, String::new())) })
+    });
+    let (mut reports, _cancel, _task) = run(known);
+    let first = within(reports.recv()).await.unwrap();
+    assert!(first.passed);
+    assert_eq!(first.answer, "exit 0, asked by the container engine");
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    // It is one that was ready: a single failure says nothing.
+    until(&mut reports, false).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
 async fn a_log_probe_waits_for_its_line() {
     let log = |pattern: &str| {
         let (sender, lines) = mpsc::channel(8);

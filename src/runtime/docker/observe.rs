@@ -14,7 +14,7 @@ use super::call::{QUICK, within};
 use super::classify::failure;
 use super::fault::Fault;
 use super::translate;
-use crate::plan::desired::{LABEL_ONEOFF, LABEL_PROJECT};
+use crate::plan::desired::{LABEL_BEFORE, LABEL_ONEOFF, LABEL_PROJECT, LABEL_SERVICE};
 use crate::plan::observed::{
     Observed, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume,
 };
@@ -49,10 +49,11 @@ impl Docker {
             self.look_at_volumes(ask),
             self.look_at_images(&ask.images),
         );
-        let (containers, networks, volumes, images) =
+        let ((containers, steps), networks, volumes, images) =
             looked.map_err(|fault| failure("look at the engine", &fault))?;
         Ok(Observed {
             containers,
+            steps,
             networks,
             volumes,
             images,
@@ -73,20 +74,32 @@ impl Docker {
         Ok(inspected.and_then(translate::container))
     }
 
-    async fn look_at_containers(&self, project: &str) -> Result<Vec<ObservedContainer>, Fault> {
+    /// And those that run before a start, by id: their service.
+    async fn look_at_containers(
+        &self,
+        project: &str,
+    ) -> Result<(Vec<ObservedContainer>, BTreeMap<String, String>), Fault> {
         let options = ListContainersOptionsBuilder::new()
             .all(true)
             .filters(&of_project(project))
             .build();
         let list = within(QUICK, self.client().list_containers(Some(options))).await?;
-        let ids = list.into_iter().filter_map(|container| {
-            let one_off = container
-                .labels
-                .as_ref()
-                .and_then(|labels| labels.get(LABEL_ONEOFF))
+        let mut steps = BTreeMap::new();
+        let mut ids = Vec::new();
+        for container in list {
+            let labels = container.labels.unwrap_or_default();
+            let one_off = labels
+                .get(LABEL_ONEOFF)
                 .is_some_and(|value| value.eq_ignore_ascii_case("true"));
-            container.id.filter(|_| !one_off)
-        });
+            match container.id {
+                Some(id) if !one_off => ids.push(id),
+                Some(id) if labels.contains_key(LABEL_BEFORE) => {
+                    let service = labels.get(LABEL_SERVICE).cloned();
+                    steps.insert(id, service.unwrap_or_default());
+                }
+                _ => {}
+            }
+        }
         let mut found: Vec<ObservedContainer> = stream::iter(ids)
             .map(|id| async move {
                 let inspected = within(QUICK, self.client().inspect_container(&id, None)).await;
@@ -97,7 +110,7 @@ impl Docker {
             .try_collect()
             .await?;
         found.sort_by(|a, b| (&a.service, a.index, &a.id).cmp(&(&b.service, b.index, &b.id)));
-        Ok(found)
+        Ok((found, steps))
     }
 
     async fn look_at_networks(

@@ -77,9 +77,9 @@ fn healthy(test: Option<Vec<String>>, state: &ContainerState) -> Option<Healthy>
     let health = state.health.as_ref()?;
     let last = health.log.as_ref()?.last()?;
     let began = DateTime::parse_from_rfc3339(state.started_at.as_deref()?).ok()?;
-    let asked = last.start?;
+    let (asked, answered) = (last.start?, last.end?);
     let went_well = health.status == Some(HealthStatusEnum::HEALTHY) && last.exit_code == Some(0);
-    let at = u64::try_from(asked.timestamp_millis()).ok()?;
+    let at = u64::try_from(answered.timestamp_millis()).ok()?;
     (went_well && asked > began).then_some(Healthy { test: test?, at })
 }
 

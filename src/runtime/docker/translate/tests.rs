@@ -114,3 +114,28 @@ fn the_healthcheck_of_an_image() {
     assert_eq!(read(r#"["NONE"]"#).healthcheck, None);
     assert_eq!(read("[]").healthcheck, None);
 }
+
+#[test]
+fn the_engines_own_check_counts_where_it_went_well_in_this_life() {
+    let found = |health: &str, started: &str, code: i64| {
+        inspected(&format!(
+            r#"{{"Id": "a", "Config": {{"Healthcheck": {{"Test": ["CMD", "ok"]}}}}, "State": {{
+              "Status": "running", "StartedAt": "2024-01-02T03:04:{started}Z",
+              "Health": {{"Status": "{health}", "FailingStreak": 0, "Log": [
+                {{"Start": "2024-01-02T03:04:01Z", "End": "2024-01-02T03:04:02Z", "ExitCode": 1, "Output": ""}},
+                {{"Start": "2024-01-02T04:04:08+01:00", "End": "2024-01-02T04:04:09.5+01:00", "ExitCode": {code}, "Output": ""}}
+              ]}}}}}}"#
+        ))
+        .healthy
+    };
+    let healthy = Healthy {
+        test: vec!["CMD".to_owned(), "ok".to_owned()],
+        at: 1_704_164_649_500,
+    };
+    assert_eq!(found("healthy", "00", 0), Some(healthy));
+    assert_eq!(found("healthy", "08.5", 0), None, "of an earlier life");
+    assert_eq!(found("healthy", "00", 1), None, "it has failed since");
+    assert_eq!(found("unhealthy", "00", 0), None);
+    assert_eq!(found("starting", "00", 0), None);
+    assert_eq!(inspected(r#"{"Id": "a"}"#).healthy, None);
+}
