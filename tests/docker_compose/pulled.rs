@@ -1,6 +1,8 @@
 //! When an image is looked for in its registry, though it is there.
 
-use crate::engine::{containers, text};
+use std::collections::BTreeSet;
+
+use crate::engine::{call, containers, text};
 use crate::registry::Registry;
 use crate::tool::{BOTH, Project, Tool};
 
@@ -19,6 +21,18 @@ struct Up<'a> {
     registry: &'a Registry,
     tool: Tool,
     last: String,
+    images: BTreeSet<String>,
+}
+
+/// Without a name nobody would find them any more.
+impl Drop for Up<'_> {
+    fn drop(&mut self) {
+        self.project
+            .run(Tool::Compose, &["down", "-v", "--rmi", "all", "-t", "1"]);
+        for image in &self.images {
+            call("DELETE", &format!("/images/{image}"), "");
+        }
+    }
 }
 
 impl Up<'_> {
@@ -30,6 +44,7 @@ impl Up<'_> {
         self.project.done(self.tool, &[first, more].concat());
         let found = containers(&self.project.name);
         let id = text(&found[0]["Id"]).to_owned();
+        self.images.insert(text(&found[0]["Image"]).to_owned());
         let is_another = id != self.last;
         self.last = id;
         let version = self.project.inside("web", &["sh", "-c", "echo $VERSION"]);
@@ -48,6 +63,7 @@ fn an_image_is_pulled_anew_when_that_is_asked_for_and_no_earlier() {
             registry: &registry,
             tool,
             last: String::new(),
+            images: BTreeSet::new(),
         };
         let mut seen = vec![up.with(&[])];
         registry.push("2");
@@ -65,7 +81,6 @@ fn an_image_is_pulled_anew_when_that_is_asked_for_and_no_earlier() {
         seen.push(up.with(&[]));
         registry.push("4");
         seen.push(up.with(&["--pull", "never"]));
-        project.done(Tool::Compose, &["down", "-v", "--rmi", "all", "-t", "1"]);
         seen
     });
     assert_eq!(ours, theirs, "dev, and docker compose");
