@@ -10,6 +10,7 @@ pub mod world;
 mod both;
 mod environment;
 mod sockets;
+mod terminal;
 
 pub use both::Both;
 pub use environment::Environment;

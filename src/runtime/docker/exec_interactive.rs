@@ -6,9 +6,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Docker;
 use super::demultiplex::Stream;
 use super::exec::{Attached, ExecInput, ExecReader, ExecSpec};
-use super::terminal::{RawMode, StdinReader, size};
 use crate::engine::event::FailureClass;
 use crate::runtime::RuntimeError;
+use crate::runtime::terminal::{RawMode, StdinReader, size};
 
 impl Docker {
     /// Runs a command with this process's stdin, stdout and stderr. With `spec.tty` the terminal is raw meanwhile,

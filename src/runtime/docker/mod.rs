@@ -36,7 +36,6 @@ mod port_owner;
 mod pre_start;
 mod pull;
 mod put_files;
-mod terminal;
 mod translate;
 mod transport;
 mod version;

@@ -52,9 +52,13 @@ impl Kube {
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = Some(ANSWER);
         let server = config.cluster_url.to_string();
+        let mut patient = config.clone();
+        patient.read_timeout = None;
         let client = Client::try_from(config).map_err(|error| unusable(&error))?;
+        let patient = Client::try_from(patient).map_err(|error| unusable(&error))?;
         let kube = Self {
             client,
+            patient,
             context,
             server,
         };

@@ -14,6 +14,11 @@ pub(super) fn failure(context: &str, what: &str, error: &Error) -> RuntimeError 
             format!("the credentials of context `{context}` cannot be had: {error}"),
         )
         .help("log in again, or name another context: `--context NAME`"),
+        Error::UpgradeConnection(error) => RuntimeError::new(
+            FailureClass::Other,
+            format!("{what}: the API server of context `{context}` refuses it: {error}"),
+        )
+        .help("have the rights given to this user, or name another context or namespace"),
         Error::SerdeError(error) => RuntimeError::new(
             FailureClass::Engine,
             format!(

@@ -3,13 +3,20 @@
 mod apply;
 mod connect;
 mod difference;
+mod down;
+mod exec;
 mod failure;
+mod forward;
 mod images;
 mod locality;
+mod logs;
+mod look;
+mod pod_seen;
 mod prune;
 mod reasons;
 mod revision;
 mod rollout;
+mod sight;
 
 use ::kube::Client;
 use ::kube::api::{Api, ApiResource, DynamicObject};
@@ -18,15 +25,21 @@ use crate::promote::Kind;
 
 pub use apply::{Change, What};
 pub use difference::{Field, difference};
+pub use down::There;
+pub use exec::Command;
+pub use forward::{Forward, Target};
 pub use images::{Delivery, delivery};
 pub use locality::{Locality, Node, locality};
 pub use revision::{Record, Revision};
 pub use rollout::{Outcome, Pending, State, judge};
+pub use sight::{Answer, End, Life, PodSeen, Seen, Sight};
 
 /// A context of the kubeconfig, connected.
 #[derive(Clone)]
 pub struct Kube {
     client: Client,
+    /// For what may be silent for long: logs that are followed, commands, forwarded ports.
+    patient: Client,
     /// Its name.
     pub context: String,
     /// As the kubeconfig has it: `https://127.0.0.1:6443`

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use ::kube::api::{DeleteParams, ListParams};
 
 use super::apply::persistently;
+use super::look::ours;
 use super::{Change, Kube, What};
-use crate::promote::{Kind, LABEL_MANAGED, LABEL_PART_OF, MANAGER, NAME, Object};
+use crate::promote::{Kind, NAME, Object};
 use crate::runtime::RuntimeError;
 
 impl Kube {
@@ -28,9 +29,9 @@ impl Kube {
         let kinds = Kind::ALL
             .into_iter()
             .filter(|kind| *kind != Kind::Namespace);
-        let lists =
-            futures_util::future::join_all(kinds.map(|kind| self.of_stack(name, namespace, kind)))
-                .await;
+        let labels = ours(name);
+        let lists = kinds.map(|kind| self.labelled(namespace, kind, &labels));
+        let lists = futures_util::future::join_all(lists).await;
         let mut found = Vec::new();
         for list in lists {
             let list = list?.into_iter();
@@ -41,16 +42,16 @@ impl Kube {
         Ok(found)
     }
 
-    async fn of_stack(
+    /// What carries these labels and belongs to no other object; the promotions that are kept left out.
+    pub(super) async fn labelled(
         &self,
-        name: &str,
         namespace: &str,
         kind: Kind,
+        labels: &str,
     ) -> Result<Vec<Change>, RuntimeError> {
-        let labels = format!("{LABEL_MANAGED}={MANAGER},{LABEL_PART_OF}={name}");
         let listed = self
             .api(kind, namespace)
-            .list_metadata(&ListParams::default().labels(&labels))
+            .list_metadata(&ListParams::default().labels(labels))
             .await;
         let listed = listed
             .map_err(|error| self.failed(&format!("cannot list {}", kind.plural()), &error))?;

@@ -12,7 +12,7 @@ const LINES: i64 = 5;
 /// What the kubelet answers instead of a log that it has no more.
 const GONE: &str = "unable to retrieve container logs";
 /// How the reason begins that whatever makes pods gives when it may not.
-const REFUSED: &str = "FailedCreate";
+pub(super) const REFUSED: &str = "FailedCreate";
 /// Events that say what is wrong, and not what is done.
 const WRONG: [&str; 6] = [
     "FailedScheduling",
@@ -211,7 +211,7 @@ fn said(pod: &Pod) -> Option<String> {
 }
 
 /// The reason in words, with what the kubelet says of it.
-fn plain(reason: &str, message: &str) -> String {
+pub(super) fn plain(reason: &str, message: &str) -> String {
     let words = match reason {
         "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" => "its image cannot be pulled",
         "InvalidImageName" => "its image has no valid name",

@@ -18,7 +18,7 @@ const KEPT: usize = 10;
 const TYPE: &str = "dev/revision";
 const KEY: &str = "objects";
 /// Label: its number.
-const NUMBER: &str = "dev.record";
+pub(super) const NUMBER: &str = "dev.record";
 
 /// One object of a record.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::mpsc;
 
 /// Every key reaches the other side as it is, until this is dropped.
-pub(super) struct RawMode {
+pub(in crate::runtime) struct RawMode {
     before: Termios,
 }
 
@@ -34,13 +34,13 @@ impl Drop for RawMode {
 }
 
 /// Rows and columns; `None` when stdout is no terminal.
-pub(super) fn size() -> Option<(u16, u16)> {
+pub(in crate::runtime) fn size() -> Option<(u16, u16)> {
     console::Term::stdout().size_checked()
 }
 
 /// Reads this process's stdin on a thread of its own, which ends when this is dropped: an ordinary blocking read would
 /// keep the process alive until the next key.
-pub(super) struct StdinReader {
+pub(in crate::runtime) struct StdinReader {
     receiver: Option<mpsc::Receiver<Bytes>>,
     /// Closing it wakes the thread.
     wake: Option<OwnedFd>,
