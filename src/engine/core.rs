@@ -424,6 +424,7 @@ impl Engine {
                 addresses: self.addresses(service),
                 open_ports: self.open_ports(service),
                 on_host: matches!(service.source, crate::stack::Source::Run(_)),
+                on_cluster: false,
                 probed: self.readiness_probe(&service.name).is_some()
                     || self.look.unseen.contains(&service.name),
                 provisions: !service.provision.is_empty(),
@@ -464,6 +465,7 @@ impl Engine {
             addresses: Vec::new(),
             open_ports: Vec::new(),
             on_host: false,
+            on_cluster: false,
             probed: false,
             provisions: false,
             replicas,
@@ -533,12 +535,12 @@ impl Engine {
 
 /// What a service needs, as views are told.
 /// Needs that a service does without where they fail.
-fn optional(service: &crate::stack::Service) -> Vec<String> {
+pub(super) fn optional(service: &crate::stack::Service) -> Vec<String> {
     let needs = service.needs.iter().filter(|(_, need)| !need.required);
     needs.map(|(name, _)| name.clone()).collect()
 }
 
-fn gates(service: &crate::stack::Service) -> Vec<Gate> {
+pub(super) fn gates(service: &crate::stack::Service) -> Vec<Gate> {
     let needs = service.needs.iter().map(|(name, need)| Gate {
         service: name.clone(),
         condition: need.condition,

@@ -158,6 +158,9 @@ pub struct ServiceInfo {
     /// A process on the host, and no container.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub on_host: bool,
+    /// Pods of a cluster that it was promoted to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_cluster: bool,
     /// Whether a probe tells that it is ready; without, having run for a while does.
     pub probed: bool,
     /// Something has to be set up inside once its probe passes, before it counts as ready.

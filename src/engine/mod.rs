@@ -7,6 +7,7 @@ mod broken;
 mod built;
 pub mod bus;
 mod candidate;
+pub mod cluster;
 mod commands;
 pub mod core;
 pub(crate) mod cover;

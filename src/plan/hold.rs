@@ -35,6 +35,8 @@ pub enum Hold {
     Image { reference: String },
     /// Nobody has the stack up, and nothing of it is there: it waits for no one's turn.
     NotUp,
+    /// What a cluster says of why a pod of it does not begin.
+    Cluster { says: String },
 }
 
 impl fmt::Display for Hold {
@@ -45,6 +47,7 @@ impl fmt::Display for Hold {
             Self::Probe { answer } => f.write_str(answer),
             Self::Image { reference } => write!(f, "image {reference}"),
             Self::NotUp => f.write_str("not up"),
+            Self::Cluster { says } => f.write_str(says),
         }
     }
 }

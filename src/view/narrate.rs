@@ -187,14 +187,10 @@ impl Narrator {
         }
         let holds: Vec<String> = words::held_by(service);
         if service.phase == Phase::Waiting && holds.iter().any(|on| !seen.held_by.contains(on)) {
-            if let Some(waits) = words::waits(&service.holds) {
-                self.say(
-                    name,
-                    Paint::Dim,
-                    self.look.dot(),
-                    false,
-                    format!("waits {waits}"),
-                );
+            let waits = words::waits(&service.holds).map(|waits| format!("waits {waits}"));
+            let says = || words::says(&service.holds).map(|says| format!("waits: {says}"));
+            if let Some(text) = waits.or_else(says) {
+                self.say(name, Paint::Dim, self.look.dot(), false, text);
             }
             seen.held_by = holds;
         }

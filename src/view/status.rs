@@ -9,7 +9,6 @@ use super::words;
 use crate::engine::event::Failure;
 use crate::engine::state::{Phase, ServiceState, State};
 use crate::plan::hold::{Gate, Hold};
-use crate::stack::Runtime;
 
 /// Version of the `--json` form.
 const VERSION: u32 = 1;
@@ -105,9 +104,20 @@ pub struct ServiceReport<'a> {
     pub addresses: &'a [String],
     /// Ports of the host that whoever reaches this machine reaches.
     pub open_ports: &'a [u16],
-    /// `docker`: containers; `process`: a process on the host.
     pub runtime: Runtime,
     pub last_line: &'a str,
+}
+
+/// In what it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Runtime {
+    /// Containers.
+    Docker,
+    /// A process on the host.
+    Process,
+    /// Pods of a cluster.
+    Kubernetes,
 }
 
 /// The state for programs.
@@ -131,10 +141,10 @@ pub fn report(state: &State, now: u64) -> Report<'_> {
         replicas: service.info.replicas,
         addresses: &service.info.addresses,
         open_ports: &service.info.open_ports,
-        runtime: if service.info.on_host {
-            Runtime::Process
-        } else {
-            Runtime::Docker
+        runtime: match &service.info {
+            info if info.on_cluster => Runtime::Kubernetes,
+            info if info.on_host => Runtime::Process,
+            _ => Runtime::Docker,
         },
         last_line: &service.last_line,
     });

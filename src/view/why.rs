@@ -269,7 +269,7 @@ impl<'a> Teller<'a> {
             ),
             Phase::Waiting => (Paint::Plain, self.waiting(service, &since)),
             Phase::Idle if words::is_not_up(service) => {
-                (Paint::Dim, format!("is not {}", words::UP))
+                (Paint::Dim, format!("is not {}", words::up(service)))
             }
             Phase::Idle => (
                 Paint::Dim,
@@ -310,9 +310,10 @@ impl<'a> Teller<'a> {
 
     fn waiting(&self, service: &ServiceState, since: &str) -> String {
         let holds = words::waits(&service.holds).or_else(|| words::backoff(service, self.now));
-        match holds {
-            Some(holds) => format!("waits {holds}"),
-            None => format!("has waited for its turn for {since}; nothing holds it"),
+        match (holds, words::says(&service.holds)) {
+            (Some(holds), _) => format!("waits {holds}"),
+            (None, Some(says)) => format!("waits: {says} ({since})"),
+            (None, None) => format!("has waited for its turn for {since}; nothing holds it"),
         }
     }
 

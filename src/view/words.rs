@@ -114,9 +114,10 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
             (what, then) => what.or(then),
         },
         Phase::Waiting => waits(&service.holds)
+            .or_else(|| says(&service.holds))
             .or_else(|| backoff(service, now))
             .or_else(|| Some("for its turn".to_owned())),
-        Phase::Idle if is_not_up(service) => Some(format!("not {UP}")),
+        Phase::Idle if is_not_up(service) => Some(format!("not {}", up(service))),
         Phase::Starting | Phase::Running | Phase::Unready => answer(service),
         Phase::Ready if is_degraded(service) => {
             Some(format!("{} not ready", are(&service.degraded_by)))
@@ -134,7 +135,12 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
 }
 
 /// What one does about a stack that is not up.
-pub(super) const UP: &str = "up: `dev up` brings it up";
+pub(super) const fn up(service: &ServiceState) -> &'static str {
+    match service.info.on_cluster {
+        true => "up: `dev promote` brings it up",
+        false => "up: `dev up` brings it up",
+    }
+}
 
 /// Nobody has the stack up.
 pub(super) fn is_not_up(service: &ServiceState) -> bool {
@@ -152,17 +158,26 @@ pub(super) fn waits(holds: &[Hold]) -> Option<String> {
             }
             Hold::Needs { on, phase, .. } => Some(cell(&format!("{on} ({phase})"))),
             Hold::Image { reference } => Some(cell(&format!("image {reference}"))),
-            Hold::Backoff { .. } | Hold::Probe { .. } | Hold::NotUp => None,
+            Hold::Backoff { .. } | Hold::Probe { .. } | Hold::NotUp | Hold::Cluster { .. } => None,
         })
         .collect();
     (!on.is_empty()).then(|| format!("for {}", on.join(", ")))
 }
 
-/// The services and images that it waits for.
+/// What a cluster says of why it does not begin.
+pub(super) fn says(holds: &[Hold]) -> Option<String> {
+    holds.iter().find_map(|hold| match hold {
+        Hold::Cluster { says } => Some(cell(says)),
+        _ => None,
+    })
+}
+
+/// The services and images that it waits for, and what a cluster says of it.
 pub(super) fn held_by(service: &ServiceState) -> Vec<String> {
     let names = service.holds.iter().filter_map(|hold| match hold {
         Hold::Needs { on, .. } => Some(on.clone()),
         Hold::Image { reference } => Some(reference.clone()),
+        Hold::Cluster { says } => Some(says.clone()),
         Hold::Backoff { .. } | Hold::Probe { .. } | Hold::NotUp => None,
     });
     names.collect()

@@ -14,6 +14,7 @@ fn job(name: &str, needs: &str) -> ServiceState {
         addresses: Vec::new(),
         open_ports: Vec::new(),
         on_host: false,
+        on_cluster: false,
         probed: false,
         provisions: false,
         replicas: 1,

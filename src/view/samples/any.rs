@@ -154,6 +154,7 @@ fn hold() -> BoxedStrategy<Hold> {
         text().prop_map(|answer| Hold::Probe { answer }),
         text().prop_map(|reference| Hold::Image { reference }),
         Just(Hold::NotUp),
+        text().prop_map(|says| Hold::Cluster { says }),
     ]
     .boxed()
 }
@@ -189,6 +190,7 @@ fn info() -> BoxedStrategy<ServiceInfo> {
                     addresses,
                     open_ports: Vec::new(),
                     on_host: false,
+                    on_cluster: false,
                     probed,
                     provisions,
                     replicas,
