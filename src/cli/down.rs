@@ -40,6 +40,9 @@ pub async fn down(global: &GlobalArgs, arguments: &DownArgs) -> Result<ExitCode,
             )),
         });
     }
+    if arguments.place.on.is_some() {
+        return super::cluster::down(global, arguments).await;
+    }
     let session = Session::open_anyway(global).await?;
     if arguments.volumes && !arguments.yes {
         agree(&session).await?;
@@ -283,10 +286,16 @@ async fn agree(session: &Session) -> Result<(), CliError> {
             ours.map(|(name, _)| name).collect()
         }
     };
-    if volumes.is_empty() {
+    if !std::io::stdin().is_terminal() {
         return Ok(());
     }
-    if !std::io::stdin().is_terminal() {
+    confirm(&volumes)
+}
+
+/// # Errors
+/// The person did not agree.
+pub(super) fn confirm(volumes: &[String]) -> Result<(), CliError> {
+    if volumes.is_empty() {
         return Ok(());
     }
     let list = volumes.join(", ");

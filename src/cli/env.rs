@@ -9,18 +9,30 @@ use super::output::to_stdout;
 use super::session::Session;
 use crate::plan::allocate::host_ports;
 use crate::stack::resolve::{Absent, Asker, Facts, Unresolved, known_outputs, resolve};
-use crate::stack::{Service, Template};
+use crate::stack::{Service, Stack, Template};
 
 /// # Errors
 /// The stack cannot be read, or a secret cannot be had.
 pub async fn run(global: &GlobalArgs, arguments: &EnvArgs) -> Result<ExitCode, CliError> {
+    if arguments.place.on.is_some() {
+        return super::cluster::env(global, arguments).await;
+    }
     let session = Session::open(global)?;
     session.check_names(&arguments.services)?;
     let settings = settings(&session, |service| {
         arguments.services.is_empty() || arguments.services.contains(&service.name)
     })
     .await?;
-    match arguments.format(global.json) {
+    print(settings, arguments.format(global.json))
+}
+
+/// # Errors
+/// None is known.
+pub(super) fn print(
+    settings: BTreeMap<String, String>,
+    format: EnvFormat,
+) -> Result<ExitCode, CliError> {
+    match format {
         EnvFormat::Json => {
             let text = serde_json::to_string_pretty(&settings);
             to_stdout(&text.map_err(|error| CliError::state(error.into()))?);
@@ -57,7 +69,14 @@ pub(super) async fn settings(
     let mut settings = BTreeMap::new();
     let mut absent = Vec::new();
     for service in services {
-        settings.extend(of_service(session, service, &facts, &mut absent));
+        let asker = Asker::Host { service: None };
+        settings.extend(of_service(
+            &session.stack,
+            service,
+            asker,
+            &facts,
+            &mut absent,
+        ));
     }
     match absent.is_empty() {
         true => Ok(settings),
@@ -65,20 +84,20 @@ pub(super) async fn settings(
     }
 }
 
-/// `DB_URL`, `DB_AUTH_DB_URL`, `API_HTTP_PORT`: everything that can be reached from here; what is not published cannot.
+/// `DB_URL`, `DB_AUTH_DB_URL`, `API_HTTP_PORT`: everything that `asker` can reach; what is not published cannot.
 /// Secrets that it would take and that have no value go to `absent`.
-fn of_service(
-    session: &Session,
+pub(super) fn of_service(
+    stack: &Stack,
     service: &Service,
+    asker: Asker<'_>,
     facts: &Facts,
     absent: &mut Vec<Absent>,
 ) -> BTreeMap<String, String> {
-    let asker = Asker::Host { service: None };
     let outputs = known_outputs(service).into_iter();
     let outputs = outputs.filter(|output| !is_less_than_its_own(service, output));
     let outputs = outputs.filter_map(|output| {
         let template = Template::parse(&format!("${{{}.{output}}}", service.name)).ok()?;
-        match resolve(&session.stack, &template, asker, facts) {
+        match resolve(stack, &template, asker, facts) {
             Ok(value) => Some((variable(&service.name, &output), value.text)),
             Err(Unresolved::AbsentSecret { why, help }) => {
                 let new = Absent { why, help };

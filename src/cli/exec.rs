@@ -16,6 +16,9 @@ use crate::runtime::process::Inside;
 /// # Errors
 /// The service does not run, or the command cannot be started. The command's own exit code is none.
 pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, CliError> {
+    if arguments.place.on.is_some() {
+        return super::cluster::exec(global, arguments).await;
+    }
     let session = Session::open_anyway(global).await?;
     let instance = session.instance(&arguments.service, arguments.index)?;
     let processes = session.processes();
@@ -30,6 +33,7 @@ pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, 
         return Err(not_running(
             &format!("`{instance}` does not run"),
             &instance,
+            "",
         ));
     }
     let docker = session.docker().await?;
@@ -46,33 +50,37 @@ pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, 
     });
     let Some(container) = running.next() else {
         let message = format!("no container of `{instance}` runs");
-        return Err(not_running(&message, &instance));
+        return Err(not_running(&message, &instance, ""));
     };
-    let mut command = Vec::new();
-    for argument in &arguments.command {
-        match argument.to_str() {
-            Some(text) => command.push(text.to_owned()),
-            None => {
-                return Err(CliError::usage(
-                    "the engine takes only arguments that are UTF-8",
-                ));
-            }
-        }
-    }
     let tty = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let spec = ExecSpec {
         tty: tty && !arguments.no_tty,
         env: variables(arguments, &session.environment.variables),
         user: arguments.user.clone(),
         workdir: arguments.workdir.clone(),
-        ..ExecSpec::new(command)
+        ..ExecSpec::new(words(arguments)?)
     };
     let code = docker.exec_interactive(&container.id, &spec).await?;
     Ok(ExitCode::Command(u8::try_from(code).unwrap_or(1)))
 }
 
+/// The command as text.
+///
+/// # Errors
+/// It is none.
+pub(super) fn words(arguments: &ExecArgs) -> Result<Vec<String>, CliError> {
+    let words = arguments.command.iter().map(|word| {
+        let text = word.to_str().map(str::to_owned);
+        text.ok_or_else(|| CliError::usage("the engine takes only arguments that are UTF-8"))
+    });
+    words.collect()
+}
+
 /// One without a value has that of this process; where that has none, it is left out.
-fn variables(arguments: &ExecArgs, own: &BTreeMap<String, String>) -> Vec<(String, String)> {
+pub(super) fn variables(
+    arguments: &ExecArgs,
+    own: &BTreeMap<String, String>,
+) -> Vec<(String, String)> {
     let given = arguments.variables.iter().filter_map(|variable| {
         let value = variable
             .value
@@ -83,10 +91,11 @@ fn variables(arguments: &ExecArgs, own: &BTreeMap<String, String>) -> Vec<(Strin
     given.collect()
 }
 
-fn not_running(message: &str, instance: &Instance) -> CliError {
+/// `on`: where, as an option of `dev why`.
+pub(super) fn not_running(message: &str, instance: &Instance, on: &str) -> CliError {
     let error = RuntimeError::new(FailureClass::Other, message);
     error
-        .help(format!("`dev why {}` says why", instance.service))
+        .help(format!("`dev why {}{on}` says why", instance.service))
         .into()
 }
 

@@ -4,34 +4,32 @@ use std::collections::BTreeSet;
 
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, SelectAll};
-use regex::Regex;
 
 use super::args::{GlobalArgs, LogsArgs, Tail};
 use super::error::CliError;
 use super::exit::ExitCode;
-use super::instance::Instance;
 use super::log_end::{Wanted, newer};
+use super::log_printer::{Entry, NANOS, Printer};
 use super::meet::running;
-use super::output::{look, reader_gone, to_stderr, write_line};
+use super::output::{look, reader_gone, to_stderr};
 use super::session::Session;
-use super::show::{Interrupts, now};
-use crate::engine::event::VERSION;
+use super::show::Interrupts;
 use crate::engine::feed::News;
 use crate::engine::follow::HEAD_START;
 use crate::engine::goal::Goal;
 use crate::plan::observed::ObservedContainer;
 use crate::runtime::Both;
 use crate::runtime::ring;
-use crate::runtime::world::{self, Change, LogLine, LogRange, World};
+use crate::runtime::world::{self, Change, LogRange, World};
 use crate::secret::Redactor;
-use crate::view::json::{LogRecord, LogTag};
-use crate::view::{Gutter, Look, bare};
-
-const NANOS: i128 = 1_000_000;
+use crate::view::Gutter;
 
 /// # Errors
 /// The stack cannot be read; following needs a container engine that answers.
 pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, CliError> {
+    if arguments.place.on.is_some() {
+        return super::cluster::logs(global, arguments).await;
+    }
     let session = Session::open_anyway(global).await?;
     let instances = session.instances(&arguments.services, arguments.index)?;
     let known = session.stack.services.keys();
@@ -45,24 +43,8 @@ pub async fn run(global: &GlobalArgs, arguments: &LogsArgs) -> Result<ExitCode, 
         .as_ref()
         .is_some_and(|broken| broken.secretive);
     let facts = (!secretive && facts.absent.is_empty()).then_some(facts);
-    let mut look = look();
-    look.color &= !arguments.no_color;
-    let mut printer = Printer {
-        redactor: Redactor::new(facts.iter().flat_map(|facts| facts.secrets.values())),
-        gutter: Gutter::new(names.iter().map(String::as_str), look),
-        instances,
-        since: arguments
-            .since
-            .map_or(0, |since| i128::from(since.from(now())) * NANOS),
-        until: until(arguments),
-        grep: arguments.grep.clone(),
-        timestamps: arguments.timestamps,
-        bare: arguments.no_log_prefix,
-        look,
-        json: global.json,
-        aside: false,
-        unread: false,
-    };
+    let redactor = Redactor::new(facts.iter().flat_map(|facts| facts.secrets.values()));
+    let mut printer = Printer::new(global, arguments, &names, instances, redactor);
     if facts.is_none() {
         return redacted_before(&session, &names, arguments, printer).await;
     }
@@ -229,29 +211,6 @@ async fn gather(
     entries
 }
 
-/// One line and whose it is.
-#[derive(Debug, Clone)]
-struct Entry {
-    service: String,
-    index: u32,
-    at: i128,
-    error: bool,
-    line: String,
-}
-
-impl Entry {
-    fn new(container: &ObservedContainer, line: LogLine) -> Self {
-        let (service, index) = (container.service.clone(), container.index);
-        Self {
-            service,
-            index,
-            at: line.at,
-            error: line.error,
-            line: line.line,
-        }
-    }
-}
-
 fn kept(session: &Session, service: &str) -> Vec<Entry> {
     let replicas = session.replicas(service);
     let folder = session.store.logs();
@@ -269,18 +228,6 @@ fn kept(session: &Session, service: &str) -> Vec<Entry> {
             line,
         })
         .collect()
-}
-
-fn until(arguments: &LogsArgs) -> i128 {
-    let until = arguments.until;
-    until.map_or(i128::MAX, |until| i128::from(until.from(now())) * NANOS)
-}
-
-/// As the container engine writes it: RFC 3339, nanoseconds, UTC.
-fn time(nanos: i128) -> String {
-    let nanos = i64::try_from(nanos).unwrap_or(0);
-    let at = chrono::DateTime::from_timestamp_nanos(nanos);
-    at.to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
 }
 
 fn newest(entries: &[Entry], container: &ObservedContainer) -> i128 {
@@ -347,112 +294,6 @@ async fn follow(
                 Some(Change::Container { .. } | Change::Ended { .. } | Change::Other) => {}
                 Some(Change::Lost(_)) | None => return,
             },
-        }
-    }
-}
-
-struct Printer {
-    redactor: Redactor,
-    gutter: Gutter,
-    /// None: all.
-    instances: Vec<Instance>,
-    /// Nanoseconds since 1970.
-    since: i128,
-    /// Nanoseconds since 1970.
-    until: i128,
-    grep: Option<Regex>,
-    /// Each line with its time.
-    timestamps: bool,
-    /// Without the services' names.
-    bare: bool,
-    look: Look,
-    json: bool,
-    /// On standard error.
-    aside: bool,
-    /// The reader has gone away.
-    unread: bool,
-}
-
-impl Printer {
-    /// What of each log it prints something of.
-    fn wanted(&self, tail: Tail) -> Wanted {
-        let chooses = self.grep.is_some() || self.until != i128::MAX;
-        Wanted {
-            since: self.since,
-            tail: if chooses { Tail::All } else { tail },
-        }
-    }
-
-    /// In the order of time over all services; the last ones of each, where asked.
-    fn print_all(&mut self, mut entries: Vec<Entry>, tail: Tail) {
-        entries.retain(|entry| self.wants(entry));
-        entries.sort_by_key(|entry| entry.at);
-        if let Tail::Last(count) = tail {
-            let mut seen: std::collections::BTreeMap<String, usize> =
-                std::collections::BTreeMap::new();
-            let mut keep: Vec<Entry> = Vec::new();
-            for entry in entries.into_iter().rev() {
-                let seen = seen.entry(entry.service.clone()).or_default();
-                *seen += 1;
-                if *seen <= count {
-                    keep.push(entry);
-                }
-            }
-            keep.reverse();
-            entries = keep;
-        }
-        for entry in &entries {
-            self.write(entry);
-        }
-    }
-
-    fn print(&mut self, entry: &Entry) {
-        if self.wants(entry) {
-            self.write(entry);
-        }
-    }
-
-    fn wants(&self, entry: &Entry) -> bool {
-        let is_meant =
-            |instance: &Instance| instance.service == entry.service && instance.is(entry.index);
-        (self.since..=self.until).contains(&entry.at)
-            && (self.instances.is_empty() || self.instances.iter().any(is_meant))
-            && self
-                .grep
-                .as_ref()
-                .is_none_or(|grep| grep.is_match(&entry.line))
-    }
-
-    fn write(&mut self, entry: &Entry) {
-        let line = self.redactor.redact(&entry.line).into_owned();
-        if self.json {
-            let at = u64::try_from(entry.at / NANOS).unwrap_or(0);
-            let record = LogRecord {
-                v: VERSION,
-                at,
-                event: LogTag::Log,
-                service: entry.service.clone(),
-                index: entry.index,
-                stderr: entry.error,
-                line,
-            };
-            if let Ok(text) = serde_json::to_string(&record) {
-                self.unread |= !write_line(&text);
-            }
-        } else {
-            let line = match self.timestamps {
-                true => format!("{} {line}", time(entry.at)),
-                false => line,
-            };
-            let line = match self.bare {
-                true => bare(&line, self.look),
-                false => self.gutter.log(&entry.service, &line),
-            };
-            if self.aside {
-                to_stderr(&line);
-            } else {
-                self.unread |= !write_line(&line);
-            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The state of a stack: from its engine, or by one look of our own where none runs.
 
-use super::args::GlobalArgs;
+use super::args::{GlobalArgs, OnArgs};
 use super::error::CliError;
 use super::output::to_stderr;
 use super::session::Session;
@@ -55,5 +55,21 @@ pub async fn state_of(global: &GlobalArgs, names: &[String]) -> Result<State, Cl
         None => session
             .whole()
             .and_then(|_| Err(CliError::usage("the stack file has errors"))),
+    }
+}
+
+/// The same of the place that is meant; `command` asks for it there.
+///
+/// # Errors
+/// As [`state_of`], and no API server answers.
+pub async fn state_at(
+    global: &GlobalArgs,
+    place: &OnArgs,
+    names: &[String],
+    command: &str,
+) -> Result<State, CliError> {
+    match place.on {
+        Some(_) => super::cluster::state(global, place, names, command).await,
+        None => state_of(global, names).await,
     }
 }

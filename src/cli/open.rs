@@ -11,6 +11,9 @@ const OPENERS: [&str; 3] = ["xdg-open", "open", "wslview"];
 /// # Errors
 /// There is no such address, or nothing to open it with.
 pub async fn run(global: &GlobalArgs, arguments: &OpenArgs) -> Result<ExitCode, CliError> {
+    if arguments.place.on.is_some() {
+        return super::cluster::open(global, arguments).await;
+    }
     let names: Vec<String> = arguments.service.iter().cloned().collect();
     let state = super::observe::state_of(global, &names).await?;
     let web: Vec<(&str, &str)> = state
@@ -26,33 +29,46 @@ pub async fn run(global: &GlobalArgs, arguments: &OpenArgs) -> Result<ExitCode, 
             Some((service.info.name.as_str(), address.as_str()))
         })
         .collect();
-    let address = match web.as_slice() {
-        [(_, address)] => (*address).to_owned(),
+    let names: Vec<&str> = web.iter().map(|(name, _)| *name).collect();
+    let (_, address) = web[choose(&names, arguments.service.as_deref())?];
+    show(address, arguments.print).await?;
+    Ok(ExitCode::Done)
+}
+
+/// Which of the services with a web address is meant: its number.
+///
+/// # Errors
+/// None has one, or several have.
+pub(super) fn choose(web: &[&str], named: Option<&str>) -> Result<usize, CliError> {
+    match web {
+        [_] => Ok(0),
         [] => {
             let none = "nothing here has a web address".to_owned();
-            let none = names
-                .first()
-                .map_or(none, |name| format!("{name} has no web address"));
-            return Err(CliError::usage(none));
+            let none = named.map_or(none, |name| format!("{name} has no web address"));
+            Err(CliError::usage(none))
         }
-        several => {
-            let list: Vec<&str> = several.iter().map(|(name, _)| *name).collect();
-            return Err(CliError::usage(format!(
-                "several have a web address, name one: {}",
-                list.join(", ")
-            )));
-        }
-    };
+        several => Err(CliError::usage(format!(
+            "several have a web address, name one: {}",
+            several.join(", ")
+        ))),
+    }
+}
+
+/// In a browser, where there is one.
+///
+/// # Errors
+/// What opens it cannot be started.
+pub(super) async fn show(address: &str, print: bool) -> Result<(), CliError> {
     let opener = OPENERS.into_iter().find_map(|name| which::which(name).ok());
     match opener {
-        Some(opener) if !arguments.print => {
+        Some(opener) if !print => {
             let opened = tokio::process::Command::new(opener)
-                .arg(&address)
+                .arg(address)
                 .status()
                 .await;
             opened.map_err(CliError::state)?;
         }
-        _ => to_stdout(&address),
+        _ => to_stdout(address),
     }
-    Ok(ExitCode::Done)
+    Ok(())
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::args::{GlobalArgs, PromoteArgs};
+use super::cluster::{Touch, allowed, boot_id, values_of};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::going::{Outside, going, outside, refused};
@@ -33,7 +34,12 @@ pub async fn run(global: &GlobalArgs, arguments: &PromoteArgs) -> Result<ExitCod
     session.check_names(&arguments.services)?;
     let kube = Kube::connect(&session.environment, arguments.context.as_deref()).await?;
     let place = locality(&kube.server, &kube.nodes().await?, &boot_id());
-    allowed(&kube, &place, arguments)?;
+    let touch = match arguments.plan {
+        true => Touch::Looks,
+        false => Touch::Changes { yes: arguments.yes },
+    };
+    let is_named = arguments.context.is_some();
+    allowed(&kube, &place, is_named, touch, "dev promote")?;
     let wanted: BTreeSet<String> = arguments.services.iter().cloned().collect();
     let mut going = going(&session, &wanted);
     if let Some(name) = &arguments.namespace {
@@ -50,27 +56,6 @@ pub async fn run(global: &GlobalArgs, arguments: &PromoteArgs) -> Result<ExitCod
         arguments,
     };
     work.run(&place, &mut show).await
-}
-
-/// Names this machine's kernel since it was started; a node on it says the same.
-fn boot_id() -> String {
-    let read = fs_err::read_to_string("/proc/sys/kernel/random/boot_id");
-    read.unwrap_or_default().trim().to_owned()
-}
-
-/// What is not this machine's own is touched only where a person said so in full.
-fn allowed(kube: &Kube, place: &Locality, arguments: &PromoteArgs) -> Result<(), CliError> {
-    let named = arguments.context.is_some() && (arguments.yes || arguments.plan);
-    if place.is_local() || named {
-        return Ok(());
-    }
-    let (context, server) = (&kube.context, &kube.server);
-    Err(CliError::Usage {
-        message: format!("context `{context}` is no cluster of this machine: {server}"),
-        help: Some(format!(
-            "where it is meant: `dev promote --context {context} --yes`"
-        )),
-    })
 }
 
 struct Promoting<'a> {
@@ -90,6 +75,7 @@ impl Promoting<'_> {
         } = *self;
         let images = images::images(session, going, show).await?;
         let secrets = secrets::values(session, going, kube).await?;
+        show.hide(secrets.all());
         let Outside {
             environment,
             git,
@@ -342,6 +328,9 @@ async fn undo(
         .into_iter()
         .filter_map(Record::object)
         .collect();
+    let kept = objects.iter().filter(|object| object.kind == Kind::Secret);
+    let kept: Vec<_> = kept.map(|object| values_of(&object.value)).collect();
+    show.hide(kept.iter().flat_map(BTreeMap::values));
     let difference = Difference::of(kube, &name, &space, &objects, arguments).await?;
     let target = Target {
         kube,

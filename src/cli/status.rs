@@ -14,7 +14,13 @@ use crate::view::status;
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
 pub async fn run(global: &GlobalArgs, arguments: &StatusArgs) -> Result<ExitCode, CliError> {
-    let state = super::observe::state_of(global, &arguments.services).await?;
+    let state = super::observe::state_at(
+        global,
+        &arguments.place,
+        &arguments.services,
+        "dev status --on kubernetes",
+    )
+    .await?;
     let state = status::only(state, &arguments.services);
     if arguments.quiet || arguments.names {
         tell_names(&state, arguments);

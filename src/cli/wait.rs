@@ -24,6 +24,9 @@ use crate::engine::wire::Request;
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
 pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, CliError> {
+    if arguments.place.on.is_some() {
+        return super::cluster::wait(global, arguments).await;
+    }
     let begun = std::time::Instant::now();
     let mut session = Session::open_anyway(global).await?;
     session.check_names(&arguments.services)?;
@@ -79,24 +82,31 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
     }
     let done = ended == Ended::Verdict(Outcome::Done);
     output.conclude(&asked, &feed.state, done, begun.elapsed());
-    Ok(match ended {
+    Ok(code_of(&ended))
+}
+
+pub(super) fn code_of(ended: &Ended) -> ExitCode {
+    match ended {
         Ended::Verdict(Outcome::Done) => ExitCode::Done,
         Ended::Verdict(outcome) if outcome.is_late() => ExitCode::NotReady,
         Ended::Verdict(_) | Ended::Bye(_) => ExitCode::ServiceFailed,
         Ended::Interrupted => ExitCode::Interrupted,
         Ended::Deadline => ExitCode::NotReady,
-    })
+    }
 }
 
 /// `None`: not within the time that was given.
-async fn within<T>(deadline: Option<Instant>, what: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn within<T>(
+    deadline: Option<Instant>,
+    what: impl Future<Output = T>,
+) -> Option<T> {
     match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline, what).await.ok(),
         None => Some(what.await),
     }
 }
 
-fn unanswered(why: &str) -> ExitCode {
+pub(super) fn unanswered(why: &str) -> ExitCode {
     to_stderr(why);
     ExitCode::NotReady
 }

@@ -10,7 +10,13 @@ use crate::view::why;
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
 pub async fn run(global: &GlobalArgs, arguments: &WhyArgs) -> Result<ExitCode, CliError> {
-    let state = super::observe::state_of(global, &arguments.services).await?;
+    let state = super::observe::state_at(
+        global,
+        &arguments.place,
+        &arguments.services,
+        "dev why --on kubernetes",
+    )
+    .await?;
     let open: Vec<String> = why::unsettled(&state)
         .into_iter()
         .map(str::to_owned)

@@ -15,4 +15,5 @@ mod exported;
 mod faults;
 mod promotion;
 mod support;
+mod there;
 mod turn;

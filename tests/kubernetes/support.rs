@@ -57,6 +57,19 @@ impl Running {
         fs_err::read_to_string(&self.out).expect("it is there")
     }
 
+    /// On stderr, until now.
+    pub fn remarked(&self) -> String {
+        fs_err::read_to_string(&self.err).expect("it is there")
+    }
+
+    /// Ctrl-C.
+    pub fn interrupt(&self) {
+        let pid = i32::try_from(self.child.id()).expect("a process");
+        let pid = rustix::process::Pid::from_raw(pid).expect("a process");
+        let sent = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+        sent.expect("it runs");
+    }
+
     pub fn end(mut self) -> Said {
         let status = self.child.wait().expect("it ends");
         Said {
@@ -149,15 +162,31 @@ impl Stack {
 
     /// Without waiting for its end.
     pub fn begin(&self, arguments: &[&str]) -> Running {
-        let file = |name: &str| fs_err::File::create(self.path(name)).expect("made");
-        let (out, err) = (file("stdout"), file("stderr"));
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let file = |name: &str| {
+            let path = self.path(&format!("{name}-{number}"));
+            (fs_err::File::create(&path).expect("made"), path)
+        };
+        let ((out, out_path), (err, err_path)) = (file("stdout"), file("stderr"));
         let mut command = self.command(arguments, &[]);
         let child = command.stdout(out.into_file()).stderr(err.into_file());
         Running {
             child: child.spawn().expect("it runs"),
-            out: self.path("stdout"),
-            err: self.path("stderr"),
+            out: out_path,
+            err: err_path,
         }
+    }
+
+    /// A command on what was promoted.
+    pub fn on_cluster(&self, arguments: &[&str]) -> Said {
+        let there = there(arguments);
+        self.dev(&there.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// The same without waiting for its end.
+    pub fn begin_on_cluster(&self, arguments: &[&str]) -> Running {
+        let there = there(arguments);
+        self.begin(&there.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     fn command(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
@@ -217,6 +246,21 @@ impl Drop for Stack {
             "--ignore-not-found",
         ]);
     }
+}
+
+/// With where it is meant, and that it is, after the command.
+fn there(arguments: &[&str]) -> Vec<String> {
+    let (command, rest) = arguments.split_first().expect("a command");
+    let mut words = vec![*command, "--on", "kubernetes"];
+    let context = context();
+    if let Some(context) = &context {
+        words.extend(["--context", context]);
+        if ["exec", "down"].contains(command) {
+            words.push("--yes");
+        }
+    }
+    words.extend(rest);
+    words.into_iter().map(str::to_owned).collect()
 }
 
 /// Waits, half a minute at most.

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::on::OnArgs;
+
 /// Stop and remove the containers and networks; volumes stay
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct DownArgs {
@@ -13,7 +15,7 @@ pub struct DownArgs {
     #[arg(short = 'v', long)]
     pub volumes: bool,
 
-    /// Do not ask before removing volumes
+    /// Do not ask before removing volumes; with --on, also where the cluster is not this machine's
     #[arg(short, long)]
     pub yes: bool,
 
@@ -28,6 +30,9 @@ pub struct DownArgs {
     /// Remove containers whose service is gone from the stack file, as always
     #[arg(long)]
     pub remove_orphans: bool,
+
+    #[command(flatten)]
+    pub place: OnArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

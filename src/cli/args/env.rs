@@ -1,5 +1,7 @@
 use clap::{Args, ValueEnum};
 
+use super::on::OnArgs;
+
 /// Print the settings that reach services from this machine
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(
@@ -14,6 +16,9 @@ pub struct EnvArgs {
     /// How to write them [default: shell, or json with --json]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<EnvFormat>,
+
+    #[command(flatten)]
+    pub place: OnArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,6 +2,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
+use super::on::OnArgs;
 use super::value::Variable;
 
 /// Run a command inside a running service
@@ -30,6 +31,13 @@ pub struct ExecArgs {
     /// In this folder
     #[arg(short, long, value_name = "DIR")]
     pub workdir: Option<String>,
+
+    #[command(flatten)]
+    pub place: OnArgs,
+
+    /// With --on, also where the cluster is not this machine's
+    #[arg(short, long, requires = "on")]
+    pub yes: bool,
 
     /// It always passes the input on, and has a terminal where there is one.
     #[arg(short, long, hide = true)]

@@ -1,6 +1,7 @@
 use clap::Args;
 use regex::Regex;
 
+use super::on::OnArgs;
 use super::value::{Since, Tail};
 
 /// Show what services have printed
@@ -45,4 +46,7 @@ pub struct LogsArgs {
     /// Without colours
     #[arg(long)]
     pub no_color: bool,
+
+    #[command(flatten)]
+    pub place: OnArgs,
 }

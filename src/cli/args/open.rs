@@ -1,5 +1,7 @@
 use clap::Args;
 
+use super::on::OnArgs;
+
 /// Open the address of a service in the browser
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct OpenArgs {
@@ -10,4 +12,7 @@ pub struct OpenArgs {
     /// Print the address instead
     #[arg(long)]
     pub print: bool,
+
+    #[command(flatten)]
+    pub place: OnArgs,
 }

@@ -1,5 +1,7 @@
 use clap::{Args, ValueEnum};
 
+use super::on::OnArgs;
+
 /// Show each service: its state, since when, why, and its address
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct StatusArgs {
@@ -22,6 +24,9 @@ pub struct StatusArgs {
     /// How to write it [default: table, or json with --json]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<StatusFormat>,
+
+    #[command(flatten)]
+    pub place: OnArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -61,6 +61,10 @@ pub async fn values(session: &Session, going: &Going, kube: &Kube) -> Result<Val
 }
 
 impl Values {
+    pub fn all(&self) -> impl Iterator<Item = &SecretString> {
+        self.values.values()
+    }
+
     /// Keyed, so that nobody can try values against them.
     pub fn digests(&self, key: &[u8; 32]) -> BTreeMap<String, String> {
         let digest = |value: &SecretString| {

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::cli::output::{to_stderr, to_stdout};
 use crate::promote::Object;
 use crate::runtime::kube::{Change, Pending, What};
+use crate::secret::Redactor;
 use crate::stack::Stack;
 
 /// Version of the `--json` form.
@@ -19,12 +21,23 @@ pub struct Show {
     json: bool,
     /// Of the longest name of a service.
     width: usize,
+    /// Pods say what they like.
+    redactor: Redactor,
 }
 
 impl Show {
     pub fn new(json: bool, stack: &Stack) -> Self {
         let width = stack.services.keys().map(String::len).max().unwrap_or(0);
-        Self { json, width }
+        Self {
+            json,
+            width,
+            redactor: Redactor::default(),
+        }
+    }
+
+    /// What is in none of its lines from now on.
+    pub fn hide<'a>(&mut self, secrets: impl Iterator<Item = &'a SecretString>) {
+        self.redactor = Redactor::new(secrets);
     }
 
     pub fn is_json(&self) -> bool {
@@ -63,10 +76,10 @@ impl Show {
         match why {
             None if nothing => {}
             None => self.line(service, "ready"),
-            Some(why) => self.line(
-                service,
-                &format!("waits: {}", why.lines().next().unwrap_or_default()),
-            ),
+            Some(why) => {
+                let why = self.redactor.redact(why.lines().next().unwrap_or_default());
+                self.line(service, &format!("waits: {why}"));
+            }
         }
     }
 
@@ -78,10 +91,11 @@ impl Show {
     }
 
     pub fn failed(&self, pending: &[Pending], within: Option<Duration>) {
+        let why = |pending: &Pending| self.redactor.redact(&pending.why).into_owned();
         if self.json {
             let services = pending
                 .iter()
-                .map(|pending| json!({ "service": pending.service, "why": pending.why }));
+                .map(|pending| json!({ "service": pending.service, "why": why(pending) }));
             let services: Vec<Value> = services.collect();
             to_stdout(&json!({ "v": VERSION, "ready": false, "in_time": within.is_none(), "services": services }).to_string());
             return;
@@ -92,7 +106,7 @@ impl Show {
                 "{}: {}{}",
                 pending.service,
                 late.unwrap_or_default(),
-                pending.why
+                why(pending)
             ));
         }
     }
