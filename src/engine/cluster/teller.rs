@@ -55,7 +55,9 @@ impl Teller {
 
     pub fn take(&mut self, stack: &Stack, namespace: &str, sight: &Sight, at: u64) {
         self.announce(stack, namespace, sight, at);
-        for service in stack.services.values() {
+        // What is needed first, so that nothing seems to lack it.
+        let order = stack.in_order();
+        for service in order.iter().filter_map(|name| stack.services.get(name)) {
             let events = of_service(service, seen(sight, service), at);
             self.tell(&service.name, events, at);
         }

@@ -260,6 +260,14 @@ fn what_the_cluster_says_against_a_pod_is_why_it_waits() {
 }
 
 #[test]
+fn one_that_was_scaled_to_none_is_not_ready() {
+    let service = told(&[api(1, vec![pod("a")]), api(0, Vec::new())], "api");
+    assert_eq!(service.phase, Phase::Waiting);
+    let says = "it was scaled to no pods".to_owned();
+    assert_eq!(service.holds, [Hold::Cluster { says }]);
+}
+
+#[test]
 fn one_that_was_ready_is_told_from_one_that_never_was() {
     let lost = PodSeen {
         was_ready: Some(NOW - 3_000),

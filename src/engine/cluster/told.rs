@@ -29,9 +29,15 @@ pub(super) fn infos(stack: &Stack, namespace: &str, sight: &Sight) -> Vec<Servic
         probed: service.ready.is_some(),
         // Part of its start there.
         provisions: false,
-        replicas: seen(sight, service).map_or(1, |seen| seen.replicas),
+        replicas: seen(sight, service).map_or(1, |seen| replicas(service, seen)),
     };
     services.map(info).collect()
+}
+
+/// As many as there are to be now; who was scaled to none by hand is not ready for that.
+fn replicas(service: &Service, seen: &Seen) -> u32 {
+    let own = service.kubernetes.replicas.unwrap_or(service.replicas);
+    seen.replicas.max(own.min(1))
 }
 
 pub(super) fn seen<'a>(sight: &'a Sight, service: &Service) -> Option<&'a Seen> {
@@ -308,8 +314,13 @@ impl Told<'_> {
             Some(Hold::Backoff { until, attempt })
         });
         holds.extend(backoff.filter(|_| !self.service.is_job()));
-        if holds.is_empty() && numbered.is_empty() && seen.replicas > 0 && !self.service.is_job() {
-            let says = "it has no pod yet".to_owned();
+        let wanted = replicas(self.service, seen) > 0 && !self.service.is_job();
+        if holds.is_empty() && numbered.is_empty() && wanted {
+            let says = match seen.replicas {
+                0 => "it was scaled to no pods",
+                _ => "it has no pod yet",
+            };
+            let says = says.to_owned();
             holds.push(Hold::Cluster { says });
         }
         self.hold(holds);
