@@ -167,6 +167,8 @@ pub struct Engine {
 #[derive(Debug, Default)]
 pub(super) struct LookState {
     pub wanted: bool,
+    /// Operations ended: wanted as soon as none flies and none can begin.
+    pub owed: bool,
     pub under_way: bool,
     /// Counts operations that ended: a look that began before one of them is stale.
     pub epoch: u64,

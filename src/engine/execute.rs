@@ -217,6 +217,7 @@ impl Walk {
     }
 
     /// Whether an operation on this service flies.
+    #[cfg(test)]
     pub fn is_flying(&self, service: &str) -> bool {
         self.flying
             .values()

@@ -8,6 +8,7 @@ use super::event::{Event, Failure, FailureClass, Found};
 use super::goal::{Goal, Outcome};
 use super::input::Input;
 use super::supervise::{Supervisor, Verdict};
+use crate::plan::Subject;
 use crate::plan::desired::ImageSource;
 use crate::plan::observed::{Home, Observed, ObservedContainer, Status};
 use crate::plan::reconcile::Images;
@@ -393,13 +394,27 @@ impl Engine {
         })
     }
 
+    fn is_at_work_on(&self, service: &str) -> bool {
+        let concerns = |subject: &Subject| subject.service() == Some(service);
+        self.walk.is_at_work(concerns)
+    }
+
+    /// That a container began may be told after its start has returned. While no look is under way or to come, one that is
+    /// known to run has not ended since.
+    fn is_no_news(&self, began: &str) -> bool {
+        let mut known = self.observed.containers.iter();
+        !self.look.under_way
+            && !self.look.wanted
+            && known.any(|container| container.id == began && container.is_running())
+    }
+
     pub(super) fn changed(&mut self, change: Change) {
         match change {
             Change::Container {
+                id,
                 began: true,
                 service: Some(service),
-                ..
-            } if self.walk.is_flying(&service) => {}
+            } if self.is_at_work_on(&service) || self.is_no_news(&id) => {}
             Change::Container { began, service, .. } => {
                 self.look.wanted = true;
                 if let Some(service) = service.filter(|service| !began && !self.is_job(service)) {

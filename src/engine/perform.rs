@@ -180,7 +180,8 @@ impl Engine {
                 // What came of it is known before it is over: in between, a service that was stopped would be ready.
                 self.changed_by(&operation, input, output);
                 self.report(&operation, Step::Done { millis });
-                self.look.wanted |= !as_planned || self.walk.is_idle();
+                self.look.wanted |= !as_planned;
+                self.look.owed = true;
             }
             Err(RuntimeError(failure)) => {
                 self.look.wanted = true;

@@ -69,6 +69,9 @@ impl Engine {
         self.time_passes();
         self.release_rebuilds();
         self.launch();
+        if self.walk.is_idle() {
+            self.look.wanted |= std::mem::take(&mut self.look.owed);
+        }
         if self.should_look() {
             self.begin_look();
         }

@@ -216,7 +216,7 @@ mod tests {
         refused_at(
             &one(format!("services: {}", "[".repeat(1_000))),
             "compose.yaml:1:",
-            "limit",
+            "deeper than 64 levels",
         );
         let block: String = (0..1_000)
             .map(|n| format!("{}a:\n", " ".repeat(n)))

@@ -82,6 +82,26 @@ async fn a_quiet_engine_does_next_to_nothing() {
     assert!((15..=25).contains(&looks), "{looks} looks in ten minutes");
 }
 
+/// Each look asks about every container, and an engine at work tells late of what it has done.
+#[tokio::test(start_paused = true)]
+async fn what_it_has_done_itself_is_no_reason_to_look() {
+    for late in [0, 5, 15, 60, 200] {
+        let services = (0..40).map(|number| runs(&format!("s{number}"), &[]));
+        let bench = Bench::new(services);
+        bench
+            .world
+            .set_latency(|latency| latency.news = Duration::from_millis(late));
+        // Whether an image has a health check of its own, a look has to tell.
+        bench.up_until_ready().ended().await;
+        bench.world.model().containers.clear();
+        bench.world.model().looks = 0;
+        let (outcome, _) = bench.up_until_ready().ended().await;
+        assert_eq!(outcome, Outcome::Done);
+        let looks = bench.world.model().looks;
+        assert!(looks <= 3, "{looks} looks, told after {late} ms");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_gate_holds_again_when_what_is_needed_went_away_meanwhile() {
     let bench = Bench::new([probed("db", &[]), probed("api", &["db"]).built()]);

@@ -30,6 +30,8 @@ pub struct Latency {
     pub build: Duration,
     /// Of an archive of files.
     pub files: Duration,
+    /// Until a change is told.
+    pub news: Duration,
 }
 
 impl Default for Latency {
@@ -40,6 +42,7 @@ impl Default for Latency {
             pull: Duration::from_millis(200),
             build: Duration::from_millis(500),
             files: Duration::from_millis(10),
+            news: Duration::ZERO,
         }
     }
 }
@@ -150,6 +153,19 @@ impl SimWorld {
     }
 
     fn tell(&self, change: Change) {
+        let late = self.latency().news;
+        if late.is_zero() {
+            self.tell_now(change);
+            return;
+        }
+        let world = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(late).await;
+            world.tell_now(change);
+        });
+    }
+
+    fn tell_now(&self, change: Change) {
         let _nobody = self.shared.changes.send(change);
         self.shared.news.send_modify(|news| *news += 1);
     }
