@@ -294,7 +294,9 @@ fn a_container_that_is_read_only_gets_what_goes_into_its_memory() {
     );
     stack.write("www/a.txt", "one");
     stack.write("closed/b.txt", "x");
-    let _up = stack.up();
+    // It is ready, and not all is well.
+    let mut up = stack.start(["up"]);
+    up.says("ready in");
     let container = stack.container("site").id;
     let has = |text: &str| {
         eventually(SOON, "it has what is here", || {
