@@ -230,12 +230,11 @@ fn what_is_not_ready_in_time_is_told_with_why_and_removed() {
         format!("{never}{crash}{waits}{}", sleeps("fine", "")),
     );
     let ci = stack
-        .dev(["ci", "--wait-timeout", "4s", "--", "sh", "-c", "echo ran"])
+        .dev(["ci", "--wait-timeout", "12s", "--", "sh", "-c", "echo ran"])
         .exits(125)
         .says_on_stderr("waits waits for never")
         .says_on_stderr("tcp 81: connection refused")
         .says_on_stderr("still loading")
-        .says_on_stderr("crash crashed")
         .says_on_stderr("no config file")
         .does_not_say("ran\n")
         .within(SOON);
@@ -244,6 +243,10 @@ fn what_is_not_ready_in_time_is_told_with_why_and_removed() {
         .lines()
         .filter(|line| line.contains("never is starting for"));
     assert_eq!(why.count(), 1, "{}", ci.story());
+    // Whichever it is just then.
+    let crashed = ["crash crashed", "crash is starting for"];
+    let is_told = |word: &&str| ci.stderr.contains(*word);
+    assert!(crashed.iter().any(is_told), "{}", ci.story());
     leaves_nothing(&stack);
 }
 
@@ -262,7 +265,7 @@ fn what_ignores_its_signal_is_waited_for_once_and_not_for_long() {
     stack
         .dev(["ci", "--", "true"])
         .succeeds()
-        .within(Duration::from_secs(20));
+        .within(Duration::from_secs(40));
     leaves_nothing(&stack);
 }
 
