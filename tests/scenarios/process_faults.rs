@@ -1,6 +1,7 @@
 //! What goes wrong with processes on the host: they hide, stay, flood and crash, and nothing of them is left.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -111,6 +112,29 @@ fn what_is_removed_with_its_state_folder_ends() {
     ends(process);
     stack.dev(["up", "--wait"]).succeeds();
     stack.dev(["down"]).succeeds();
+}
+
+/// As an engine that runs on does.
+#[test]
+fn what_is_removed_with_its_state_folder_ends_although_another_one_is_made() {
+    let stack = Stack::without_engine("wiped-anew", web(free_port(), ""));
+    stack.dev(["up", "--wait"]).succeeds();
+    let process = pid(&stack, "pid");
+    let folders = folders_in(&stack.path(".dev"));
+    fs::remove_dir_all(stack.path(".dev")).unwrap();
+    for folder in folders {
+        fs::create_dir_all(folder).unwrap();
+    }
+    ends(process);
+    stack.dev(["up", "--wait"]).succeeds();
+    stack.dev(["down"]).succeeds();
+}
+
+fn folders_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let below = entries.filter(|entry| entry.file_type().unwrap().is_dir());
+    let below = below.flat_map(|entry| folders_in(&entry.path()));
+    [folder.to_owned()].into_iter().chain(below).collect()
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub(super) struct Syncing {
     owed: BTreeMap<String, String>,
     /// What the last sync into a life of a container could not do, with its service: another one's success is not its own.
     failing: BTreeMap<Generation, (String, Failure)>,
+    /// The same of what was to follow: until it has followed.
+    unfollowed: BTreeMap<Generation, (String, Failure)>,
 }
 
 #[derive(Debug)]
@@ -77,7 +79,7 @@ impl Syncing {
 
     /// What one of the containers of a service lacks since its last sync.
     fn fails(&self, service: &str) -> Option<Failure> {
-        let mut failing = self.failing.values();
+        let mut failing = self.failing.values().chain(self.unfollowed.values());
         let found = failing.find(|(of, _)| of == service);
         found.map(|(_, failure)| failure.clone())
     }
@@ -95,8 +97,8 @@ pub struct Synced {
     /// The container is to be restarted now.
     pub restart: bool,
     pub result: Result<(), RuntimeError>,
-    /// What was to follow.
-    pub followed: Result<(), RuntimeError>,
+    /// What was to follow; `None`: nothing was.
+    pub followed: Option<Result<(), RuntimeError>>,
 }
 
 impl Engine {
@@ -121,6 +123,7 @@ impl Engine {
         let containers = &self.observed.containers;
         let lives = |life: &Generation| containers.iter().any(|c| c.generation() == *life);
         self.syncing.failing.retain(|life, _| lives(life));
+        self.syncing.unfollowed.retain(|life, _| lives(life));
         // Who leaves once all is ready brings no saves, but only what the plan says.
         if !self.watching || self.until == Until::Ready {
             return;
@@ -265,41 +268,47 @@ impl Engine {
             .service(&service)
             .and_then(|service| service.sync_failure.clone());
         let arrived = files > 0 && index == 1;
-        if let Err(error) = result.clone().and(followed.clone()) {
-            let failing = (service.clone(), error.0.clone());
-            self.syncing.failing.insert(generation.clone(), failing);
-            // What it takes in beside is told as ever.
-            if arrived {
-                self.emit(told(outcome, known.clone(), files, &first));
+        let of = |error: &RuntimeError| (service.clone(), error.0.clone());
+        match &result {
+            Ok(()) => self.syncing.failing.remove(&generation),
+            Err(error) => self.syncing.failing.insert(generation.clone(), of(error)),
+        };
+        match &followed {
+            None => None,
+            Some(Ok(())) => self.syncing.unfollowed.remove(&generation),
+            Some(Err(error)) => {
+                let failed = of(error);
+                self.syncing.unfollowed.insert(generation.clone(), failed)
             }
-            let refused = result
-                .as_ref()
-                .err()
-                .and_then(|error| error.0.detail.first());
-            let (files, first) = match refused {
-                Some(line) => (0, line.split(": ").next().unwrap_or_default()),
-                None => (files, first.as_str()),
-            };
-            let failed = told(WatchOutcome::Failed, Some(error.0.clone()), files, first);
-            // What it does not take in is tried again and again, and told once; what follows, each time.
-            let is_new = known.as_ref() != Some(&error.0);
-            let result = result.err().filter(|_| is_new);
-            for error in result.into_iter().chain(followed.err()) {
-                let mut text = format!("{service}: {error}");
-                for line in error.0.detail.iter().chain(&error.0.help) {
-                    text = format!("{text}; {line}");
-                }
-                self.notice(Level::Error, text);
+        };
+        let remains = self.syncing.fails(&service);
+        // What is refused is told by itself, and once: it is tried again and again.
+        let refused = result
+            .err()
+            .filter(|error| known.as_ref() != Some(&error.0));
+        if arrived || (refused.is_none() && known != remains) {
+            let remains = if refused.is_none() { remains } else { known };
+            self.emit(told(outcome, remains, files, &first));
+        }
+        if let Some(error) = &refused {
+            let path = error.0.detail.first();
+            let path = path.and_then(|line| line.split(": ").next());
+            let failure = Some(error.0.clone());
+            self.emit(told(
+                WatchOutcome::Failed,
+                failure,
+                0,
+                path.unwrap_or_default(),
+            ));
+        }
+        // What follows fails anew each time.
+        let failed = followed.and_then(Result::err);
+        for error in refused.into_iter().chain(failed) {
+            let mut text = format!("{service}: {error}");
+            for line in error.0.detail.iter().chain(&error.0.help) {
+                text = format!("{text}; {line}");
             }
-            if is_new {
-                self.emit(failed);
-            }
-        } else {
-            self.syncing.failing.remove(&generation);
-            let remains = self.syncing.fails(&service);
-            if arrived || known != remains {
-                self.emit(told(outcome, remains, files, &first));
-            }
+            self.notice(Level::Error, text);
         }
         if restart {
             self.bounce.insert(generation, crate::plan::Cause::Asked);

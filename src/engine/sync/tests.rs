@@ -503,7 +503,7 @@ async fn a_command_follows_and_its_failure_is_told() {
     place.world.model().fails = true;
     place.write("app/a", "b");
     let told = run.sends(place.job(&["app/a"])).await;
-    let error = told.followed.unwrap_err().to_string();
+    let error = told.followed.unwrap().unwrap_err().to_string();
     assert!(error.contains("exit code 3"), "{error}");
     place.holds(&[("a", "b")]);
 }

@@ -7,9 +7,9 @@ use crate::runtime::RuntimeError;
 use crate::runtime::world::{ExecSpec, World};
 use crate::stack::{AfterSync, Hook};
 
-/// Whether the container is to be restarted, and what of the rest could not be done.
-pub(super) type Followed = (bool, Result<(), RuntimeError>);
-pub(super) const NOTHING_FOLLOWED: Followed = (false, Ok(()));
+/// Whether the container is to be restarted, and what of the rest could not be done; `None`: there was no more.
+pub(super) type Followed = (bool, Option<Result<(), RuntimeError>>);
+pub(super) const NOTHING_FOLLOWED: Followed = (false, None);
 
 /// Does each thing once, and says whether the container is to be restarted: that makes signals unnecessary, but not commands,
 /// which may leave something behind.
@@ -28,16 +28,16 @@ pub(super) async fn follow(
         }
     }
     let restart = wanted_once.contains(&&AfterSync::Restart);
-    let mut result = Ok(());
+    let mut result = None;
     for then in wanted_once {
         let done = match then {
-            AfterSync::Nothing | AfterSync::Restart => Ok(()),
-            AfterSync::Signal(_) if restart => Ok(()),
+            AfterSync::Nothing | AfterSync::Restart => continue,
+            AfterSync::Signal(_) if restart => continue,
             AfterSync::Signal(signal) => world.signal(container, signal).await,
             AfterSync::Exec(command) => run(world, container, command.clone().into()).await,
             AfterSync::Hook(hook) => run(world, container, (**hook).clone()).await,
         };
-        result = result.and(done);
+        result = Some(result.unwrap_or(Ok(())).and(done));
     }
     (restart, result)
 }

@@ -344,7 +344,7 @@ impl Worker {
             let shown = piece.source.strip_prefix(dir).unwrap_or(&piece.source);
             shown.to_string_lossy().into_owned()
         });
-        self.told_failure = result.is_err() || followed.is_err();
+        self.told_failure = result.is_err();
         let synced = Synced {
             service: self.service.clone(),
             index: self.index,

@@ -1,11 +1,12 @@
 //! The supervisor of one process: `dev` that executes itself, outlives the `dev` that did so, and ends with its process.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
@@ -84,6 +85,11 @@ struct Life {
     begun: Instant,
 }
 
+/// Numbers of folders that were removed are given again, at once on some file systems.
+fn identity(folder: &Metadata) -> (u64, u64, Option<SystemTime>) {
+    (folder.dev(), folder.ino(), folder.created().ok())
+}
+
 impl Supervisor {
     /// # Errors
     /// In words: why nothing can be supervised.
@@ -146,7 +152,8 @@ impl Supervisor {
         }
     }
 
-    /// What was removed with the whole state folder would be found by nobody any more: it ends, too.
+    /// What was removed with the whole state folder would be found by nobody any more: it ends, too. An engine that runs on makes
+    /// another folder by that name.
     fn end_with_state_folder(&self) {
         let (folder, own) = (self.place.records.clone(), self.record.supervisor);
         let signal = signal::of_stop(self.record.signal.as_deref());
@@ -155,10 +162,11 @@ impl Supervisor {
             let below = system::descendants(own).into_iter();
             below.for_each(|pid| system::send(pid, signal));
         };
+        let known = folder.symlink_metadata().as_ref().ok().map(identity);
         std::thread::spawn(move || {
-            let is_gone = || {
-                let seen = folder.symlink_metadata();
-                seen.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+            let is_gone = || match folder.symlink_metadata() {
+                Ok(seen) => known.is_some_and(|known| known != identity(&seen)),
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
             };
             while !is_gone() {
                 sleep(LOST);

@@ -43,7 +43,8 @@ impl<'a> Layers<'a> {
                     return None;
                 }
             } else if let Some(mut found) = self.there(base, &source, &piece.target) {
-                if found.then == AfterSync::Nothing {
+                // A path of either rule has changed. Whatever else would follow, a restart does as well.
+                if found.then == AfterSync::Nothing || piece.then == AfterSync::Restart {
                     found.then = piece.then.clone();
                 }
                 return Some(found);

@@ -87,3 +87,19 @@ async fn a_restart_follows_what_arrived_and_not_what_was_refused() {
     let told = run.sends(place.job(&["app/a"])).await;
     assert!(told.result.is_err() && !told.restart);
 }
+
+#[tokio::test]
+async fn what_a_deleted_file_lay_over_is_followed_by_what_either_rule_says() {
+    let mut place = layered(AfterSync::Restart);
+    let stack = Arc::make_mut(&mut place.stack);
+    let service = stack.services.get_mut("api").unwrap();
+    let under = AfterSync::Signal("HUP".to_owned());
+    if let crate::stack::WatchAction::Sync { then, .. } = &mut service.watch[0].action {
+        *then = under;
+    }
+    let mut run = place.begin();
+    assert_eq!(run.tells().await.files, 2);
+    fs::remove_file(place.path("app/a")).unwrap();
+    assert!(run.sends(place.job(&["app/a"])).await.restart);
+    place.holds(&[("a", "under a"), ("b", "under b")]);
+}
