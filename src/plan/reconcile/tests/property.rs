@@ -340,7 +340,9 @@ proptest! {
                 let up = scene.observed.containers.iter().filter(|c| c.service == *name);
                 let up: Vec<_> = up.filter(|c| matches!(c.status, Status::Running | Status::Restarting)).collect();
                 prop_assert_eq!(up.len(), service.replicas as usize);
-                let named = up.iter().all(|c| c.is_process() || c.aliases.values().any(|names| names.contains(name)));
+                // One that the engine is about to start again gets its names once it runs.
+                let mut running = up.iter().filter(|c| c.status == Status::Running && !c.is_process());
+                let named = running.all(|c| c.aliases.values().any(|names| names.contains(name)));
                 prop_assert!(named, "{name} is not found");
                 let has_all = |id: &String| scene.observed.synced.get(id) == Some(&Has::Everything);
                 let of_mine = up.iter().filter(|c| service.syncs() && !c.is_process() && c.status == Status::Running);
