@@ -20,26 +20,14 @@ const VERSION: u32 = 1;
 /// Explains `service`: a sentence, and indented beneath it the same for what it waits for. `None`: no such service.
 pub fn why(state: &State, service: &str, now: u64, look: Look) -> Option<Vec<Line>> {
     state.service(service)?;
-    let mut teller = Teller {
-        state,
-        now,
-        look,
-        told: BTreeSet::new(),
-        lines: Vec::new(),
-    };
+    let mut teller = Teller::new(state, now, look);
     teller.tell(service, &Indent::default());
     Some(teller.lines)
 }
 
 /// Explains everything that was asked for and is not ready, each thing once.
 pub fn unready(state: &State, now: u64, look: Look) -> Vec<Line> {
-    let mut teller = Teller {
-        state,
-        now,
-        look,
-        told: BTreeSet::new(),
-        lines: Vec::new(),
-    };
+    let mut teller = Teller::new(state, now, look);
     let is_open = |service: &&ServiceState| service.info.wanted && !words::serves(service);
     let open = || state.services.iter().filter(is_open);
     // What nothing else waits for leads down to all the others, but for those in a circle.
@@ -140,6 +128,16 @@ struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
+    fn new(state: &'a State, now: u64, look: Look) -> Self {
+        Self {
+            state,
+            now,
+            look,
+            told: BTreeSet::new(),
+            lines: Vec::new(),
+        }
+    }
+
     fn tell(&mut self, name: &str, indent: &Indent) {
         let mut line = Line::new()
             .with(Paint::Dim, indent.first.clone())

@@ -53,6 +53,8 @@ pub(super) struct Worker {
     failures: u32,
     /// The last that was told is that something went wrong.
     told_failure: bool,
+    /// Several sources may lead to one target.
+    overlap: bool,
 }
 
 pub(super) enum Way {
@@ -90,6 +92,7 @@ impl Worker {
             doubt: true,
             failures: 0,
             told_failure: false,
+            overlap: false,
         }
     }
 
@@ -205,13 +208,15 @@ impl Worker {
             let whole = (compared.wanted, compared.gone);
             (compared.differs, Some(whole), compared.problems)
         } else {
-            let pieces = self.with_gone_within(pieces);
-            let mut found = upmost(Arc::clone(&self.stack), &self.service, pieces).await;
-            // What is saved beneath another file changes nothing.
-            found.retain(|(piece, other)| {
-                other.is_none_or(|expected| self.record.is_news(piece, expected))
-            });
-            let pieces = found.into_iter().map(|(piece, _)| piece).collect();
+            let mut pieces = self.with_gone_within(pieces);
+            if self.overlap {
+                let mut found = upmost(Arc::clone(&self.stack), &self.service, pieces).await;
+                // What is saved beneath another file changes nothing.
+                found.retain(|(piece, other)| {
+                    other.is_none_or(|expected| self.record.is_news(piece, expected))
+                });
+                pieces = found.into_iter().map(|(piece, _)| piece).collect();
+            }
             (pieces, None, Vec::new())
         };
         // Without it no more is lost than what is deleted while nobody watches.
@@ -290,10 +295,9 @@ impl Worker {
         let Some(service) = self.stack.services.get(&self.service) else {
             return Ok(());
         };
-        let targets: Vec<String> = SyncRules::new(&self.stack, service)
-            .targets()
-            .into_iter()
-            .collect();
+        let rules = SyncRules::new(&self.stack, service);
+        let targets: Vec<String> = rules.targets().into_iter().collect();
+        self.overlap = rules.overlap();
         if let Way::Helper {
             line, targets: set, ..
         } = &mut self.way
@@ -367,10 +371,6 @@ async fn upmost(
     service: &str,
     pieces: Vec<Piece>,
 ) -> Vec<(Piece, Option<Expected>)> {
-    let found = stack.services.get(service);
-    if !found.is_some_and(|service| SyncRules::new(&stack, service).overlap()) {
-        return pieces.into_iter().map(|piece| (piece, None)).collect();
-    }
     let service = service.to_owned();
     let reading = tokio::task::spawn_blocking(move || {
         let service = stack.services.get(&service)?;
