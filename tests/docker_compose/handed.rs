@@ -1,10 +1,10 @@
 //! What of the engine itself a container gets: its socket, and the names of devices.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::Path;
 
 use crate::engine::{containers, minor_version};
-use crate::tool::{Project, Tool, same};
+use crate::tool::{BOTH, Project, Tool, same};
 
 /// Asks the engine at the usual place how it is, and reads what it was given to log in with.
 const ASKS: &str = r#"
@@ -40,7 +40,12 @@ fn logged_in(at: &Path) {
 
 #[test]
 fn a_container_is_handed_the_socket_and_the_credentials() {
-    let seen = [Tool::Dev, Tool::Compose].map(|tool| {
+    // Docker Compose mounts the usual socket, whichever engine it was told to use, and the engine makes a folder of what is
+    // not there: it is asked only where that is one.
+    let usual = fs_err::metadata("/var/run/docker.sock");
+    let has_usual = usual.is_ok_and(|found| found.file_type().is_socket());
+    let tools = if has_usual { &BOTH[..] } else { &[Tool::Dev] };
+    for &tool in tools {
         let project = Project::new(ASKS);
         let config = project.dir.join("config");
         logged_in(&config);
@@ -53,13 +58,11 @@ fn a_container_is_handed_the_socket_and_the_credentials() {
             // Nothing is to be done for it again.
             assert_eq!(project.done(tool, &["plan"]), "nothing to do\n");
         }
-        said
-    });
-    assert_eq!(seen[0], seen[1]);
-    assert_eq!(
-        seen[0],
-        "OK\n{\"registry.example\": {\"auth\": \"bWU6aHVudGVyMg==\"}}\n"
-    );
+        assert_eq!(
+            said, "OK\n{\"registry.example\": {\"auth\": \"bWU6aHVudGVyMg==\"}}\n",
+            "{tool:?}"
+        );
+    }
 }
 
 #[test]
