@@ -7,7 +7,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::hold::Gate;
-use crate::plan::{Action, Input, OpId, Operation, Plan, Subject};
+use crate::plan::{Action, Cause, Input, OpId, Operation, Plan, Subject};
 use crate::runtime::world::Output;
 
 /// A plan, and how far it is.
@@ -38,6 +38,14 @@ struct Flight {
     operation: Operation,
     input: Option<String>,
     place: Option<OpId>,
+}
+
+/// When what runs of a service is to make way for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    Now,
+    /// Something that takes its time comes before: a build, a pull, another that has to get ready.
+    Later,
 }
 
 /// An operation that may run now.
@@ -84,7 +92,7 @@ impl Walk {
     /// `is_ready`: whether a container, by its id, is ready.
     pub fn launch(
         &mut self,
-        is_open: impl Fn(&Gate) -> bool,
+        is_open: impl Fn(&Operation, &Gate) -> bool,
         is_ready: impl Fn(&str) -> bool,
     ) -> Vec<Launch> {
         let mut launches = Vec::new();
@@ -272,6 +280,37 @@ impl Walk {
         })
     }
 
+    /// The services of which this plan has yet to end what runs, to put another in its place.
+    pub fn ends(&self) -> BTreeMap<String, Ending> {
+        let is_open = |id: OpId| {
+            let progress = &self.progress[id];
+            matches!(progress, Progress::Waiting | Progress::Flying)
+        };
+        let mut ends = BTreeMap::new();
+        let mut takes_time = vec![false; self.plan.operations.len()];
+        for operation in &self.plan.operations {
+            let id = operation.id;
+            if !is_open(id) {
+                continue;
+            }
+            let is_behind = operation.after.iter().any(|id| takes_time[*id]);
+            takes_time[id] =
+                is_behind || operation.once_ready.is_some() || operation.action.is_long();
+            let Some(service) = operation.subject.service().filter(|_| operation.is_end()) else {
+                continue;
+            };
+            let waits = takes_time[id] && self.progress[id] == Progress::Waiting;
+            // Who asks for it is sent to the next one by then.
+            let ending = match waits || operation.cause == Cause::Replaces {
+                true => Ending::Later,
+                false => Ending::Now,
+            };
+            let known = ends.entry(service.to_owned()).or_insert(ending);
+            *known = ending.min(*known);
+        }
+        ends
+    }
+
     /// Operations that have not ended.
     pub fn open_operations(&self) -> usize {
         self.progress
@@ -302,13 +341,13 @@ impl Walk {
     fn may_run(
         &self,
         id: OpId,
-        is_open: &impl Fn(&Gate) -> bool,
+        is_open: &impl Fn(&Operation, &Gate) -> bool,
         is_ready: &impl Fn(&str) -> bool,
     ) -> bool {
         let operation = &self.plan.operations[id];
         self.progress[id] == Progress::Waiting
             && self.is_next(operation)
-            && operation.gates.iter().all(is_open)
+            && operation.gates.iter().all(|gate| is_open(operation, gate))
             && operation.once_ready.as_ref().is_none_or(|once| {
                 self.value(&once.container)
                     .is_some_and(|container| is_ready(&container))
@@ -371,6 +410,21 @@ fn takes_the_same(action: &Action, given: Option<&str>) -> bool {
         None => true,
         Some(Input::Known(value)) => given == Some(value),
         Some(Input::From(_)) => false,
+    }
+}
+
+impl Operation {
+    /// Whether it ends what others count on.
+    fn is_end(&self) -> bool {
+        let ends = matches!(
+            self.action,
+            Action::StopContainer { .. } | Action::RemoveContainer { .. }
+        );
+        let is_counted_on = !matches!(
+            self.cause,
+            Cause::Surplus | Cause::Orphan | Cause::Twin | Cause::Rejected
+        );
+        ends && is_counted_on
     }
 }
 

@@ -1,13 +1,13 @@
 //! Operations: begun, watched, and taken in when they end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{Engine, LookState, now};
 use super::event::{Event, Failure, FailureClass, Found, Level, Step, Verb};
-use super::execute::{Launch, Ticket};
+use super::execute::{Ending, Launch, Ticket};
 use super::input::Input;
 use super::replace::is_about_a_successor;
 use super::round::is_unsupervised;
@@ -18,7 +18,7 @@ use crate::plan::observed::{ObservedContainer, Status};
 use crate::plan::{Action, Cause, Operation, Subject};
 use crate::runtime::RuntimeError;
 use crate::runtime::world::{Call, Output};
-use crate::stack::Stack;
+use crate::stack::{Service, Stack};
 
 /// Lines of progress that may wait for the loop; further ones are dropped.
 const PROGRESS: usize = 64;
@@ -33,6 +33,27 @@ fn is_doubtful(look: &LookState, stack: &Stack, service: &str) -> bool {
         || job.is_some_and(|job| job.needs.keys().any(|need| is_doubtful(look, stack, need)))
 }
 
+/// Whether what a service counts on is about to make way for another. A job, which cannot be told when it does, waits for a
+/// build as well; anything else does not stand still for as long as that takes.
+pub(super) fn is_going(
+    ends: &BTreeMap<String, Ending>,
+    stack: &Stack,
+    asking: Option<&str>,
+    service: &str,
+) -> bool {
+    let is_job = |service: &str| stack.services.get(service).is_some_and(Service::is_job);
+    match ends.get(service) {
+        Some(Ending::Now) => return true,
+        Some(Ending::Later) if asking.is_some_and(is_job) => return true,
+        _ => {}
+    }
+    let Some(job) = stack.services.get(service).filter(|job| job.is_job()) else {
+        return false;
+    };
+    let mut needs = job.needs.keys();
+    needs.any(|need| is_going(ends, stack, asking, need))
+}
+
 impl Engine {
     /// Begins every operation that may run now.
     pub(super) fn launch(&mut self) {
@@ -40,14 +61,15 @@ impl Engine {
             return;
         }
         let (state, look, stack) = (&self.state, &self.look, &self.stack);
-        let (walk, syncing) = (&self.walk, &self.syncing);
+        let (walk, syncing, ends) = (&self.walk, &self.syncing, self.walk.ends());
         let lacking: BTreeSet<String> = (self.stack.services.keys())
             .filter(|name| walk.is_syncing(name) || syncing.owes(name))
             .cloned()
             .collect();
-        let is_open = |gate: &Gate| {
+        let is_open = |operation: &Operation, gate: &Gate| {
             state.is_open(gate)
                 && !is_doubtful(look, stack, &gate.service)
+                && !is_going(&ends, stack, operation.subject.service(), &gate.service)
                 && !lacking.contains(&gate.service)
         };
         let proven: BTreeSet<String> = self

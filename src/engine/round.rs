@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::core::{Engine, now};
 use super::event::{Event, Failure, FailureClass, Level};
+use super::execute::Ending;
 use super::goal::{Goal, Until};
+use super::perform::is_going;
 use super::state::{Phase, ServiceState};
 use crate::plan::allocate::{Allocations, PortKey, Taken, allocate};
 use crate::plan::desired::{Desired, desire};
@@ -355,7 +357,7 @@ impl Engine {
             .into_iter()
             .map(|(service, gates)| (service.to_owned(), gates.to_vec()))
             .collect();
-        let time = now();
+        let (time, ends) = (now(), self.walk.ends());
         let mut changes = Vec::new();
         for service in &self.state.services {
             let name = &service.info.name;
@@ -363,7 +365,7 @@ impl Engine {
                 None if self.waits_unplanned(service) => Some(&service.info.needs),
                 gates => gates,
             };
-            let mut holds = self.holds(gates.into_iter().flatten());
+            let mut holds = self.holds(name, &ends, gates.into_iter().flatten());
             if let Some(at) = self
                 .supervisors
                 .get(name)
@@ -371,7 +373,7 @@ impl Engine {
             {
                 // Nothing of it is planned yet, and it will not start without what it needs either.
                 if holds.is_empty() && !service.has_started() {
-                    holds = self.holds(&service.info.needs);
+                    holds = self.holds(name, &ends, &service.info.needs);
                 }
                 holds.push(Hold::Backoff {
                     until: at,
@@ -430,15 +432,39 @@ impl Engine {
     }
 
     /// Each that is waited for once: a job that is done may hold for what another gate names already.
-    fn holds<'a>(&self, gates: impl IntoIterator<Item = &'a Gate>) -> Vec<Hold> {
+    fn holds<'a>(
+        &self,
+        service: &str,
+        ends: &BTreeMap<String, Ending>,
+        gates: impl IntoIterator<Item = &'a Gate>,
+    ) -> Vec<Hold> {
         let mut holds: Vec<Hold> = Vec::new();
-        for hold in gates.into_iter().filter_map(|gate| self.hold(gate)) {
+        let held = gates.into_iter().filter_map(|gate| {
+            let hold = self.hold(gate);
+            hold.or_else(|| self.hold_by_end(service, ends, gate))
+        });
+        for hold in held {
             let is_told = |known: &Hold| matches!((known, &hold), (Hold::Needs { on: a, .. }, Hold::Needs { on: b, .. }) if a == b);
             if !holds.iter().any(is_told) {
                 holds.push(hold);
             }
         }
         holds
+    }
+
+    /// What it needs is ready, and about to make way for another.
+    fn hold_by_end(
+        &self,
+        service: &str,
+        ends: &BTreeMap<String, Ending>,
+        gate: &Gate,
+    ) -> Option<Hold> {
+        let goes = is_going(ends, &self.stack, Some(service), &gate.service);
+        goes.then(|| Hold::Needs {
+            on: gate.service.clone(),
+            condition: gate.condition,
+            phase: "to be replaced".to_owned(),
+        })
     }
 
     fn hold(&self, gate: &Gate) -> Option<Hold> {

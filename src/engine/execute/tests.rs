@@ -81,7 +81,7 @@ impl Play {
         let scene = &self.scene;
         let launches = self
             .walk
-            .launch(|gate| Self::is_open(scene, gate), |_| true);
+            .launch(|_, gate| Self::is_open(scene, gate), |_| true);
         for launch in &launches {
             let rivals = self
                 .flying
@@ -307,7 +307,7 @@ fn what_ends_waits_for_no_slot() {
     }
     let down = remove(&play.scene.stack, &play.scene.observed, Removal::default());
     play.walk.replace(down);
-    let stops = play.walk.launch(|_| true, |_| true);
+    let stops = play.walk.launch(|_, _| true, |_| true);
     assert_eq!(stops.len(), 30, "{:?}", names(&stops));
 }
 

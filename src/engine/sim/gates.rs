@@ -9,7 +9,7 @@ use crate::engine::goal::Outcome;
 use crate::engine::state::Phase;
 use crate::plan::hold::Hold;
 use crate::plan::reconcile::scene::runs;
-use crate::stack::Condition;
+use crate::stack::{Condition, Template};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -385,5 +385,68 @@ async fn what_is_waited_for_in_two_ways_is_told_once() {
     };
     run.until("api waits for db, once", waits).await;
     run.until_settled().await;
+    bench.check();
+}
+
+fn reconfigured(bench: &mut Bench, services: &[&str]) {
+    bench.edit(|stack| {
+        for name in services {
+            let service = stack.services.get_mut(*name).unwrap();
+            service.command = Some(vec![Template::text("another")]);
+        }
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_starts_on_what_is_about_to_make_way() {
+    let mut bench = Bench::new(gold());
+    bench.up_until_ready().ended().await;
+    // The one that runs is found ready long before it has ended.
+    bench.world.behave("db", |db| db.stops_after = 5 * SECOND);
+    reconfigured(&mut bench, &["db", "migrate", "api"]);
+    let mut run = bench.up();
+    let waits = |state: &crate::engine::state::State| {
+        let holds = &state.service("migrate").unwrap().holds[..];
+        matches!(holds, [Hold::Needs { on, phase, .. }] if on == "db" && phase == "to be replaced")
+    };
+    run.until("migrate waits for the next db", waits).await;
+    run.until_settled().await;
+    let story = story(&run.leave().await);
+    let order = [
+        "stop gold-db-1",
+        "start gold-db-1.next",
+        "start gold-migrate-1",
+        "start gold-api-1.next",
+    ];
+    for pair in order.windows(2) {
+        assert!(
+            place(&story, pair[0]) < place(&story, pair[1]),
+            "{pair:?} in {story:#?}"
+        );
+    }
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_waits_for_the_build_of_what_it_counts_on_and_a_service_does_not() {
+    let services = [
+        probed("db", &[]).built(),
+        job("migrate", &["db"]),
+        probed("api", &["db"]),
+    ];
+    let mut bench = Bench::new(services);
+    bench.up_until_ready().ended().await;
+    bench
+        .world
+        .set_latency(|latency| latency.build = 30 * SECOND);
+    fs_err::write(bench.dir.join("db/new"), "new").unwrap();
+    reconfigured(&mut bench, &["migrate", "api"]);
+    let mut run = bench.up();
+    run.until_settled().await;
+    let story = story(&run.leave().await);
+    let api = place(&story, "start gold-api-1.next");
+    assert!(api < place(&story, "build image gold-db"), "{story:#?}");
+    let db = place(&story, "start gold-db-1.next");
+    assert!(db < place(&story, "start gold-migrate-1"), "{story:#?}");
     bench.check();
 }
