@@ -99,6 +99,7 @@ impl Backend {
             // Another one may have taken its place meanwhile.
             let watched = self::id(folder);
             if let Some(watched) = watched {
+                self.suspects.extend(self.taken_from(folder, watched));
                 self.suspects.extend(self.names.insert(folder, watched));
             }
             if watched == id {
@@ -107,6 +108,17 @@ impl Backend {
             id = watched;
         }
         Ok(())
+    }
+
+    /// The system follows a symlink that took a folder's place before it was watched, and from then on tells of what the symlink
+    /// leads to under this name. Returns the name that it had.
+    fn taken_from(&self, name: &Path, watched: Id) -> Option<PathBuf> {
+        let before = self.names.name_of(watched)?;
+        let is_taken = before != name
+            && name.is_symlink()
+            && !before.is_symlink()
+            && id(before) == Some(watched);
+        is_taken.then(|| before.to_owned())
     }
 
     /// A name went, and notify has ended the watch of whatever it took it for.
@@ -209,5 +221,36 @@ pub(super) fn limit_text(error: &notify::Error) -> String {
             value.trim()
         ),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    #[test]
+    fn a_symlink_in_a_folders_place_takes_nothing_from_where_it_leads_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, place) = (dir.path().join("folder"), dir.path().join("place"));
+        fs_err::create_dir(&folder).unwrap();
+        let (messages, inbox) = sync_channel(100);
+        let mut backend = Backend::new(messages, Arc::default(), usize::MAX).unwrap();
+        backend.watch(&folder).unwrap();
+        // As if a folder had been there when it was looked at.
+        symlink("folder", &place).unwrap();
+        backend.watch(&place).unwrap();
+        for suspect in backend.suspects() {
+            backend.watch(&suspect).unwrap();
+        }
+        fs_err::write(folder.join("new"), "new").unwrap();
+        let told = inbox.recv_timeout(std::time::Duration::from_secs(10));
+        let Ok(Message::Hint(path, _)) = told else {
+            panic!("{told:?}");
+        };
+        assert_eq!(path, folder.join("new"));
+        assert_eq!(backend.suspects(), [] as [PathBuf; 0]);
     }
 }

@@ -24,6 +24,11 @@ impl Names {
         self.later_name(name, before.filter(|before| *before != id)?)
     }
 
+    /// The name under which a folder was watched last.
+    pub fn name_of(&self, id: Id) -> Option<&Path> {
+        self.by_id.get(&id).map(PathBuf::as_path)
+    }
+
     /// A name has gone, and with it the watch of what had it. Returns its later name.
     pub fn remove(&mut self, name: &Path) -> Option<PathBuf> {
         let id = self.by_name.remove(name)?;
