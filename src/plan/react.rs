@@ -47,6 +47,8 @@ pub struct SyncItem {
     pub target: String,
     /// A folder stands for itself alone: what is in it has items of its own.
     pub kind: PathKind,
+    /// How far it lies below what a person named: 0 is that itself. No symlink leads from there to here.
+    pub depth: usize,
 }
 
 /// What changed paths lead to. `because` names the first of them, for people.
@@ -347,6 +349,7 @@ impl<'a> Rule<'a> {
             source: path.to_owned(),
             target,
             kind,
+            depth: path.components().count() - base.components().count(),
         })
     }
 }

@@ -159,6 +159,7 @@ impl Soak {
             return;
         };
         let kind = self.chance.below(4);
+        println!("fault {kind}");
         if kind < 2 && self.ended.elapsed() < STEADY {
             return;
         }
@@ -172,7 +173,8 @@ impl Soak {
                 docker(["rm", "--force", &container.id]);
             }
             2 => {
-                let script = "kill -9 $(pidof $(ls /.dev-helper)); rm -rf /www/a /www/b";
+                // In this order: what goes after the helper is not seen by the next one, which has compared by then.
+                let script = "rm -rf /www/a /www/b; kill -9 $(pidof $(ls /.dev-helper))";
                 let _gone = Command::new("docker")
                     .args(["exec", &container.id, "sh", "-c", script])
                     .output();

@@ -7,7 +7,7 @@ use super::{Bench, Run};
 use crate::engine::goal::Outcome;
 use crate::plan::react::fixture::{rule, sync};
 use crate::stack::{AfterSync, Service};
-use crate::watch::sync::Record;
+use crate::watch::sync::{Bases, Record};
 
 #[tokio::test(start_paused = true)]
 async fn what_it_was_seeded_with_is_known_so_that_it_can_go() {
@@ -22,7 +22,7 @@ async fn what_it_was_seeded_with_is_known_so_that_it_can_go() {
 
     fs_err::remove_file(&seeded).unwrap();
     let record = Record::last(bench.store().synced("site", 1)).unwrap();
-    let gone = record.gone(|_| false);
+    let gone = record.gone(&Bases::default(), |_| false);
     let targets: Vec<_> = gone.into_iter().map(|piece| piece.target).collect();
     assert_eq!(targets, [b"/www/seeded"]);
     bench.check();

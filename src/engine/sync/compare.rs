@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::line::Line;
 use super::portions::Portions;
 use crate::helper::protocol::Expected;
+use crate::plan::react::SyncRules;
 use crate::stack::{AfterSync, Stack};
-use crate::watch::sync::{Piece, Record, Renewal};
+use crate::watch::sync::{Bases, Piece, Record, Renewal};
 
 /// Paths that are compared at once.
 const PORTION: usize = 1000;
@@ -34,6 +35,7 @@ pub(super) async fn compare(
     record: &Record,
     mut line: Option<&mut Line>,
 ) -> io::Result<Compared> {
+    let bases = bases(&stack, &service);
     let mut portions = Portions::begin(stack, service, PORTION);
     let (mut differs, mut wanted) = (Vec::new(), record.renew());
     while let Some(portion) = portions.next().await {
@@ -43,7 +45,7 @@ pub(super) async fn compare(
         differs.extend(differing(portion, record, line.as_deref_mut()).await?);
     }
     let problems = portions.problems().await?;
-    let gone = record.gone(|target| wanted.has(target));
+    let gone = record.gone(&bases, |target| wanted.has(target));
     let targets = gone.iter().map(|piece| piece.target.clone()).collect();
     let gone = gone.into_iter().map(|piece| (piece, Expected::Absent));
     differs.extend(differing(gone.collect(), record, line).await?);
@@ -52,6 +54,14 @@ pub(super) async fn compare(
         wanted,
         gone: targets,
         problems,
+    })
+}
+
+/// What people named in the sync rules of a service.
+pub(super) fn bases(stack: &Stack, service: &str) -> Bases {
+    let service = stack.services.get(service);
+    service.map_or_else(Bases::default, |service| {
+        Bases::of(&SyncRules::new(stack, service))
     })
 }
 

@@ -82,7 +82,7 @@ impl Done {
     /// The file that a rule names, and that would take the place of a folder.
     fn file_over_folder(&self, problem: &Problem) -> Option<PathBuf> {
         let mut pieces = self.sent.iter().map(|(piece, _)| piece);
-        let piece = pieces.find(|piece| piece.named && piece.target == problem.path)?;
+        let piece = pieces.find(|piece| piece.is_named() && piece.target == problem.path)?;
         (problem.text == HOLDS).then(|| piece.source.clone())
     }
 

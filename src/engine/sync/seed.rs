@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use super::compare::bases;
 use super::copy;
 use super::done::LET_READ;
 use super::foundation::Foundation;
@@ -112,7 +113,7 @@ pub(super) async fn seed(
     if is_job && let Some(unread) = problems.first() {
         return Err(copy::failed(&io::Error::other(unread.as_str())).help(LET_READ));
     }
-    let stays = record.gone(|target| now.has(target));
+    let stays = record.gone(&bases(stack, service), |target| now.has(target));
     let _unsaved = record.set(now, &BTreeSet::new());
     if (all_packed && stays.is_empty() && problems.is_empty()) || is_job {
         return Ok(());
@@ -123,5 +124,5 @@ pub(super) async fn seed(
 
 /// Whether an archive brings it as it is to be.
 fn is_packed(piece: &Piece) -> bool {
-    piece.item().is_some() && !(piece.named && piece.source.is_symlink())
+    piece.item().is_some() && !(piece.is_named() && piece.source.is_symlink())
 }

@@ -2,6 +2,7 @@
 
 mod large;
 mod layers;
+mod links;
 mod seed;
 mod world;
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Synced;
-use super::compare::compare;
+use super::compare::{bases, compare};
 use super::copy::{copy, owner, was_read};
 use super::done::{Broken, Done, looks};
 use super::job::{Job, Taken, Work};
@@ -145,9 +145,8 @@ impl Worker {
             Work::Changed(more) => taken.pieces.extend(more.iter().cloned()),
             Work::Passed(more) => {
                 // What has come again is told of by itself.
-                let is_gone = |piece: &&Piece| std::fs::symlink_metadata(&piece.source).is_err();
                 let sent = more.iter().filter(|piece| self.record.may_be_there(piece));
-                let sent = sent.filter(is_gone);
+                let sent = sent.filter(|piece| piece.is_gone());
                 taken.pieces.extend(sent.cloned());
             }
         }
@@ -277,16 +276,17 @@ impl Worker {
     }
 
     /// With what was sent into folders among these, and is gone: a folder tells of itself what it holds when it is found, and
-    /// comparing may have been sooner.
+    /// comparing may have been sooner; where a symlink is now, a folder may have been.
     fn with_gone_within(&self, mut pieces: Vec<Piece>) -> Vec<Piece> {
-        let is_folder = |piece: &&Piece| {
+        let may_have_held = |piece: &&Piece| {
             let found = std::fs::symlink_metadata(&piece.source);
-            found.is_ok_and(|found| found.is_dir())
+            found.is_ok_and(|found| found.is_dir() || found.is_symlink())
         };
-        let folders = pieces.iter().filter(is_folder);
+        let folders = pieces.iter().filter(may_have_held);
         let folders: HashSet<PathBuf> = folders.map(|piece| piece.source.clone()).collect();
         if !folders.is_empty() {
-            pieces.extend(self.record.gone_within(&folders));
+            let bases = bases(&self.stack, &self.service);
+            pieces.extend(self.record.gone_within(&bases, &folders));
         }
         pieces
     }

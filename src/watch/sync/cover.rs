@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::manifest::walk_by;
+use super::manifest::{Bases, walk_by};
 use super::record::look;
 use crate::helper::protocol::Sum;
 use crate::plan::react::SyncRules;
@@ -15,6 +15,7 @@ pub struct Cover {
     /// By target: how it should look, and whether a restart follows.
     pub(super) wanted: HashMap<u64, (u64, bool)>,
     sources: HashSet<u64>,
+    pub(super) bases: Bases,
     /// Something cannot be read although it is there.
     pub(super) unread: bool,
 }
@@ -23,7 +24,10 @@ impl Cover {
     /// Everything that the sync rules of a service cover now: a tree that did not change costs a walk and a stat for each
     /// file. Call [`Index::save`] afterwards.
     pub fn read(rules: &SyncRules, index: &mut Index) -> Self {
-        let mut cover = Self::default();
+        let mut cover = Self {
+            bases: Bases::of(rules),
+            ..Self::default()
+        };
         index.begin();
         // What another source lies over is in the container no more than what is ignored, but no build brings it there.
         let mut hidden = HashSet::new();

@@ -47,12 +47,7 @@ pub fn send(
     pieces.dedup_by(|later, earlier| later.target == earlier.target);
     let (mut present, mut gone) = (Vec::new(), Vec::new());
     for piece in pieces {
-        let found = if piece.named {
-            std::fs::metadata(&piece.source)
-        } else {
-            std::fs::symlink_metadata(&piece.source)
-        };
-        match found {
+        match piece.metadata() {
             Ok(metadata) => present.push((piece, metadata)),
             Err(error) if is_gone(&error) => gone.push(piece),
             Err(error) => sender.problem(&piece, &error),
@@ -97,7 +92,7 @@ impl Sender<'_> {
     }
 
     fn file(&mut self, piece: Piece) -> io::Result<()> {
-        let opened = open(&piece.source, piece.named);
+        let opened = open(&piece.source, piece.is_named());
         let opened = opened.and_then(|file| Ok((file.metadata()?, file)));
         let (metadata, file) = match opened {
             Ok((metadata, file)) if metadata.is_file() => (metadata, file),
@@ -194,7 +189,7 @@ fn whole(piece: &Piece, file: File, metadata: Metadata) -> io::Result<(Metadata,
         if stamp(&before) == stamp(&after) || read == READS {
             return Ok((after, content));
         }
-        file = open(&piece.source, piece.named)?;
+        file = open(&piece.source, piece.is_named())?;
         before = file.metadata()?;
     }
     Err(io::ErrorKind::Interrupted.into())

@@ -67,7 +67,7 @@ impl Large {
         if self.reading.is_some() {
             Request::Resume.encode(&mut out);
         } else {
-            let file = open(&self.piece.source, self.piece.named)?;
+            let file = open(&self.piece.source, self.piece.is_named())?;
             let metadata = file.metadata()?;
             if !metadata.is_file() {
                 return Ok(Portion::Overtaken);
@@ -108,10 +108,6 @@ impl Reading {
 
 /// Whether it is still the same file.
 fn is_at(piece: &Piece, known: &Metadata) -> io::Result<bool> {
-    let found = if piece.named {
-        std::fs::metadata(&piece.source)?
-    } else {
-        std::fs::symlink_metadata(&piece.source)?
-    };
+    let found = piece.metadata()?;
     Ok((found.dev(), found.ino()) == (known.dev(), known.ino()))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use camino::Utf8Path;
 
-use super::manifest::{Piece, target};
+use super::manifest::{Piece, lies_at, target};
 use crate::plan::react::{PathKind, SyncRules, Way};
 use crate::stack::AfterSync;
 use crate::watch::Root;
@@ -39,7 +39,7 @@ impl<'a> Layers<'a> {
         });
         for (base, source) in sources {
             if source == piece.source {
-                if std::fs::symlink_metadata(&source).is_ok() {
+                if lies_at(&source, piece.depth).is_ok() {
                     return None;
                 }
             } else if let Some(mut found) = self.there(base, &source, &piece.target) {
@@ -55,11 +55,11 @@ impl<'a> Layers<'a> {
 
     fn there(&self, base: &Utf8Path, source: &Path, at: &[u8]) -> Option<Piece> {
         let base = base.as_std_path();
-        let named = source == base;
-        let metadata = if named {
+        let depth = source.strip_prefix(base).ok()?.components().count();
+        let metadata = if depth == 0 {
             std::fs::metadata(source).ok()?
         } else {
-            std::fs::symlink_metadata(source).ok()?
+            lies_at(source, depth).ok()?
         };
         let can_be_sent = metadata.is_dir() || metadata.is_file() || metadata.is_symlink();
         if !can_be_sent || is_left_out(base, source, metadata.is_dir()) {
@@ -75,7 +75,7 @@ impl<'a> Layers<'a> {
             source: source.to_owned(),
             target,
             then,
-            named,
+            depth,
         })
     }
 }

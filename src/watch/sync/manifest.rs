@@ -27,8 +27,9 @@ pub struct Piece {
     pub target: Vec<u8>,
     /// What follows once it is there.
     pub then: AfterSync,
-    /// A person named it: also a symlink means what it leads to.
-    pub named: bool,
+    /// How far it lies below what a person named: 0 is that itself, of which also a symlink means what it leads to. Below, no
+    /// symlink leads to here.
+    pub depth: usize,
 }
 
 /// What a container should have.
@@ -43,12 +44,33 @@ pub struct Manifest {
 
 impl Piece {
     pub fn new(item: SyncItem, then: AfterSync, rules: &SyncRules) -> Self {
+        let source: PathBuf = item.source.into();
         Self {
-            named: rules.bases().contains(item.source.as_path()),
-            source: item.source.into(),
+            depth: Bases::of(rules).depth(&source).unwrap_or(item.depth),
+            source,
             target: item.target.into_bytes(),
             then,
         }
+    }
+
+    /// Whether a person named it.
+    pub fn is_named(&self) -> bool {
+        self.depth == 0
+    }
+
+    /// # Errors
+    /// It is gone, or cannot be asked for. What a symlink leads to lies there, and not here.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        if self.is_named() {
+            std::fs::metadata(&self.source)
+        } else {
+            lies_at(&self.source, self.depth)
+        }
+    }
+
+    /// Whether nothing lies there any more; a symlink whose end is missing does.
+    pub fn is_gone(&self) -> bool {
+        lies_at(&self.source, self.depth).is_err_and(|error| is_gone(&error))
     }
 
     /// How it looks now; `None`: it is none of what can be sent.
@@ -56,12 +78,9 @@ impl Piece {
     /// # Errors
     /// It cannot be read although it is there.
     pub fn looks(&self) -> io::Result<Option<Expected>> {
-        let found = if self.named {
-            std::fs::metadata(&self.source)
-        } else {
-            std::fs::symlink_metadata(&self.source)
-        };
-        let looks = found.and_then(|found| expected(&self.source, &found, self.named, &mut None));
+        let found = self.metadata();
+        let looks =
+            found.and_then(|found| expected(&self.source, &found, self.is_named(), &mut None));
         match looks {
             Err(error) if is_gone(&error) => Ok(Some(Expected::Absent)),
             looks => looks,
@@ -70,7 +89,7 @@ impl Piece {
 
     /// As archives need it; `None` where a name is no text.
     pub fn item(&self) -> Option<SyncItem> {
-        let is_folder = std::fs::symlink_metadata(&self.source).is_ok_and(|found| found.is_dir());
+        let is_folder = lies_at(&self.source, self.depth).is_ok_and(|found| found.is_dir());
         Some(SyncItem {
             source: Utf8Path::from_path(&self.source)?.to_owned(),
             target: String::from_utf8(self.target.clone()).ok()?,
@@ -79,8 +98,36 @@ impl Piece {
             } else {
                 PathKind::File
             },
+            depth: self.depth,
         })
     }
+}
+
+/// What people named in sync rules.
+#[derive(Debug, Clone, Default)]
+pub struct Bases(HashSet<PathBuf>);
+
+impl Bases {
+    pub fn of(rules: &SyncRules) -> Self {
+        let bases = rules.bases().into_iter();
+        Self(bases.map(|base| base.as_std_path().to_owned()).collect())
+    }
+
+    /// How far a path lies below the closest of them; `None`: below none.
+    pub fn depth(&self, path: &Path) -> Option<usize> {
+        path.ancestors().position(|above| self.0.contains(above))
+    }
+}
+
+/// A path as a walk finds it that follows no symlink on its way down.
+pub(super) fn lies_at(path: &Path, depth: usize) -> io::Result<Metadata> {
+    let above = path.ancestors().skip(1).take(depth.saturating_sub(1));
+    for folder in above {
+        if std::fs::symlink_metadata(folder)?.is_symlink() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+    }
+    std::fs::symlink_metadata(path)
 }
 
 /// Everything that the sync rules of a service cover now.
@@ -122,7 +169,7 @@ pub(super) fn walk_by(
                     hidden(&piece.source);
                     return Ok(None);
                 }
-                let expected = expected(&piece.source, &metadata, piece.named, index)?;
+                let expected = expected(&piece.source, &metadata, piece.is_named(), index)?;
                 Ok(expected.map(|expected| (piece, expected)))
             });
             match found {
@@ -171,7 +218,9 @@ fn visit(
         source: path.to_owned(),
         target,
         then,
-        named,
+        depth: path
+            .strip_prefix(base)
+            .map_or(0, |inside| inside.components().count()),
     };
     Ok(Some((piece, metadata)))
 }

@@ -14,9 +14,9 @@ pub use cover::Cover;
 pub use frames::{Sent, send};
 pub use large::{Large, Portion};
 pub use layers::Layers;
+pub use manifest::{Bases, Piece, walk};
 #[cfg(test)]
 pub(crate) use manifest::{Manifest, manifest};
-pub use manifest::{Piece, walk};
 pub use pack::{Owner, Packed, pack};
 pub use record::{Record, Renewal};
 pub use spool::{Archive, Bounds};

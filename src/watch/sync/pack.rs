@@ -7,6 +7,7 @@ use std::path::Path;
 use camino::{Utf8Path, Utf8PathBuf};
 use tar::{Builder, EntryType, Header};
 
+use super::manifest::lies_at;
 use super::spool::{Archive, Bounds, Spool};
 use crate::plan::react::{PathKind, SyncItem};
 
@@ -78,7 +79,7 @@ struct Packer {
 
 impl Packer {
     fn add(&mut self, item: &SyncItem) -> io::Result<()> {
-        let entry = match std::fs::symlink_metadata(&item.source) {
+        let entry = match lies_at(item.source.as_std_path(), item.depth) {
             Ok(metadata) if metadata.is_dir() => Some(self.folder(item, &metadata)?),
             Ok(metadata) if metadata.is_symlink() => self.symlink(item, &metadata)?,
             Ok(metadata) if metadata.is_file() => self.file(item)?,

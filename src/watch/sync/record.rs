@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use camino::Utf8PathBuf;
 
 use super::cover::Cover;
-use super::manifest::Piece;
+use super::manifest::{Bases, Piece};
 use crate::helper::protocol::{Expected, Sum};
 use crate::plan::observed::Has;
 use crate::stack::AfterSync;
@@ -84,7 +84,9 @@ impl Record {
             }
         }
         let stays = || {
-            let gone = self.gone(|target| cover.wanted.contains_key(&Sum::of(target)));
+            let gone = self.gone(&cover.bases, |target| {
+                cover.wanted.contains_key(&Sum::of(target))
+            });
             gone.iter().any(|piece| self.may_be_there(piece))
         };
         Some(match lacks || stays() {
@@ -94,38 +96,35 @@ impl Record {
     }
 
     /// What was sent once, is nowhere any more and not `wanted`, as pieces. What is only ignored from now on stays.
-    pub fn gone(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<Piece> {
-        self.gone_of(|line| !wanted(&line.target))
+    pub fn gone(&self, bases: &Bases, wanted: impl Fn(&[u8]) -> bool) -> Vec<Piece> {
+        self.gone_of(bases, |line| !wanted(&line.target))
     }
 
     /// The same, of what lay in these folders.
-    pub fn gone_within(&self, folders: &HashSet<PathBuf>) -> Vec<Piece> {
+    pub fn gone_within(&self, bases: &Bases, folders: &HashSet<PathBuf>) -> Vec<Piece> {
         let within = |line: &Line| {
             let mut above = line.source.ancestors().skip(1);
             above.any(|above| folders.contains(above))
         };
-        let mut gone = self.gone_of(within);
+        let mut gone = self.gone_of(bases, within);
         gone.retain(|piece| self.may_be_there(piece));
         gone
     }
 
-    fn gone_of(&self, concerns: impl Fn(&Line) -> bool) -> Vec<Piece> {
+    fn gone_of(&self, bases: &Bases, concerns: impl Fn(&Line) -> bool) -> Vec<Piece> {
         let mut concerned = BTreeMap::new();
         each_line(&self.file, &self.container, |line| {
             if concerns(&line) {
                 concerned.insert(line.target, line.source);
             }
         });
-        let gone = concerned
-            .into_iter()
-            .filter(|(_, source)| std::fs::symlink_metadata(source).is_err());
-        gone.map(|(target, source)| Piece {
+        let pieces = concerned.into_iter().map(|(target, source)| Piece {
+            depth: bases.depth(&source).unwrap_or(1),
             source,
             target,
             then: AfterSync::Nothing,
-            named: false,
-        })
-        .collect()
+        });
+        pieces.filter(Piece::is_gone).collect()
     }
 
     /// Whether a path was sent, or announced, and not removed since.

@@ -56,6 +56,7 @@ impl Place {
             source: self.path(path),
             target: format!("/srv/{path}"),
             kind,
+            depth: Utf8Path::new(path).components().count(),
         }
     }
 
@@ -331,7 +332,7 @@ fn a_new_container_gets_everything_that_the_rules_cover() {
     let then = |target: &str| now.entries[target.as_bytes()].0.then.clone();
     assert_eq!(then("/etc/conf.toml"), AfterSync::Restart);
     assert_eq!(then("/srv/app/main.py"), AfterSync::Nothing);
-    assert!(now.entries[&b"/etc/conf.toml"[..]].0.named);
+    assert!(now.entries[&b"/etc/conf.toml"[..]].0.is_named());
 }
 
 #[test]

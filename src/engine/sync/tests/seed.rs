@@ -4,6 +4,7 @@ use super::super::seed::{PORTION, seed};
 use super::*;
 use crate::runtime::RuntimeError;
 use crate::runtime::world::World;
+use crate::watch::sync::Bases;
 
 impl Place {
     async fn seeds(&self) -> Result<(), RuntimeError> {
@@ -73,7 +74,10 @@ async fn what_a_seed_brought_before_it_failed_can_go() {
     assert_eq!(brought.len(), 2 * PORTION);
     assert!(matches!(place.has("id"), Some(Has::Lacks { .. })));
     fs::remove_dir_all(place.path("app")).unwrap();
-    let gone = place.record("id").gone(|_| false).into_iter();
+    let gone = place
+        .record("id")
+        .gone(&Bases::default(), |_| false)
+        .into_iter();
     let gone = gone.map(|piece| PathBuf::from(String::from_utf8(piece.target).unwrap()));
     let gone: BTreeSet<PathBuf> = gone.collect();
     assert!(gone.is_superset(&brought), "{gone:?}");
