@@ -112,6 +112,7 @@ impl Engine {
             return;
         }
         self.observed = observed;
+        self.begin_doubt();
         for bounce in std::mem::take(&mut self.bounce_first) {
             self.bounce(bounce);
         }

@@ -8,6 +8,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::support::tree::{difference, here, there};
 use super::support::{BUSYBOX, SOON, Stack, docker, eventually, sleeps};
 
@@ -254,6 +256,23 @@ fn what_changed_while_dev_was_down_is_found_by_comparing() {
         },
     );
     assert_eq!(stack.container("site").life(), before);
+}
+
+#[test]
+fn what_was_changed_by_hand_inside_is_put_right_before_an_up_is_done() {
+    for option in ["--wait", "--detach"] {
+        let stack = with_files("by-hand", "");
+        stack.dev(["up", option]).succeeds();
+        let container = stack.container("site").id;
+        gets_the_same(&stack, "site");
+        stack.signal_each_dev(Signal::KILL);
+        let script = "rm /www/a.txt; echo other > /www/sub/b.txt";
+        docker(["exec", &container, "sh", "-c", script]);
+        stack.dev(["up", option]).succeeds();
+        let there = docker(["exec", &container, "cat", "/www/a.txt", "/www/sub/b.txt"]);
+        assert_eq!(there, "ab", "{option}");
+        assert_eq!(stack.container("site").id, container);
+    }
 }
 
 #[test]

@@ -53,6 +53,9 @@ pub(super) struct Syncing {
     failing: BTreeMap<Generation, (String, Failure)>,
     /// The same of what was to follow: until it has followed.
     unfollowed: BTreeMap<Generation, (String, Failure)>,
+    /// Containers that ran when this run began and are yet to be compared, whatever is written down of them; `None`: no look
+    /// has found any yet.
+    doubtful: Option<BTreeSet<String>>,
 }
 
 #[derive(Debug)]
@@ -353,6 +356,9 @@ impl Engine {
 
     pub(super) fn sync_ended(&mut self, container: &str, has_everything: bool) {
         self.syncing.owed.remove(container);
+        if has_everything && let Some(doubtful) = &mut self.syncing.doubtful {
+            doubtful.remove(container);
+        }
         let mut lines = self.syncing.lines.iter_mut();
         if let Some((_, handle)) = lines.find(|(life, _)| life.id == container) {
             handle.level |= has_everything;
@@ -366,8 +372,30 @@ impl Engine {
         level.count() >= service.replicas as usize
     }
 
+    /// Somebody may have changed the files of a container by hand since what it has was written down: what runs when this run
+    /// begins is compared before all is ready.
+    pub(super) fn begin_doubt(&mut self) {
+        if self.syncing.doubtful.is_none() {
+            let acts = self.acts;
+            let running = self.observed.containers.iter();
+            let running = running.filter(|c| acts && c.status == Status::Running);
+            self.syncing.doubtful = Some(running.map(|c| c.id.clone()).collect());
+        }
+        self.doubt_records();
+    }
+
+    fn doubt_records(&mut self) {
+        let synced = &mut self.observed.synced;
+        for container in self.syncing.doubtful.iter().flatten() {
+            if synced.get(container) == Some(&Has::Everything) {
+                synced.remove(container);
+            }
+        }
+    }
+
     /// Saves are on their way at any time: as long as somebody sees to a container, nothing is to be planned for it.
     pub(super) fn trust_workers(&mut self) {
+        self.doubt_records();
         let synced = &mut self.observed.synced;
         for (life, handle) in &mut self.syncing.lines {
             handle.level |= synced.get(&life.id) == Some(&Has::Everything);
