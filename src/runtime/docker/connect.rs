@@ -1,6 +1,6 @@
 //! Finding the engine and agreeing on a version.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -97,6 +97,7 @@ async fn try_one(
     let client = client(&transport, &candidate.address).map_err(|error| error.to_string())?;
     Ok(Ok(Docker {
         inner: Arc::new(Inner {
+            terminals: Mutex::default(),
             address: candidate.address.clone(),
             version,
             podman: ping.podman,

@@ -77,11 +77,15 @@ impl Docker {
     /// `Other` when the container is gone, `Engine` when there is no answer.
     pub async fn logs(&self, id: &str, options: &LogOptions) -> Result<LogStream, RuntimeError> {
         let what = format!("read the log of container {}", short(id));
-        let inspected = call(&what, QUICK, self.client().inspect_container(id, None)).await?;
-        let terminal = inspected
-            .config
-            .and_then(|config| config.tty)
-            .unwrap_or(false);
+        let terminal = match self.known_terminal(id) {
+            Some(terminal) => terminal,
+            None => {
+                let inspect = self.client().inspect_container(id, None);
+                let inspected = call(&what, QUICK, inspect).await?;
+                let config = inspected.config.unwrap_or_default();
+                config.tty.unwrap_or(false)
+            }
+        };
         let body = self
             .open_log(id, options)
             .await

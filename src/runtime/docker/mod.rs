@@ -52,7 +52,10 @@ pub use observe::Look;
 pub use version::ApiVersion;
 pub use world::DockerWorld;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bollard::models::ContainerInspectResponse;
 
 use crate::runtime::Environment;
 use transport::Transport;
@@ -73,6 +76,8 @@ struct Inner {
     transport: Transport,
     /// For the credentials of registries.
     environment: Environment,
+    /// Whether a container that was looked at has a terminal, by its id: that never changes.
+    terminals: Mutex<HashMap<String, bool>>,
 }
 
 impl Docker {
@@ -89,6 +94,22 @@ impl Docker {
     /// It is Podman, which differs in places.
     pub fn is_podman(&self) -> bool {
         self.inner.podman
+    }
+
+    /// Takes note of a container that was looked at.
+    fn note_terminal(&self, inspected: &ContainerInspectResponse) {
+        if let (Some(id), Some(config)) = (&inspected.id, &inspected.config) {
+            let terminals = self.inner.terminals.lock();
+            let mut terminals = terminals.unwrap_or_else(PoisonError::into_inner);
+            terminals.insert(id.clone(), config.tty.unwrap_or(false));
+        }
+    }
+
+    /// Whether a container has a terminal, as far as that is known.
+    fn known_terminal(&self, id: &str) -> Option<bool> {
+        let terminals = self.inner.terminals.lock();
+        let terminals = terminals.unwrap_or_else(PoisonError::into_inner);
+        terminals.get(id).copied()
     }
 
     /// The client library on the same connections and with the same version. It has no deadline of its own to speak

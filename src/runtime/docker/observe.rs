@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bollard::models::{ImageInspect, Network, Volume};
+use bollard::models::{ContainerInspectResponse, ImageInspect, Network, Volume};
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
 };
@@ -71,7 +71,12 @@ impl Docker {
     ) -> Result<Option<ObservedContainer>, RuntimeError> {
         let inspected = within(QUICK, self.client().inspect_container(id, None)).await;
         let inspected = there(inspected).map_err(|fault| failure("look at a container", &fault))?;
-        Ok(inspected.and_then(translate::container))
+        Ok(inspected.and_then(|inspected| self.seen(inspected)))
+    }
+
+    fn seen(&self, inspected: ContainerInspectResponse) -> Option<ObservedContainer> {
+        self.note_terminal(&inspected);
+        translate::container(inspected)
     }
 
     /// And those that run before a start, by id: their service.
@@ -103,7 +108,7 @@ impl Docker {
         let mut found: Vec<ObservedContainer> = stream::iter(ids)
             .map(|id| async move {
                 let inspected = within(QUICK, self.client().inspect_container(&id, None)).await;
-                Ok::<_, Fault>(there(inspected)?.and_then(translate::container))
+                Ok::<_, Fault>(there(inspected)?.and_then(|inspected| self.seen(inspected)))
             })
             .buffer_unordered(AT_ONCE)
             .try_filter_map(|container| async move { Ok(container) })
