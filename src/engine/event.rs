@@ -266,6 +266,8 @@ pub enum FailureClass {
     Replacement,
     /// What it syncs cannot be written in a container.
     Sync,
+    /// What a rule has follow a sync: a command ended with another code than 0 or could not be run, a signal could not be sent.
+    AfterSync,
     /// The name is taken by something that is not ours.
     NameTaken,
     /// A reference or a secret has no value.

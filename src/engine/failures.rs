@@ -34,6 +34,7 @@ impl Engine {
                 let kept = self.kept_failures.get(&service.info.name);
                 kept.is_some_and(|kept| {
                     kept.failure == *failure
+                        && kept.containers == self.containers_of(service, failure)
                         && kept.restarts == service.restarts
                         && kept.gave_up == service.gave_up
                 })
@@ -55,10 +56,18 @@ impl Engine {
                 at: known.map_or(time, |known| known.at),
                 restarts: service.restarts,
                 gave_up: service.gave_up,
+                containers: self.containers_of(service, failure),
             };
             (service.info.name.clone(), kept)
         });
         self.write_failures(kept.collect());
+    }
+
+    fn containers_of(&self, service: &ServiceState, failure: &Failure) -> Vec<String> {
+        match failure.class {
+            FailureClass::AfterSync => self.unfollowed_in(&service.info.name),
+            _ => Vec::new(),
+        }
     }
 
     fn write_failures(&mut self, failures: BTreeMap<String, KeptFailure>) {
@@ -90,21 +99,48 @@ impl Engine {
                 };
                 self.emit_at(kept.at, event);
             }
-            let why = kept.failure;
-            if why.class == FailureClass::Sync {
-                let event = Event::Watched {
-                    service,
-                    action: WatchOutcome::Failed,
-                    files: 0,
-                    first: String::new(),
-                    millis: 0,
-                    failure: Some(why),
-                };
-                self.emit_at(kept.at, event);
+            if is_of_a_sync(&kept.failure) {
+                self.recall_sync(service, kept);
                 continue;
             }
+            let why = kept.failure;
             self.emit_at(kept.at, Event::GaveUp { service, why });
         }
+    }
+
+    /// The commands after a sync that an earlier engine saw failing. Nothing runs them again before the next save.
+    pub(super) fn recall_commands(&mut self) {
+        for (service, kept) in self.kept_failures.clone() {
+            let failure = &kept.failure;
+            if failure.class == FailureClass::AfterSync && self.still_so(&service, &kept) {
+                self.notice_failure(&service, failure);
+                self.recall_sync(service, kept);
+            }
+        }
+    }
+
+    fn recall_sync(&mut self, service: String, kept: KeptFailure) {
+        for id in &kept.containers {
+            self.recall_unfollowed(id, &service, &kept.failure);
+        }
+        let event = Event::Watched {
+            service,
+            action: WatchOutcome::Failed,
+            files: 0,
+            first: String::new(),
+            millis: 0,
+            failure: Some(kept.failure),
+        };
+        self.emit_at(kept.at, event);
+    }
+
+    /// All of it in one line.
+    pub(super) fn notice_failure(&mut self, service: &str, failure: &Failure) {
+        let mut text = format!("{service}: {}", failure.message);
+        for line in failure.detail.iter().chain(&failure.help) {
+            text = format!("{text}; {line}");
+        }
+        self.notice(Level::Error, text);
     }
 
     fn still_so(&self, service: &str, kept: &KeptFailure) -> bool {
@@ -130,6 +166,7 @@ impl Engine {
             FailureClass::NotReady | FailureClass::Sync => {
                 containers.any(ObservedContainer::is_running)
             }
+            FailureClass::AfterSync => containers.any(|c| kept.containers.contains(&c.id)),
             // Nobody of ours is there to ask again; whether the container engine answers, this look knows.
             FailureClass::Engine | FailureClass::NoEngine => false,
             _ => true,
@@ -137,9 +174,13 @@ impl Engine {
     }
 }
 
-/// What is to be known of a service later: why it failed, else which files it lacks.
+fn is_of_a_sync(failure: &Failure) -> bool {
+    matches!(failure.class, FailureClass::Sync | FailureClass::AfterSync)
+}
+
+/// What is to be known of a service later: why it failed, else what it lacks of what it syncs.
 fn kept(service: &ServiceState) -> Option<&Failure> {
     let refused = service.sync_failure.as_ref();
-    let refused = refused.filter(|failure| failure.class == FailureClass::Sync);
+    let refused = refused.filter(|failure| is_of_a_sync(failure));
     service.failure.as_ref().or(refused)
 }

@@ -157,5 +157,5 @@ impl State {
 
 fn has_failed(service: &ServiceState) -> bool {
     let gave_up = service.gave_up && !service.is_ready() && !service.comes_back();
-    gave_up || service.is_outdated() || service.lacks_files()
+    gave_up || service.is_outdated() || service.is_half_synced()
 }

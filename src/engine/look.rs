@@ -122,6 +122,9 @@ impl Engine {
         // Before its end is told, so that it is done from one moment to the next.
         self.settle_jobs();
         self.see_instances();
+        if !self.look.seen && matches!(self.goal, Goal::Up { .. }) {
+            self.recall_commands();
+        }
         self.look.seen = true;
         self.plan();
         self.inquiries.planned();

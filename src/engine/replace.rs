@@ -134,6 +134,17 @@ impl ServiceState {
         self.is_ready() && self.sync_failure.as_ref().is_some_and(refused)
     }
 
+    /// It runs and is ready with all that it syncs, but what was to follow that has failed.
+    pub fn lacks_what_follows(&self) -> bool {
+        let failure = self.sync_failure.as_ref();
+        self.is_ready() && failure.is_some_and(|failure| failure.class == FailureClass::AfterSync)
+    }
+
+    /// What runs is not all that a sync was to make of it.
+    pub fn is_half_synced(&self) -> bool {
+        self.lacks_files() || self.lacks_what_follows()
+    }
+
     /// Runs beside one of its instances that serves, to take its place: one that is not ready yet before one that is.
     pub fn coming(&self) -> Option<&InstanceState> {
         let next = self
@@ -144,9 +155,9 @@ impl ServiceState {
         running.min_by_key(|next| next.is_ready(&self.info))
     }
 
-    /// Ready as who waits for it has it: what runs is what the files say, with all that it syncs.
+    /// Ready as who waits for it has it: what runs is what the files say, with all that it syncs and what follows that.
     pub fn is_as_asked(&self) -> bool {
-        self.is_ready() && !self.is_outdated() && !self.lacks_files()
+        self.is_ready() && !self.is_outdated() && !self.is_half_synced()
     }
 
     /// What was to replace it failed, and it is being started again, or has its time to get ready.

@@ -66,6 +66,9 @@ pub struct KeptFailure {
     pub restarts: u32,
     /// It was not to be tried again.
     pub gave_up: bool,
+    /// The ids of the containers of which it is true, where it is one of those alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<String>,
 }
 
 /// Held as long as an engine runs on the stack.

@@ -46,11 +46,14 @@ fn missing(state: &State) -> impl Iterator<Item = (&'static str, Vec<String>)> {
     let is_failed = |service: &ServiceState| service.phase == Phase::Failed;
     let is_unready = |service: &ServiceState| !words::serves(service) && !is_failed(service);
     type Which<'a> = &'a dyn Fn(&ServiceState) -> bool;
-    let kinds: [(&str, Which<'_>); 6] = [
+    let kinds: [(&str, Which<'_>); 7] = [
         ("failed", &is_failed),
         ("not ready", &is_unready),
         ("an older version runs", &ServiceState::is_outdated),
         ("files not synced", &|s| s.lacks_files() && !s.is_outdated()),
+        ("what follows a sync failed", &|s| {
+            s.lacks_what_follows() && !s.is_outdated()
+        }),
         ("the new version is not ready", &|s| {
             s.coming().is_some() && !s.is_outdated()
         }),
@@ -114,6 +117,13 @@ mod tests {
         assert_eq!(
             text(&lacking),
             "✗ gold: 5 of 5 ready after 2.1s; files not synced: db"
+        );
+        if let Some(failure) = &mut lacking.services[0].sync_failure {
+            failure.class = crate::engine::event::FailureClass::AfterSync;
+        }
+        assert_eq!(
+            text(&lacking),
+            "✗ gold: 5 of 5 ready after 2.1s; what follows a sync failed: db"
         );
         let named = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();

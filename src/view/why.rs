@@ -480,21 +480,22 @@ mod tests {
     fn what_was_not_taken_in_is_said_of_what_is_ready() {
         let mut state = samples::ready();
         let failure = Failure {
-            class: FailureClass::Other,
-            message: "the command after the sync ended with exit code 1".to_owned(),
+            class: FailureClass::AfterSync,
+            message: "the command after the sync, `msgfmt`, ended with exit code 1".to_owned(),
             detail: vec!["no such locale".to_owned()],
             help: None,
         };
         samples::get(&mut state, "api").sync_failure = Some(failure);
         let told = text(&state, "api");
         assert!(
-            told.contains(", but the command after the sync ended with exit code 1\n"),
+            told.contains(", but the command after the sync, `msgfmt`, ended with exit code 1\n"),
             "{told}"
         );
         assert!(told.contains("no such locale"), "{told}");
         assert_eq!(unsettled(&state), ["api"]);
         let reason = words::reason(state.service("api").unwrap(), NOW);
         assert!(reason.unwrap().starts_with("the command after the sync"));
+        assert_eq!(words::word(state.service("api").unwrap()), "degraded");
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub(super) fn is_degraded(service: &ServiceState) -> bool {
 
 /// It runs, but not with all that it should run with.
 fn is_lacking(service: &ServiceState) -> bool {
-    is_degraded(service) || service.lacks_files()
+    is_degraded(service) || service.is_half_synced()
 }
 
 /// Good as it is: ready, or a job that is done.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::support::{
     BUSYBOX, SOON, Stack, docker, eventually, free_port, holds_for, serves, sleeps,
 };
@@ -292,4 +294,56 @@ fn each_failure_of_a_command_after_a_sync_is_told() {
             }
         });
     }
+}
+
+#[test]
+fn a_command_after_a_sync_that_failed_counts_until_it_succeeds() {
+    let rule = "watch = [{ paths = [\"www\"], sync = \"/www\", \
+                then = { exec = \"echo told; test ! -e /www/broken\" } }]";
+    let stack = Stack::new("then-counts", sleeps("site", rule));
+    stack.write("www/a.txt", "a");
+    let mut up = stack.up();
+    stack.dev(["wait"]).succeeds();
+
+    let is_degraded = || stack.dev(["status"]).stdout.contains("degraded");
+    stack.write("www/broken", "");
+    eventually(SOON, "it is degraded", || {
+        is_degraded().then_some(()).ok_or("not yet")
+    });
+    let counts = || {
+        assert!(is_degraded());
+        stack
+            .dev(["wait"])
+            .exits(1)
+            .says("what follows a sync failed: site");
+        stack
+            .dev(["why", "site"])
+            .says("`echo told; test ! -e /www/broken`, ended with exit code 1")
+            .says("told");
+    };
+    counts();
+    stack.dev(["up", "-d"]).exits(1);
+    // What it may have left behind is there after a restart, too, and whoever looks.
+    stack.dev(["restart", "site"]);
+    counts();
+    up.signal(Signal::KILL);
+    up.ends();
+    counts();
+    stack
+        .dev(["up", "--wait"])
+        .exits(1)
+        .says("ended with exit code 1");
+
+    let mut up = stack.start(["up"]);
+    stack.until_with(&mut up, "it is ready", |status| status.is("site", "ready"));
+    std::fs::remove_file(stack.path("www/broken")).unwrap();
+    eventually(
+        SOON,
+        "the next save that is seen runs the command again",
+        || {
+            stack.write("www/a.txt", "again");
+            (!is_degraded()).then_some(()).ok_or("not yet")
+        },
+    );
+    stack.dev(["wait"]).succeeds();
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Bench;
 use super::stacks::{gold, probed};
 use crate::engine::event::{FailureClass, Found};
-use crate::engine::goal::{Goal, Until};
+use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::Input;
 use crate::engine::state::{Phase, State};
 use crate::engine::sync::Synced;
@@ -64,8 +64,8 @@ async fn a_command_after_a_sync_that_fails_is_known_until_one_succeeds() {
     run.until_settled().await;
     let failure = || {
         let error = RuntimeError::new(
-            FailureClass::Other,
-            "the command after the sync ended with 1",
+            FailureClass::AfterSync,
+            "the command after the sync, `msgfmt`, ended with exit code 1",
         );
         Err(error.detail(vec!["no such locale".to_owned()]))
     };
@@ -95,13 +95,14 @@ async fn a_command_after_a_sync_that_fails_is_known_until_one_succeeds() {
     assert_eq!(api.phase, Phase::Ready);
     assert_eq!(api.trouble().unwrap().detail, ["no such locale"]);
     assert!(
-        run.state().verdict().is_some(),
-        "what runs is ready all the same"
+        matches!(run.state().verdict(), Some(Outcome::Failed(of)) if of[0].0 == "api"),
+        "what runs is ready, and is not what was asked for"
     );
 
     tell(Some(Ok(()))).await;
     run.pass(SECOND).await;
     assert_eq!(run.state().service("api").unwrap().trouble(), None);
+    assert_eq!(run.state().verdict(), Some(Outcome::Done));
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ mod open;
 mod portions;
 mod seed;
 mod then;
+mod unfollowed;
 mod worker;
 
 #[cfg(test)]
@@ -24,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::core::Engine;
-use super::event::{Event, Failure, Level, WatchOutcome};
+use super::event::{Event, Failure, WatchOutcome};
 use super::execute::Ticket;
 use super::goal::Until;
 use super::input::Input;
@@ -35,6 +36,7 @@ use crate::runtime::world::Output;
 use crate::stack::{AfterSync, Service};
 use crate::watch::sync::{Bounds, Piece, Record};
 use job::{Job, Work};
+use unfollowed::Unfollowed;
 use worker::Worker;
 
 /// Larger archives go through a file.
@@ -51,8 +53,8 @@ pub(super) struct Syncing {
     owed: BTreeMap<String, String>,
     /// What the last sync into a life of a container could not do, with its service: another one's success is not its own.
     failing: BTreeMap<Generation, (String, Failure)>,
-    /// The same of what was to follow: until it has followed.
-    unfollowed: BTreeMap<Generation, (String, Failure)>,
+    /// What was to follow a sync and did not: until it has followed.
+    unfollowed: Unfollowed,
     /// Containers that ran when this run began and are yet to be compared, whatever is written down of them; `None`: no look
     /// has found any yet.
     doubtful: Option<BTreeSet<String>>,
@@ -82,8 +84,9 @@ impl Syncing {
 
     /// What one of the containers of a service lacks since its last sync.
     fn fails(&self, service: &str) -> Option<Failure> {
-        let mut failing = self.failing.values().chain(self.unfollowed.values());
-        let found = failing.find(|(of, _)| of == service);
+        let failing = self.failing.values().map(|(of, failure)| (of, failure));
+        let mut failing = failing.chain(self.unfollowed.each());
+        let found = failing.find(|(of, _)| *of == service);
         found.map(|(_, failure)| failure.clone())
     }
 }
@@ -126,7 +129,10 @@ impl Engine {
         let containers = &self.observed.containers;
         let lives = |life: &Generation| containers.iter().any(|c| c.generation() == *life);
         self.syncing.failing.retain(|life, _| lives(life));
-        self.syncing.unfollowed.retain(|life, _| lives(life));
+        let fewer = self.syncing.unfollowed.keep(lives, there);
+        if fewer {
+            self.tell_over();
+        }
         // Who leaves once all is ready brings no saves, but only what the plan says.
         if !self.watching || self.until == Until::Ready {
             return;
@@ -276,14 +282,10 @@ impl Engine {
             Ok(()) => self.syncing.failing.remove(&generation),
             Err(error) => self.syncing.failing.insert(generation.clone(), of(error)),
         };
-        match &followed {
-            None => None,
-            Some(Ok(())) => self.syncing.unfollowed.remove(&generation),
-            Some(Err(error)) => {
-                let failed = of(error);
-                self.syncing.unfollowed.insert(generation.clone(), failed)
-            }
-        };
+        if let Some(followed) = &followed {
+            let unfollowed = &mut self.syncing.unfollowed;
+            unfollowed.note(&service, &generation, followed);
+        }
         let remains = self.syncing.fails(&service);
         // What is refused is told by itself, and once: it is tried again and again.
         let refused = result
@@ -307,11 +309,7 @@ impl Engine {
         // What follows fails anew each time.
         let failed = followed.and_then(Result::err);
         for error in refused.into_iter().chain(failed) {
-            let mut text = format!("{service}: {error}");
-            for line in error.0.detail.iter().chain(&error.0.help) {
-                text = format!("{text}; {line}");
-            }
-            self.notice(Level::Error, text);
+            self.notice_failure(&service, &error.0);
         }
         if restart {
             self.bounce.insert(generation, crate::plan::Cause::Asked);

@@ -57,9 +57,19 @@ async fn run(world: &Arc<dyn World>, container: &str, hook: Hook) -> Result<(), 
         return Ok(());
     }
     let message = format!(
-        "the command after the sync ended with exit code {}",
+        "the command after the sync, `{}`, ended with exit code {}",
+        as_written(&spec.command),
         output.code
     );
     let lines = output.output.lines().map(str::to_owned).collect();
-    Err(RuntimeError::new(FailureClass::Other, message).detail(lines))
+    let error = RuntimeError::new(FailureClass::AfterSync, message);
+    Err(error.detail(lines).help("the next save runs it again"))
+}
+
+/// What a person wrote in one text, a shell got as its last word.
+fn as_written(command: &[String]) -> String {
+    match command {
+        [shell, flag, text] if shell.ends_with("sh") && flag == "-c" => text.clone(),
+        words => words.join(" "),
+    }
 }

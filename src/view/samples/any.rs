@@ -92,6 +92,7 @@ fn class() -> BoxedStrategy<FailureClass> {
         Just(FailureClass::NotReady),
         Just(FailureClass::DiskFull),
         Just(FailureClass::Sync),
+        Just(FailureClass::AfterSync),
         Just(FailureClass::NameTaken),
         Just(FailureClass::Unresolved),
         Just(FailureClass::Other),
