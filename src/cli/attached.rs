@@ -103,7 +103,7 @@ pub async fn follow(
             .await?
         }
         Ended::Deadline => {
-            screen.conclude(&asked, &state, false, attach.begun.elapsed());
+            screen.conclude_late(&asked, &state, attach.begun.elapsed());
             ExitCode::NotReady
         }
         Ended::Bye(_) if until_ready => {

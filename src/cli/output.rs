@@ -22,6 +22,9 @@ use crate::view::{
 /// Between two looks whether standard output is still read.
 const LOOK_FOR_READER: Duration = Duration::from_millis(200);
 
+/// Columns of what is no terminal.
+const UNKNOWN_WIDTH: usize = 80;
+
 /// Why something could not be written to standard output, the first time.
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
 
@@ -218,6 +221,29 @@ impl Output {
         self.closing(asked, state, done, elapsed);
     }
 
+    /// Ends the view where the time is over: what is not ready, and why, a line each.
+    pub fn conclude_late(&mut self, asked: &Asked, state: &State, elapsed: Duration) {
+        self.close(state);
+        if self.mode != Mode::Json {
+            let counts = asked.of(state);
+            let wanted = counts.services.iter().filter(|service| service.info.wanted);
+            let names = wanted.map(|service| service.info.name.clone()).collect();
+            let columns = columns().unwrap_or(UNKNOWN_WIDTH);
+            for line in why::each(state, &names, now(), columns, self.look) {
+                self.put(&line);
+            }
+        }
+        self.closing(asked, state, false, elapsed);
+    }
+
+    fn put(&self, line: &Line) {
+        let line = line.render(self.look);
+        match self.aside {
+            true => to_stderr(&line),
+            false => to_stdout(&line),
+        }
+    }
+
     pub fn is_json(&self) -> bool {
         self.mode == Mode::Json
     }
@@ -235,12 +261,7 @@ impl Output {
             return;
         }
         for line in why::unready(&self.shown(state), now(), self.look) {
-            let line = line.render(self.look);
-            if self.aside {
-                to_stderr(&line);
-            } else {
-                to_stdout(&line);
-            }
+            self.put(&line);
         }
     }
 
@@ -252,12 +273,7 @@ impl Output {
             }
             let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             let line = summary::closing(&asked.of(state), &asked.named, done, millis, self.look);
-            let line = line.render(self.look);
-            if self.aside {
-                to_stderr(&line);
-            } else {
-                to_stdout(&line);
-            }
+            self.put(&line);
         }
     }
 }

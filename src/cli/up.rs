@@ -271,7 +271,7 @@ impl Own {
                 let state = running.feed.state.clone();
                 running.tell(Command::Leave).await;
                 running.end().await;
-                screen.conclude(&self.asked, &state, false, self.begun.elapsed());
+                screen.conclude_late(&self.asked, &state, self.begun.elapsed());
                 Ok(ExitCode::NotReady)
             }
             Ended::Bye(_) | Ended::Verdict(_) => {

@@ -1,6 +1,7 @@
 //! `dev wait`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -80,9 +81,24 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
             return Err(error);
         }
     }
-    let done = ended == Ended::Verdict(Outcome::Done);
-    output.conclude(&asked, &feed.state, done, begun.elapsed());
+    conclude(&mut output, &asked, &feed.state, &ended, begun.elapsed());
     Ok(code_of(&ended))
+}
+
+pub(super) fn conclude(
+    output: &mut Output,
+    asked: &Asked,
+    state: &State,
+    ended: &Ended,
+    elapsed: Duration,
+) {
+    match ended {
+        Ended::Deadline => output.conclude_late(asked, state, elapsed),
+        _ => {
+            let done = *ended == Ended::Verdict(Outcome::Done);
+            output.conclude(asked, state, done, elapsed);
+        }
+    }
 }
 
 pub(super) fn code_of(ended: &Ended) -> ExitCode {

@@ -41,6 +41,42 @@ pub fn unready(state: &State, now: u64, look: Look) -> Vec<Line> {
     teller.lines
 }
 
+/// A line each, at most `columns` wide: those of `names` that are not, or not quite, ready, and what stands in their way.
+pub fn each(
+    state: &State,
+    names: &BTreeSet<String>,
+    now: u64,
+    columns: usize,
+    look: Look,
+) -> Vec<Line> {
+    let mut open: Vec<&ServiceState> = state
+        .services
+        .iter()
+        .filter(|service| names.contains(&service.info.name) && is_unsettled(service))
+        .collect();
+    let mut at = 0;
+    while let Some(service) = open.get(at) {
+        for blocker in blockers(state, service) {
+            let known = open.iter().any(|known| known.info.name == blocker);
+            open.extend(state.service(&blocker).filter(|_| !known));
+        }
+        at += 1;
+    }
+    let teller = Teller::new(state, now, look);
+    // What is needed first says why the others wait.
+    let services = state.services.iter();
+    let services = services.filter(|s| open.iter().any(|open| open.info.name == s.info.name));
+    services
+        .map(|service| {
+            let (paint, text) = teller.sentence(service, &blockers(state, service));
+            Line::new()
+                .with(service_paint(&service.info.name), cell(&service.info.name))
+                .with(paint, format!(" {text}"))
+                .cut(columns, look)
+        })
+        .collect()
+}
+
 /// What `dev why --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report<'a> {
@@ -104,12 +140,14 @@ pub fn report<'a>(state: &'a State, services: &[String], now: u64) -> Report<'a>
 
 /// The services that `dev why` without names explains: those asked for that are not, or not quite, ready.
 pub fn unsettled(state: &State) -> Vec<&str> {
-    let open = state.services.iter().filter(|service| {
-        let whole = words::is_settled(service) && !words::is_degraded(service);
-        let whole = whole && service.coming().is_none();
-        service.info.wanted && (!whole || service.trouble().is_some())
-    });
+    let services = state.services.iter();
+    let open = services.filter(|service| service.info.wanted && is_unsettled(service));
     open.map(|service| service.info.name.as_str()).collect()
+}
+
+fn is_unsettled(service: &ServiceState) -> bool {
+    let whole = words::is_settled(service) && !words::is_degraded(service);
+    !whole || service.coming().is_some() || service.trouble().is_some()
 }
 
 /// What stands left of a node's first line and of the lines beneath it.
@@ -560,6 +598,35 @@ mod tests {
         let told: Vec<String> = lines.iter().map(|line| line.render(LOOK)).collect();
         let told = told.join("\n");
         insta::assert_snapshot!("why_unready", told);
+    }
+
+    #[test]
+    fn what_was_not_ready_in_time_has_a_line_each() {
+        let mut state = samples::starting();
+        for (name, on) in [("api", "migrate"), ("web", "api")] {
+            samples::enter(&mut state, name, Phase::Waiting, 4_000);
+            samples::hold(&mut state, name, &[(on, "waiting")]);
+        }
+        let told = |names: &[&str]| -> Vec<String> {
+            let names = names.iter().map(|&name| name.to_owned()).collect();
+            let lines = each(&state, &names, NOW, 80, LOOK);
+            lines.iter().map(|line| line.render(LOOK)).collect()
+        };
+        assert_eq!(
+            told(&["api"]),
+            [
+                "db is starting for 1s: postgres 127.0.0.1:5432: the database system is starting…",
+                "migrate waits for db (4s)",
+                "api waits for migrate (4s)",
+            ]
+        );
+        assert_eq!(told(&["web"]).len(), 4);
+        let wide = told(&["web"]).iter().any(|line| line.chars().count() > 80);
+        assert!(!wide);
+        assert_eq!(
+            each(&samples::ready(), &["api".to_owned()].into(), NOW, 80, LOOK),
+            []
+        );
     }
 
     #[test]

@@ -289,13 +289,28 @@ fn an_end_is_the_end_of_all_where_that_is_asked() {
 #[test]
 fn ready_in_time_or_an_exit_code_that_says_so() {
     let never = "ready = { exec = [\"false\"] }";
-    let stack = Stack::new("late", sleeps("api", never));
+    let web = sleeps("web", "needs = [\"api\"]");
+    let stack = Stack::new("late", format!("{}{web}", sleeps("api", never)));
     let late = |outcome: super::support::Outcome| {
-        outcome.exits(4).within(Duration::from_secs(60));
+        let outcome = outcome
+            .exits(4)
+            .within(Duration::from_secs(60))
+            .says("api is starting for ")
+            .says("web waits for api (");
+        let wide = |line: &str| line.chars().count() > 80;
+        assert!(!outcome.stdout.lines().any(wide), "{}", outcome.story());
     };
+    // Where nobody brings it up.
+    let outcome = stack.dev(["wait", "--timeout", "2"]);
+    outcome
+        .exits(4)
+        .says("api is not up: `dev up` brings it up");
     late(stack.dev(["up", "--wait", "--wait-timeout", "2"]));
     late(stack.dev(["up", "-d", "--wait-timeout", "2"]));
     late(stack.dev(["up", "-d", "--wait", "--wait-timeout", "2"]));
+    late(stack.dev(["wait", "--timeout", "2"]));
+    // What it needs says why.
+    late(stack.dev(["wait", "web", "--timeout", "2"]));
 }
 
 #[test]

@@ -8,10 +8,9 @@ use crate::cli::asked::Asked;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitCode;
 use crate::cli::output::Output;
-use crate::cli::show::{Ended, Follow, Interrupts};
-use crate::cli::wait::{code_of, unanswered, within};
+use crate::cli::show::{Follow, Interrupts};
+use crate::cli::wait::{code_of, conclude, unanswered, within};
 use crate::engine::cluster::{LOOKED, watch};
-use crate::engine::goal::Outcome;
 
 /// # Errors
 /// The stack cannot be read, or no API server answers.
@@ -45,7 +44,12 @@ pub async fn wait(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode,
     .until(|state| asked.verdict(state))
     .await;
     watching.task.abort();
-    let done = matches!(ended, Ended::Verdict(Outcome::Done));
-    output.conclude(&asked, &watching.feed.state, done, begun.elapsed());
+    conclude(
+        &mut output,
+        &asked,
+        &watching.feed.state,
+        &ended,
+        begun.elapsed(),
+    );
     Ok(code_of(&ended))
 }
