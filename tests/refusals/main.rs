@@ -59,7 +59,15 @@ mod tests {
 
     /// Refused at this place of this file, with these words.
     fn refused_at(project: &Project, place: &str, words: &str) {
-        let said = project.refused();
+        says_at(&project.refused(), place, words);
+    }
+
+    /// The same of a stack file.
+    fn stack_refused_at(project: &Project, place: &str, words: &str) {
+        says_at(&project.refused_by("config"), place, words);
+    }
+
+    fn says_at(said: &str, place: &str, words: &str) {
         assert!(said.contains(place), "no {place} in:\n{said}");
         assert!(
             said.to_lowercase().contains(&words.to_lowercase()),
@@ -277,6 +285,41 @@ mod tests {
             said.contains("compose.yaml") && said.contains("UTF-8 text (line 3, column 12)"),
             "{said}"
         );
+    }
+
+    /// A stack file with one service, of which this is the third line.
+    fn stack(line: &str) -> Project {
+        let text = format!("[services.web]\nimage = \"a\"\n{line}\n");
+        Project::of([("dev.toml", text.into_bytes())])
+    }
+
+    #[test]
+    fn globs_that_mean_nothing() {
+        for (line, column, words) in [
+            (
+                "watch = [{ paths = [\"[bad\"], then = \"restart\" }]",
+                21,
+                "close it with `]`",
+            ),
+            (
+                "watch = [{ paths = \"*.{js,ts\", then = \"restart\" }]",
+                20,
+                "close it with `}`",
+            ),
+            (
+                "watch = [{ paths = \"a\", ignore = [\"b\", \"[z-a]\"], then = \"restart\" }]",
+                40,
+                "[a-z]",
+            ),
+            ("job = { inputs = [\"src/[bad\"] }", 19, "close it with `]`"),
+            (
+                "job = { inputs = [\"src/*.{js,ts}\"] }",
+                19,
+                "an entry for each",
+            ),
+        ] {
+            stack_refused_at(&stack(line), &format!("dev.toml:3:{column}]"), words);
+        }
     }
 
     #[test]

@@ -168,6 +168,22 @@ pub(super) static SYNC_TARGET: Format = Format {
     },
 };
 
+/// A path, or a pattern as in a .gitignore.
+pub(super) static GLOB: Format = Format {
+    expected: "a file, a folder or a glob",
+    code: Code::BadValue,
+    pattern: "\\S",
+    check: super::glob::check,
+};
+
+/// The same as in a .dockerignore, where braces mean nothing.
+pub(super) static INPUT: Format = Format {
+    expected: "a file, a folder or a glob",
+    code: Code::BadValue,
+    pattern: "\\S",
+    check: super::glob::check_input,
+};
+
 pub(super) static REGEX: Format = Format {
     expected: "a regular expression",
     code: Code::BadValue,

@@ -15,6 +15,7 @@ mod env;
 mod find;
 mod fitted;
 mod formats;
+mod glob;
 mod kubernetes;
 mod needs;
 mod outside;

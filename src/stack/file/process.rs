@@ -3,17 +3,21 @@
 use std::time::Duration;
 
 use super::Code;
-use super::formats::{CRON, DURATION as DURATION_FORMAT, Format, SIGNAL, duration, signal, size};
-use super::shape::{DURATION, Kind, ONE_OR_MORE, SIZE, Shape, key};
+use super::formats::{
+    CRON, DURATION as DURATION_FORMAT, Format, INPUT, SIGNAL, duration, signal, size,
+};
+use super::shape::{DURATION, Kind, SIZE, Shape, key};
 use super::tree::{Node, Value};
 use crate::stack::{Job, Limits, Restart, Role, Stop};
+
+const INPUTS: Kind = Kind::Either(&[Kind::Text(&INPUT), Kind::List(&Kind::Text(&INPUT))]);
 
 static JOB: Shape = Shape {
     name: "job",
     keys: &[
         key(
             "inputs",
-            ONE_OR_MORE,
+            INPUTS,
             "Globs; it runs again when one of these files changes. Without it, when the image does.",
         ),
         key(

@@ -135,6 +135,11 @@ pub(super) const TEXT: Kind = Kind::Text(&super::formats::NOT_EMPTY);
 pub(super) const TEXTS: Kind = Kind::List(&TEXT);
 /// A list, or one text that stands for a list of itself.
 pub(super) const ONE_OR_MORE: Kind = Kind::Either(&[TEXT, TEXTS]);
+/// Files, folders and globs.
+pub(super) const GLOBS: Kind = Kind::Either(&[
+    Kind::Text(&super::formats::GLOB),
+    Kind::List(&Kind::Text(&super::formats::GLOB)),
+]);
 /// Words as they are, or one text for a shell.
 pub(super) const COMMAND: Kind = Kind::Either(&[Kind::Template, Kind::List(&Kind::Template)]);
 pub(super) const DURATION: Kind = Kind::Text(&super::formats::DURATION);

@@ -3,7 +3,7 @@
 use super::Code;
 use super::formats::{SIGNAL, SYNC_TARGET, signal};
 use super::reader::Reader;
-use super::shape::{COMMAND, Kind, ONE_OR_MORE, Shape, key};
+use super::shape::{COMMAND, GLOBS, Kind, Shape, key};
 use super::sink::Finding;
 use super::tree::{Node, Value};
 use super::watched;
@@ -30,14 +30,14 @@ static RULE: Shape = Shape {
     keys: &[
         key(
             "paths",
-            ONE_OR_MORE,
+            GLOBS,
             "Files, folders or globs, from the stack's folder.",
         )
         .or(&["path", "files"])
         .required(),
         key(
             "ignore",
-            ONE_OR_MORE,
+            GLOBS,
             "Globs that do not count, beside .gitignore and .dockerignore.",
         )
         .or(&["exclude"]),
