@@ -494,11 +494,10 @@ impl ServiceState {
                 Phase::Stopped
             }
         } else if self.instances.values().any(InstanceState::runs) {
-            let was_ready = self
-                .instances
-                .values()
-                .any(|i| i.probe.as_ref().is_some_and(|probe| probe.ever));
-            if was_ready
+            // Replicas get ready one after the other: it was not ready before all of them were.
+            let was_ready = |i: &InstanceState| i.probe.as_ref().is_some_and(|probe| probe.ever);
+            let is_lost = |i: &InstanceState| was_ready(i) && !i.is_ready(&self.info);
+            if self.instances.values().any(is_lost)
                 && self
                     .instances
                     .values()

@@ -256,8 +256,17 @@ fn while_a_service_is_down_what_runs_on_it_runs_on_and_is_shown_degraded() {
 
 #[test]
 fn a_service_with_two_replicas_has_two_containers_and_two_addresses() {
-    let stack = Stack::new("replicas", serves("web", "replicas = 2"));
-    stack.dev(["up", "--wait"]).succeeds();
+    // The other one takes its time.
+    let one_by_one = serves("web", "replicas = 2\nvolumes = [\"shared:/shared\"]").replace(
+        "mkdir -p /www",
+        "mkdir /shared/first || sleep 2; mkdir -p /www",
+    );
+    let stack = Stack::new("replicas", one_by_one);
+    stack
+        .dev(["up", "--wait"])
+        .succeeds()
+        .says("ready in ")
+        .does_not_say("not ready any more");
 
     let containers = stack.containers();
     assert_eq!(containers.len(), 2);

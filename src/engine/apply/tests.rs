@@ -84,3 +84,42 @@ fn the_last_line_is_one_of_what_runs_now() {
     service.found(1, Some(&found(&next)), 3);
     assert_eq!(service.last_line, "the next one");
 }
+
+#[test]
+fn replicas_that_get_ready_one_after_the_other_were_not_ready_before() {
+    let mut web = job("web", "db");
+    web.info = ServiceInfo {
+        job: false,
+        probed: true,
+        replicas: 2,
+        ..web.info
+    };
+    web.done = false;
+    for index in [1, 2] {
+        let found = Found {
+            generation: life(&format!("web-{index}"), "1"),
+            status: Status::Running,
+            began: None,
+            ended: None,
+        };
+        web.found(index, Some(&found), 0);
+    }
+    let mut phase_after = |index: u32, passed: bool| {
+        let event = Event::Probe {
+            service: "web".to_owned(),
+            index,
+            generation: life(&format!("web-{index}"), "1"),
+            passed,
+            answer: String::new(),
+            failures: u32::from(!passed),
+        };
+        web.apply(&event, 0);
+        web.derived_phase()
+    };
+    assert_eq!(phase_after(2, false), Phase::Starting);
+    assert_eq!(phase_after(1, true), Phase::Starting);
+    assert_eq!(phase_after(2, true), Phase::Ready);
+    assert_eq!(phase_after(2, false), Phase::Unready);
+    assert_eq!(phase_after(1, false), Phase::Unready);
+    assert_eq!(phase_after(1, true), Phase::Unready);
+}

@@ -130,7 +130,7 @@ fn pods_are_replicas_and_addresses_are_the_clusters() {
     let addresses = ["http://gold.localhost/api", "api.space:8000"];
     assert_eq!(both.info.addresses, addresses);
     let half = told(&[api(2, vec![pod("a"), starting("b")])], "api");
-    assert_eq!(half.phase, Phase::Unready, "as one replica of two here");
+    assert_eq!(half.phase, Phase::Starting, "as one replica of two here");
     let probe = half.instances[&2].probe.clone().unwrap();
     assert_eq!((probe.failures, probe.at), (4, NOW - 1_000));
     let fewer = told(
