@@ -323,6 +323,46 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_save_is_one_of_a_few() {
+        for (line, words) in [
+            (
+                "watch = [{ paths = \"a\", then = \"reboot\" }]",
+                "\"restart\", \"rebuild\" or a table",
+            ),
+            (
+                "watch = [{ paths = \"a\", then = [\"x\"] }]",
+                "\"restart\", \"rebuild\" or a table",
+            ),
+            (
+                "watch = [{ paths = \"a\", then = { run = \"x\" } }]",
+                "did you mean `exec`",
+            ),
+        ] {
+            stack_refused_at(&stack(line), "dev.toml:3:", words);
+        }
+    }
+
+    #[test]
+    fn a_process_has_one_command_line() {
+        let run = |value: &str| {
+            let text = format!("[services.web]\nrun = {value}\n");
+            Project::of([("dev.toml", text.into_bytes())])
+        };
+        for (value, words) in [
+            ("\"\"", "`run` is empty"),
+            ("\"  \"", "`run` is empty"),
+            ("\"\"", "such as \"npm run dev\""),
+            (
+                "[\"npm\", \"run\", \"the app\"]",
+                "run = \"npm run 'the app'\"",
+            ),
+            ("7", "such as \"npm run dev\""),
+        ] {
+            stack_refused_at(&run(value), "dev.toml:2:7]", words);
+        }
+    }
+
+    #[test]
     fn files_that_are_not_there_or_are_none() {
         for path in [
             "https://example.test/a.yaml",

@@ -1,6 +1,8 @@
 //! Holds a tree against its shape and reports everything that does not fit.
 
 use super::Code;
+use super::formats::COMMAND_LINE;
+use super::run::joined;
 use super::shape::{Key, Kind, Shape};
 use super::sink::{Finding, Sink, is_close, nearest};
 use super::tree::{Entry, Node, Table, Value};
@@ -155,10 +157,14 @@ pub(super) fn value(node: &mut Node, kind: &Kind, name: &str, sink: &mut Sink) {
     if !fits(kind, &node.value) {
         return wrong_type(node, kind, name, sink);
     }
+    let whole = kind;
     match (kind, &mut node.value) {
         (Kind::Either(kinds), found) => {
-            if let Some(kind) = kinds.iter().find(|kind| fits(kind, found)) {
-                value(node, kind, name, sink);
+            match kinds.iter().find(|kind| fits(kind, found)) {
+                // A word that is none of these may stand for what is no word.
+                Some(Kind::OneOf(words)) => one_of(node, words, whole, name, sink),
+                Some(kind) => value(node, kind, name, sink),
+                None => {}
             }
         }
         (Kind::List(item), Value::Array(items)) => items
@@ -182,7 +188,10 @@ fn scalar(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
     match (kind, &node.value) {
         (Kind::Text(format), Value::Text(text)) => {
             if let Err(help) = (format.check)(text) {
-                let message = format!("`{name}` cannot be {}", shown(text));
+                let message = match text.trim().is_empty() {
+                    true => format!("`{name}` is empty"),
+                    false => format!("`{name}` cannot be {}", shown(text)),
+                };
                 let expected = format!("expected {}", format.expected);
                 sink.push(
                     Finding::new(format.code, message)
@@ -191,18 +200,7 @@ fn scalar(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
                 );
             }
         }
-        (Kind::OneOf(words), Value::Text(text)) if !words.contains(&text.as_str()) => {
-            let help = match nearest(text, words.iter().copied()) {
-                Some(meant) => format!("did you mean \"{meant}\"?"),
-                None => format!("write {}", kind.expected()),
-            };
-            let message = format!("`{name}` cannot be {}", shown(text));
-            sink.push(
-                Finding::new(Code::BadValue, message)
-                    .at(node.span, "no such value")
-                    .help(help),
-            );
-        }
+        (Kind::OneOf(words), Value::Text(_)) => one_of(node, words, kind, name, sink),
         (Kind::Integer { min, max }, Value::Integer(number)) if number < min || number > max => {
             out_of_range(node, kind, name, *max == 65_535, sink);
         }
@@ -218,6 +216,23 @@ fn scalar(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
         }
         _ => {}
     }
+}
+
+/// `kind`: all that may stand there.
+fn one_of(node: &Node, words: &[&str], kind: &Kind, name: &str, sink: &mut Sink) {
+    let Some(text) = node.text().filter(|text| !words.contains(text)) else {
+        return;
+    };
+    let help = match nearest(text, words.iter().copied()) {
+        Some(meant) => format!("did you mean \"{meant}\"?"),
+        None => format!("write {}", kind.expected()),
+    };
+    let message = format!("`{name}` cannot be {}", shown(text));
+    sink.push(
+        Finding::new(Code::BadValue, message)
+            .at(node.span, "no such value")
+            .help(help),
+    );
 }
 
 fn map_entry(
@@ -270,6 +285,15 @@ fn wrong_type(node: &Node, kind: &Kind, name: &str, sink: &mut Sink) {
         }
         (Kind::Text(_), Value::Integer(number)) => {
             format!("write {}, in quotes; not {number}", kind.expected())
+        }
+        (Kind::Text(format), Value::Array(items)) => {
+            let words: Option<Vec<&str>> = items.iter().map(Node::text).collect();
+            match words.filter(|words| !words.is_empty()) {
+                Some(words) if std::ptr::eq(*format, &COMMAND_LINE) => {
+                    format!("write one text for the shell: {name} = {}", joined(&words))
+                }
+                _ => format!("write {}, not a list", kind.expected()),
+            }
         }
         _ => format!("write {}", kind.expected()),
     };

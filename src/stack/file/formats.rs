@@ -29,6 +29,17 @@ pub(super) static NOT_EMPTY: Format = Format {
     },
 };
 
+/// For a shell.
+pub(super) static COMMAND_LINE: Format = Format {
+    expected: "a command line such as \"npm run dev\"",
+    code: Code::BadValue,
+    pattern: "\\S",
+    check: |text| match text.trim().is_empty() {
+        true => Err("write what a shell is to run, such as \"npm run dev\"".to_owned()),
+        false => Ok(()),
+    },
+};
+
 pub(super) static DURATION: Format = Format {
     expected: "a duration such as \"10s\"",
     code: Code::BadDuration,

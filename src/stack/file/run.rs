@@ -28,6 +28,17 @@ pub(super) fn command_line(reader: &mut Reader<'_>, node: &Node) -> Option<Strin
     Some(text.to_owned())
 }
 
+/// The command line that a shell reads as these words, as TOML has it.
+pub(super) fn joined(words: &[&str]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    let word = |word: &&str| match !word.is_empty() && word.chars().all(is_plain) {
+        true => (*word).to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    let words: Vec<String> = words.iter().map(word).collect();
+    toml::Value::String(words.join(" ")).to_string()
+}
+
 /// Where references of the stack file are written, in bytes. What the shell can read is the shell's: `${VAR}`, `${VAR:-x.y}`.
 fn references(text: &str, is_service: impl Fn(&str) -> bool) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();

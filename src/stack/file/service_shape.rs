@@ -1,6 +1,6 @@
 //! The keys of `[services.NAME]`.
 
-use super::formats::{HTTP_PATH, IMAGE, KEY};
+use super::formats::{COMMAND_LINE, HTTP_PATH, IMAGE, KEY};
 use super::shape::{COMMAND, ENVIRONMENT, Kind, ONE_OR_MORE, Shape, TEXT, TEXTS, key};
 use super::{
     build, kubernetes, needs, ports, preset, probe, process, promote, update, volumes, watch,
@@ -45,7 +45,7 @@ pub(super) static SERVICE: Shape = Shape {
         .exclusive(),
         key(
             "run",
-            TEXT,
+            Kind::Text(&COMMAND_LINE),
             "Command line of a process on the host, run by a shell.",
         )
         .or(&["serve_cmd", "cmd", "script"])

@@ -105,11 +105,14 @@ impl Kind {
             Self::Integer { min, max: i64::MAX } => format!("an integer from {min}"),
             Self::Integer { min, max } => format!("an integer from {min} to {max}"),
             Self::Number { .. } => "a number".to_owned(),
-            Self::OneOf(words) => words
-                .iter()
-                .map(|word| format!("\"{word}\""))
-                .collect::<Vec<_>>()
-                .join(" or "),
+            Self::OneOf(_) | Self::Either(_) => {
+                let mut parts = self.alternatives();
+                let last = parts.pop().unwrap_or_default();
+                match parts.is_empty() {
+                    true => last,
+                    false => format!("{} or {last}", parts.join(", ")),
+                }
+            }
             Self::List(_) => "a list".to_owned(),
             Self::Table(shape) => {
                 let keys: Vec<&str> = shape.keys.iter().map(|key| key.name).take(4).collect();
@@ -121,11 +124,15 @@ impl Kind {
                 noun: "variable", ..
             } => "a table such as { NAME = \"value\" }".to_owned(),
             Self::Map { noun, .. } => format!("a table of {noun}s"),
-            Self::Either(kinds) => kinds
-                .iter()
-                .map(Self::expected)
-                .collect::<Vec<_>>()
-                .join(" or "),
+        }
+    }
+
+    fn alternatives(&self) -> Vec<String> {
+        match self {
+            Self::OneOf(words) => words.iter().map(|word| format!("\"{word}\"")).collect(),
+            Self::Either(kinds) => kinds.iter().flat_map(Self::alternatives).collect(),
+            Self::Boolean => vec!["true".to_owned(), "false".to_owned()],
+            kind => vec![kind.expected()],
         }
     }
 }

@@ -21,7 +21,8 @@ static AFTER: Shape = Shape {
             "exec",
             COMMAND,
             "Inside the container; one text is run by a shell.",
-        ),
+        )
+        .or(&["run", "command", "cmd"]),
     ],
 };
 
