@@ -152,7 +152,14 @@ pub(super) async fn through_engine(
         Ended::Verdict(Outcome::Failed(_)) => ExitCode::ServiceFailed,
         Ended::Verdict(_) | Ended::Bye(None) => ExitCode::Done,
         Ended::Interrupted => ExitCode::Interrupted,
-        Ended::Deadline => ExitCode::NotReady,
+        Ended::Deadline => {
+            if !feed.state.runtime_up {
+                super::output::to_stderr(
+                    "the container engine does not answer: start it (`docker version` tells whether it runs)",
+                );
+            }
+            ExitCode::NotReady
+        }
     })
 }
 

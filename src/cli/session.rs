@@ -155,15 +155,23 @@ impl Session {
         } else {
             self.docker_at_hand().await
         };
+        Ok(self.world_on(docker, required))
+    }
+
+    fn world_on(&self, docker: Option<Docker>, required: bool) -> Both {
         let hosted = self.stack.runtime == Runtime::Process;
         let processes = self.processes();
-        Ok(Both::new(
-            &self.environment,
-            docker,
-            processes,
-            hosted,
-            required,
-        ))
+        Both::new(&self.environment, docker, processes, hosted, required)
+    }
+
+    /// What `goal` is reached on. What is to end ends its processes first, whether a container engine answers or not.
+    async fn world_for(&self, goal: &Goal, required: bool) -> Result<Both, CliError> {
+        let ends = matches!(goal, Goal::Stop(_) | Goal::Down(_));
+        let mut services = self.stack.services.values();
+        if ends && required && services.any(|service| matches!(service.source, Source::Run(_))) {
+            return Ok(self.world_on(self.docker_at_hand().await, required));
+        }
+        self.world(required).await
     }
 
     /// Whether there is no engine, and none is known to have anything of this stack: where the file leaves it open, what was
@@ -213,7 +221,7 @@ impl Session {
     pub async fn setup(&self, goal: Goal, until: Until, watch: bool) -> Result<Setup, CliError> {
         let without = self.is_on_no_engine(&goal);
         let required = self.needs_containers(&goal) && !without;
-        let (world, loaded) = tokio::join!(self.world(required), self.facts());
+        let (world, loaded) = tokio::join!(self.world_for(&goal, required), self.facts());
         let world = world?;
         let world = if without {
             world.without_engine()

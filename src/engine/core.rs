@@ -184,6 +184,10 @@ pub(super) struct LookState {
     pub seen: bool,
     /// Looks begun so far.
     pub begun: u64,
+    /// The number of the one under way, or the last.
+    pub number: u64,
+    /// What is asked of host processes alone.
+    pub on_host: super::on_host::OnHost,
     /// Services of which something ended that no look has seen yet, with the looks begun by then: nothing starts on them.
     doubtful: BTreeMap<String, u64>,
 }
@@ -197,10 +201,10 @@ impl LookState {
         self.doubtful.contains_key(service)
     }
 
-    /// The look that has just ended is taken in; what happened after it began is for the next one.
-    pub fn believe(&mut self) {
-        let begun = self.begun;
-        self.doubtful.retain(|_, at| *at >= begun);
+    /// The look of this number is taken in, as far as it covers a service; what happened after it began is for the next.
+    pub fn believe(&mut self, number: u64, covers: impl Fn(&str) -> bool) {
+        self.doubtful
+            .retain(|service, at| *at >= number || !covers(service));
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Walk {
     /// Operations in flight by ticket, with their place in this plan if they have one.
     flying: BTreeMap<Ticket, Flight>,
     next_ticket: Ticket,
+    /// Nothing begins but what is about host processes.
+    on_host_only: bool,
 }
 
 /// Names one run of one operation.
@@ -85,6 +87,11 @@ impl Walk {
             }
         }
         overtaken
+    }
+
+    /// Whether only what is about host processes begins from now on.
+    pub fn keep_to_host(&mut self, only: bool) {
+        self.on_host_only = only;
     }
 
     /// The operations that may run now, marked as flying.
@@ -346,6 +353,7 @@ impl Walk {
     ) -> bool {
         let operation = &self.plan.operations[id];
         self.progress[id] == Progress::Waiting
+            && (operation.action.is_on_host() || !self.on_host_only)
             && self.is_next(operation)
             && operation.gates.iter().all(|gate| is_open(operation, gate))
             && operation.once_ready.as_ref().is_none_or(|once| {

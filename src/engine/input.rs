@@ -7,7 +7,7 @@ use super::cover::Hashed;
 use super::execute::Ticket;
 use super::inquire::{Numbered, Origin};
 use crate::plan::demands::Wishes;
-use crate::plan::observed::{Generation, Observed};
+use crate::plan::observed::{Generation, Observed, ObservedContainer};
 use crate::plan::reconcile::Removal;
 use crate::probe::ProbeReport;
 use crate::runtime::RuntimeError;
@@ -21,6 +21,12 @@ pub enum Input {
         /// The hashes of files, and which change of files they are from.
         sources: (u64, (u64, Hashed)),
         result: Result<Observed, RuntimeError>,
+    },
+    /// Host processes alone.
+    LookedOnHost {
+        epoch: u64,
+        sources: (u64, (u64, Hashed)),
+        processes: Vec<ObservedContainer>,
     },
     Operated {
         ticket: Ticket,

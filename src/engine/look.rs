@@ -7,6 +7,7 @@ use super::cover::Hashed;
 use super::event::{Event, Failure, FailureClass, Found};
 use super::goal::{Goal, Outcome};
 use super::input::Input;
+use super::on_host::is_run_on_host;
 use super::supervise::{Supervisor, Verdict};
 use crate::plan::Subject;
 use crate::plan::desired::ImageSource;
@@ -24,6 +25,8 @@ impl Engine {
         self.look.wanted = false;
         self.look.under_way = true;
         self.look.begun += 1;
+        self.look.number = self.look.begun;
+        self.look.on_host.look_begins();
         self.look.last = Some(Instant::now());
         let ask = self.ask();
         let (epoch, files_epoch) = (self.look.epoch, self.look.files_epoch);
@@ -88,6 +91,8 @@ impl Engine {
         let mut observed = match result {
             Ok(observed) => observed,
             Err(error) => {
+                // What it began for has still to be seen of the processes.
+                self.look.wanted = true;
                 self.runtime_failed(error.to_string());
                 return;
             }
@@ -98,7 +103,8 @@ impl Engine {
             return;
         }
         self.look.failures = 0;
-        self.look.believe();
+        self.look.believe(self.look.number, |_| true);
+        self.looked_at_everything(&mut observed);
         self.look.after_outage = !self.state.runtime_up;
         if self.look.after_outage {
             self.resumed();
@@ -149,8 +155,11 @@ impl Engine {
             up: true,
             text: self.world.describe(),
         });
-        for supervisor in self.supervisors.values_mut() {
-            supervisor.on_resumed(now());
+        for (name, supervisor) in &mut self.supervisors {
+            // The time of processes went on.
+            if !is_run_on_host(&self.stack, name) {
+                supervisor.on_resumed(now());
+            }
         }
     }
 
@@ -181,7 +190,7 @@ impl Engine {
     }
 
     /// Compares every instance with what was known of it.
-    fn see_instances(&mut self) {
+    pub(super) fn see_instances(&mut self) {
         let containers = self.observed.containers.clone();
         let mut current: Vec<ObservedContainer> = self.observed.current().cloned().collect();
         // What is needed comes first: who needs it would else be told to lack it until the look is taken in.
@@ -256,9 +265,10 @@ impl Engine {
         let is_new = known
             .as_ref()
             .is_some_and(|known| known.generation != found.generation);
-        // What ended while the container engine was away, ended with it.
+        // What ended while the container engine was away, ended with it; processes do not.
+        let with_engine = self.look.after_outage && !container.is_process();
         let ended = (was_running || is_new)
-            && !self.look.after_outage
+            && !with_engine
             && !self.walk.is_ending(&container.id)
             && !self.ended_beside(container);
         self.emit(Event::Instance {

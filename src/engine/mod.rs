@@ -23,6 +23,7 @@ pub mod inquire;
 mod instances;
 mod jobs;
 mod look;
+mod on_host;
 mod perform;
 mod probing;
 mod provision;

@@ -57,9 +57,8 @@ pub(super) fn is_going(
 impl Engine {
     /// Begins every operation that may run now.
     pub(super) fn launch(&mut self) {
-        if !self.state.runtime_up {
-            return;
-        }
+        let on_host_only = self.is_on_host_only();
+        self.walk.keep_to_host(on_host_only);
         let (state, look, stack) = (&self.state, &self.look, &self.stack);
         let (walk, syncing, ends) = (&self.walk, &self.syncing, self.walk.ends());
         let lacking: BTreeSet<String> = (self.stack.services.keys())

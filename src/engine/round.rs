@@ -55,7 +55,11 @@ impl Engine {
         let mut plan = match self.goal.clone() {
             Goal::Up { stopped, .. } => {
                 let mut plan = self.plan_up();
-                plan.append(stop(&self.stack, &self.observed, &stopped));
+                let stop = stop(&self.stack, &self.observed, &stopped);
+                plan.append(match self.is_on_host_only() {
+                    true => stop.on_host(),
+                    false => stop,
+                });
                 plan
             }
             Goal::Observe => {
@@ -71,6 +75,10 @@ impl Engine {
             }
             Goal::Down(removal) => remove(&self.stack, &self.observed, removal),
         };
+        if self.is_ending() && self.is_on_host_only() {
+            // Nobody could end the containers that would be first.
+            plan = plan.on_host();
+        }
         if let Some(grace) = self.grace {
             plan.stop_within(grace);
         }

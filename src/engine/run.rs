@@ -14,6 +14,8 @@ use super::supervise::Verdict;
 const LOOK_PAUSE: Duration = Duration::from_millis(40);
 /// Without any event the world is looked at this often, in case one was missed.
 const LOOK_ANYWAY: Duration = Duration::from_secs(30);
+/// So often a first look is tried.
+pub(super) const TRIES: u32 = 3;
 /// How long what is left of tasks may take to end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -75,10 +77,14 @@ impl Engine {
         if self.should_look() {
             self.begin_look();
         }
+        if self.should_look_on_host() {
+            self.begin_look_on_host();
+        }
         self.update_holds();
         self.tell_planned();
         self.tell_compared();
         self.conclude();
+        self.end_without_engine();
     }
 
     fn take(&mut self, input: Input) {
@@ -88,6 +94,11 @@ impl Engine {
                 sources,
                 result,
             } => self.looked(epoch, sources, result),
+            Input::LookedOnHost {
+                epoch,
+                sources,
+                processes,
+            } => self.looked_on_host(epoch, sources, processes),
             Input::Operated {
                 ticket,
                 millis,
@@ -148,7 +159,7 @@ impl Engine {
     }
 
     /// Operations in flight change the world all the time; without any, what changed is worth knowing soon.
-    fn look_pause(&self) -> Duration {
+    pub(super) fn look_pause(&self) -> Duration {
         if self.walk.is_idle() {
             LOOK_PAUSE / 8
         } else {
@@ -171,9 +182,15 @@ impl Engine {
             };
             wait = wait.min(after.saturating_sub(last.elapsed()));
         }
+        if let Some(after) = self.next_look_on_host() {
+            wait = wait.min(after);
+        }
         let time = now();
-        let supervised = self.supervisors.values().filter(|_| self.state.runtime_up);
-        let supervised = supervised.filter_map(super::supervise::Supervisor::next_deadline);
+        let supervised = self
+            .supervisors
+            .iter()
+            .filter(|(name, _)| self.has_time(name));
+        let supervised = supervised.filter_map(|(_, supervisor)| supervisor.next_deadline());
         let further = [self.refused.next_deadline(), self.brake.next_deadline(time)];
         let further = further.into_iter().flatten();
         for at in supervised
@@ -189,14 +206,13 @@ impl Engine {
     fn time_passes(&mut self) {
         let time = now();
         self.look.wanted |= self.refused.come_due(time);
-        if !self.state.runtime_up {
-            // Nobody can get ready as far as anybody could tell.
-            return;
+        if self.state.runtime_up {
+            self.reject_late_candidates(time);
         }
-        self.reject_late_candidates(time);
         let due: Vec<String> = self
             .supervisors
             .iter()
+            .filter(|(name, _)| self.has_time(name))
             .filter(|(_, supervisor)| supervisor.next_deadline().is_some_and(|at| at <= time))
             .map(|(name, _)| name.clone())
             .collect();
@@ -369,6 +385,7 @@ impl Engine {
         if matches!(goal, Goal::Stop(_) | Goal::Down(_)) {
             self.instances.clear();
             self.end_sync();
+            self.look.on_host.ending();
         }
         self.goal = goal;
         self.state.settled = false;
@@ -384,14 +401,16 @@ impl Engine {
 
     pub(super) fn runtime_failed(&mut self, message: String) {
         self.look.failures += 1;
+        self.look.on_host.engine_failed(&message);
         if self.state.runtime_up {
             self.emit(Event::Runtime {
                 up: false,
                 text: message.clone(),
             });
         }
-        let patience = if self.look.seen { u32::MAX } else { 3 };
-        if self.look.failures > patience {
+        let patience = if self.look.seen { u32::MAX } else { TRIES };
+        let ends_processes = self.is_ending() && self.has_processes();
+        if self.look.failures > patience && !ends_processes {
             self.notice(Level::Error, message.clone());
             let failure = super::event::Failure {
                 class: FailureClass::Engine,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::desired::{BuildSpec, ContainerSpec, NetworkAttachment, ProcessSpec};
+use super::desired::{BuildSpec, ContainerSpec, NetworkAttachment, PROCESS_ID, ProcessSpec};
 use super::hold::Gate;
 use crate::stack::{Hook, NetworkOptions, Restart, VolumeOptions};
 
@@ -294,6 +294,25 @@ impl Plan {
         Self { operations }
     }
 
+    /// Only what is about host processes; they wait for nothing else.
+    #[must_use]
+    pub fn on_host(self) -> Self {
+        let mut kept: Vec<Option<OpId>> = Vec::with_capacity(self.operations.len());
+        let mut operations: Vec<Operation> = Vec::new();
+        for mut operation in self.operations {
+            if !operation.action.is_on_host() {
+                kept.push(None);
+                continue;
+            }
+            let id = operations.len();
+            kept.push(Some(id));
+            operation.id = id;
+            operation.after = operation.after.iter().filter_map(|id| kept[*id]).collect();
+            operations.push(operation);
+        }
+        Self { operations }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }
@@ -308,6 +327,18 @@ impl Input<String> {
 }
 
 impl Action {
+    /// Whether it is about a host process, which needs no container engine.
+    pub fn is_on_host(&self) -> bool {
+        match self {
+            Self::StartProcess { .. } => true,
+            Self::StopContainer { id, .. }
+            | Self::RemoveContainer { id, .. }
+            | Self::SetRestartPolicy { id, .. }
+            | Self::UnpauseContainer { id } => id.starts_with(PROCESS_ID),
+            _ => false,
+        }
+    }
+
     fn shift(&mut self, by: OpId) {
         if let Some(input) = self.input_mut() {
             input.shift(by);

@@ -18,7 +18,7 @@ use super::world::{
 use super::{Environment, ProgressSender, RuntimeError};
 use crate::plan::Action;
 use crate::plan::desired::PROCESS_ID;
-use crate::plan::observed::Observed;
+use crate::plan::observed::{Observed, ObservedContainer};
 
 /// Until the events of an engine that nothing needs are asked for again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -94,18 +94,6 @@ fn is_process(id: &str) -> bool {
     id.starts_with(PROCESS_ID)
 }
 
-/// Whether a call is about a process.
-fn is_for_processes(action: &Action) -> bool {
-    match action {
-        Action::StartProcess { .. } => true,
-        Action::StopContainer { id, .. }
-        | Action::RemoveContainer { id, .. }
-        | Action::SetRestartPolicy { id, .. }
-        | Action::UnpauseContainer { id } => is_process(id),
-        _ => false,
-    }
-}
-
 impl World for Both {
     fn look<'a>(&'a self, ask: &'a Look) -> BoxFuture<'a, Result<Observed, RuntimeError>> {
         Box::pin(async move {
@@ -118,6 +106,12 @@ impl World for Both {
         })
     }
 
+    fn processes(&self) -> BoxFuture<'static, Vec<ObservedContainer>> {
+        let processes = self.processes.clone();
+        let looked = tokio::task::spawn_blocking(move || processes.look());
+        Box::pin(async move { looked.await.unwrap_or_default() })
+    }
+
     fn perform<'a>(
         &'a self,
         call: &'a Call,
@@ -128,7 +122,7 @@ impl World for Both {
                 call.action,
                 Action::CreateVolume { .. } | Action::RemoveVolume { .. }
             );
-            if is_for_processes(&call.action) || (self.hosted && volume) {
+            if call.action.is_on_host() || (self.hosted && volume) {
                 self.processes.perform(call).await
             } else {
                 self.engine().await?.perform(call, progress).await

@@ -175,6 +175,10 @@ pub struct Listening {
 /// A container engine. Every future may be dropped; what the engine had begun, it may still end.
 pub trait World: Send + Sync + 'static {
     fn look<'a>(&'a self, ask: &'a Look) -> BoxFuture<'a, Result<Observed, RuntimeError>>;
+    /// The host processes of the stack alone, whether the container engine answers or not.
+    fn processes(&self) -> BoxFuture<'static, Vec<ObservedContainer>> {
+        Box::pin(async { Vec::new() })
+    }
     fn perform<'a>(
         &'a self,
         call: &'a Call,

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::support::{BUSYBOX, Background, SOON, Stack, eventually, serves, sleeps};
+use super::process;
+use super::support::{BUSYBOX, Background, SOON, Stack, eventually, free_port, serves, sleeps};
 
 const LONG: Duration = Duration::from_secs(120);
 
@@ -66,6 +67,7 @@ fn an_engine_that_restarts_under_a_running_up_finds_its_stack_again() {
 /// A Docker engine whose disk is small: Debian's dockerd on a file system in memory, in the network that the scenario has.
 struct SmallEngine {
     process: Background,
+    folder: PathBuf,
     disk: PathBuf,
     host: String,
 }
@@ -84,12 +86,28 @@ impl SmallEngine {
             "tmpfs",
             at,
         ]);
+        let host = format!("unix://{}", folder.join("small.sock").to_str().unwrap());
+        let mut engine = Self {
+            process: Self::process(folder, &host),
+            folder: folder.to_owned(),
+            disk,
+            host,
+        };
+        engine.answers();
+        engine
+    }
+
+    fn process(folder: &Path, host: &str) -> Background {
         let place = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-        let host = format!("unix://{}", place("small.sock"));
         let name = format!("small-{}", std::process::id());
         let mut dockerd = Command::new("dockerd");
-        dockerd.args(["--host", &host, "--pidfile", &place("small.pid")]);
-        dockerd.args(["--data-root", at, "--exec-root", &place("small")]);
+        dockerd.args(["--host", host, "--pidfile", &place("small.pid")]);
+        dockerd.args([
+            "--data-root",
+            &place("disk"),
+            "--exec-root",
+            &place("small"),
+        ]);
         dockerd.args(["--bridge", "none", "--iptables=false"]);
         // Where the machine runs a containerd, dockerd shares it.
         dockerd.args([
@@ -98,25 +116,33 @@ impl SmallEngine {
             "--containerd-plugins-namespace",
             &format!("{name}-plugins"),
         ]);
-        let mut engine = Self {
-            process: Background::start(dockerd),
-            disk,
-            host,
-        };
+        Background::start(dockerd)
+    }
+
+    fn answers(&mut self) {
         eventually(SOON, "the small engine answers", || {
             assert!(
-                !engine.process.has_ended(),
+                !self.process.has_ended(),
                 "it ended: {}",
-                engine.process.output()
+                self.process.output()
             );
-            let version = engine.docker(&["version"]).ends();
+            let version = self.docker(&["version"]).ends();
             if version.code == Some(0) {
                 Ok(())
             } else {
                 Err(version.story())
             }
         });
-        engine
+    }
+
+    fn goes_away(&mut self) {
+        self.process.signal(Signal::TERM);
+        self.process.ends_within(LONG);
+    }
+
+    fn comes_back(&mut self) {
+        self.process = Self::process(&self.folder, &self.host);
+        self.answers();
     }
 
     fn docker(&self, arguments: &[&str]) -> Background {
@@ -185,4 +211,59 @@ fn a_disk_that_is_full_while_building_is_named_and_what_runs_runs_on() {
     stack.write("content", "small");
     stack.dev(["up", "--wait"]).succeeds();
     stack.dev(["down", "--volumes", "--yes"]).succeeds();
+}
+
+#[test]
+fn processes_are_looked_after_while_the_engine_is_away() {
+    let rule = "watch = [{ paths = [\"src\"], then = \"restart\" }]";
+    let port = free_port();
+    let mut stack = Stack::without_engine(
+        "away",
+        format!("{}{}", process::web(port, rule), sleeps("db", "")),
+    );
+    stack.write("src/main", "1");
+    let mut engine = SmallEngine::start(&stack.outside(""), "96m");
+    let image = stack.outside("busybox.tar").display().to_string();
+    run(&["docker", "save", "--output", &image, BUSYBOX]);
+    engine
+        .docker(&["load", "--input", &image])
+        .ends()
+        .succeeds();
+    stack.set("DOCKER_HOST", &engine.host);
+    let mut up = stack.up();
+    stack.until_with(&mut up, "both are ready", |status| status.ready);
+    let web = || process::pid(&stack, "pid");
+    let is_another = |status: &super::support::Status, before: i32| {
+        status.is("web", "ready") && web() != before && process::runs(web())
+    };
+
+    engine.goes_away();
+    stack.until_with(&mut up, "it is told", |status| !status.runtime_up);
+    let before = web();
+    process::kill(before);
+    stack.until_with(&mut up, "what crashed runs again", |status| {
+        is_another(status, before)
+    });
+    let before = web();
+    stack.write("src/main", "2");
+    stack.until_with(&mut up, "a save restarts it", |status| {
+        is_another(status, before)
+    });
+    let before = web();
+    stack.dev(["restart", "web"]).within(LONG / 4).succeeds();
+    assert_ne!(web(), before);
+    stack.dev(["stop", "web"]).within(LONG / 4).succeeds();
+    assert!(!process::runs(web()));
+    assert!(stack.status().is("web", "stopped"), "{}", stack.status());
+    stack
+        .dev(["down"])
+        .within(LONG / 4)
+        .exits(3)
+        .says_on_stderr("the container engine does not answer");
+    up.ends_within(LONG / 4);
+
+    engine.comes_back();
+    stack.dev(["down", "--volumes", "--yes"]).succeeds();
+    let left = engine.docker(&["ps", "--all", "--quiet"]).ends().succeeds();
+    assert_eq!(left.stdout.trim(), "");
 }

@@ -1,6 +1,7 @@
 //! The real loop in a simulated world, on tokio's paused clock: hours pass in milliseconds, and faults come when a test
 //! says so. The world checks by itself what must never happen; see [`world::SimWorld::violations`].
 
+mod away;
 mod brake;
 mod broken;
 pub mod clock;

@@ -10,7 +10,7 @@ use crate::stack::{Service, Source};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn on_host(service: Service) -> Service {
+pub fn on_host(service: Service) -> Service {
     Service {
         source: Source::Run(format!("run-{}", service.name)),
         ..service

@@ -15,7 +15,8 @@ use super::life::{Behaviour, Life};
 use super::model::{Entry, Model};
 use crate::engine::event::FailureClass;
 use crate::plan::Action;
-use crate::plan::observed::{Observed, Status};
+use crate::plan::desired::PROCESS_ID;
+use crate::plan::observed::{Observed, ObservedContainer, Status};
 use crate::runtime::world::{
     Call, Change, ExecOutput, ExecSpec, FileChange, Held, LogLine, LogRange, Look, Output, World,
 };
@@ -234,11 +235,15 @@ impl SimWorld {
         self.shared.news.send_modify(|news| *news += 1);
     }
 
-    /// The engine goes away, and every container ends with it.
+    /// The engine goes away, and every container ends with it. Host processes go on.
     pub fn go_away(&self) {
         let mut model = self.model();
         model.down = true;
-        let ids: Vec<String> = model.containers.keys().cloned().collect();
+        let containers = model.containers.values();
+        let ids: Vec<String> = containers
+            .filter(|container| !container.seen.is_process())
+            .map(|container| container.seen.id.clone())
+            .collect();
         for id in ids {
             model.end(&id, 137, false);
         }
@@ -273,7 +278,7 @@ impl SimWorld {
         tokio::time::sleep(self.time_of(&call.action)).await;
         let result = match &how {
             Some(How::Refuse(class, message)) => Err(RuntimeError::new(*class, message)),
-            _ if self.model().down => Err(gone()),
+            _ if self.model().down && !call.action.is_on_host() => Err(gone()),
             _ => self.effect(&call),
         };
         if let Action::SetAliases { drain, .. } = &call.action {
@@ -371,7 +376,7 @@ impl SimWorld {
 
     fn answer(&self, container: &str, spec: &ExecSpec) -> Result<ExecOutput, RuntimeError> {
         let mut model = self.model();
-        if model.down {
+        if model.down && !container.starts_with(PROCESS_ID) {
             return Err(gone());
         }
         let Some(found) = model.containers.get(container) else {
@@ -465,6 +470,17 @@ impl World for SimWorld {
                 std::future::pending::<()>().await;
             }
             tokio::time::sleep(self.latency().look).await;
+            found
+        })
+    }
+
+    fn processes(&self) -> BoxFuture<'static, Vec<ObservedContainer>> {
+        let model = self.model();
+        let all = model.containers.values().map(|container| &container.seen);
+        let found: Vec<ObservedContainer> = all.filter(|c| c.is_process()).cloned().collect();
+        let takes = self.latency().call;
+        Box::pin(async move {
+            tokio::time::sleep(takes).await;
             found
         })
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 pub struct Status {
     pub name: String,
     pub ready: bool,
+    pub runtime_up: bool,
     pub layers: Vec<String>,
     pub rejected: Option<String>,
     pub services: Vec<Service>,
