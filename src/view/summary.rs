@@ -25,6 +25,11 @@ pub fn closing(state: &State, named: &[String], done: bool, millis: u64, look: L
     }
     let parts = missing(state).map(|(what, names)| format!("{what}: {}", names.join(", ")));
     let mut parts: Vec<String> = parts.collect();
+    // Before the first look it is not known; and then nothing is further than waiting.
+    let looked = |service: &ServiceState| !matches!(service.phase, Phase::Waiting | Phase::Idle);
+    if !state.runtime_up && state.services.iter().any(looked) {
+        parts.push("the container engine does not answer".to_owned());
+    }
     if parts.is_empty() {
         parts.push("there was more to do".to_owned());
     }
@@ -106,6 +111,12 @@ mod tests {
         assert_eq!(
             ended(&samples::ready()),
             "✗ gold: 5 of 5 ready after 2.1s; there was more to do"
+        );
+        let mut away = samples::ready();
+        away.runtime_up = false;
+        assert_eq!(
+            ended(&away),
+            "✗ gold: 5 of 5 ready after 2.1s; the container engine does not answer"
         );
         let mut lacking = samples::ready();
         lacking.services[0].sync_failure = Some(crate::engine::event::Failure {
