@@ -86,7 +86,25 @@ impl Walk {
                 None => {}
             }
         }
+        self.skip_what_was_done();
         overtaken
+    }
+
+    /// A start that is under way has been prepared: whoever looked before that was seen plans the steps before it again.
+    fn skip_what_was_done(&mut self) {
+        let adopted = self.flying.values().filter_map(|flight| flight.place);
+        let mut before: Vec<OpId> = adopted.collect();
+        while let Some(id) = before.pop() {
+            let operation = &self.plan.operations[id];
+            let is_step = matches!(
+                operation.action,
+                Action::Prepare { .. } | Action::Seed { .. }
+            );
+            if is_step && self.progress[id] == Progress::Waiting {
+                self.progress[id] = Progress::Skipped;
+            }
+            before.extend(&operation.after);
+        }
     }
 
     /// Whether only what is about host processes begins from now on.

@@ -7,7 +7,7 @@ use crate::plan::hold::Gate;
 use crate::plan::observed::Status;
 use crate::plan::reconcile::scene::{Scene, job, runs};
 use crate::plan::reconcile::{Removal, remove};
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Cause, Input, Operation, Plan, Subject};
 use crate::runtime::world::Output;
 use crate::stack::{Condition, Service};
 
@@ -309,6 +309,53 @@ fn what_ends_waits_for_no_slot() {
     play.walk.replace(down);
     let stops = play.walk.launch(|_, _| true, |_| true);
     assert_eq!(stops.len(), 30, "{:?}", names(&stops));
+}
+
+#[test]
+fn what_was_done_before_a_start_is_not_done_again_while_that_is_under_way() {
+    let subject = || Subject::Instance {
+        service: "web".to_owned(),
+        index: 1,
+        name: "web-1".to_owned(),
+    };
+    let container = || Input::Known("id".to_owned());
+    let operation = |id, action, after| Operation {
+        id,
+        subject: subject(),
+        action,
+        cause: Cause::Missing,
+        after,
+        gates: Vec::new(),
+        only_if: None,
+        once_ready: None,
+    };
+    let prepare = Action::Prepare {
+        container: container(),
+        steps: Vec::new(),
+    };
+    let start = Action::StartContainer {
+        container: container(),
+        hooks: Vec::new(),
+    };
+    let operations = vec![
+        operation(0, prepare, Vec::new()),
+        operation(1, start, vec![0]),
+    ];
+    let plan = Plan { operations };
+    let mut walk = Walk::default();
+    walk.replace(plan.clone());
+    let steps = walk.launch(|_, _| true, |_| true);
+    // As long as they run, who looks again waits for them.
+    walk.replace(plan.clone());
+    assert!(walk.launch(|_, _| true, |_| true).is_empty());
+    walk.done(steps[0].ticket, Output::Nothing);
+    let start = walk.launch(|_, _| true, |_| true);
+    assert_eq!(names(&start), ["start web-1"]);
+    // The container that was seen does not run yet.
+    walk.replace(plan);
+    walk.done(start[0].ticket, Output::Nothing);
+    assert_eq!(names(&walk.launch(|_, _| true, |_| true)), [""; 0]);
+    assert_eq!(walk.open_operations(), 0);
 }
 
 /// Which of the things in flight ends next, or what else happens.

@@ -1,6 +1,6 @@
 //! Containers that run to their end before another one starts.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::models::ContainerCreateBody;
@@ -26,7 +26,7 @@ use crate::runtime::{Progress, ProgressSender, RuntimeError};
 /// For one of them: whoever fills a database takes its time.
 const LIMIT: Duration = Duration::from_secs(3600);
 /// Lines of what one said that are shown when it fails.
-const LINES: usize = 15;
+const LINES: u64 = 15;
 
 /// How a container ended, in the engine's words.
 #[derive(Deserialize)]
@@ -103,7 +103,6 @@ impl Docker {
             .get_or_insert_default()
             .extend(self.owner_label());
         let host = body.host_config.get_or_insert_default();
-        host.auto_remove = Some(true);
         host.volumes_from = Some(vec![id.to_owned()]);
         Ok((body, later.to_vec()))
     }
@@ -124,8 +123,8 @@ impl Docker {
         let id = call(&what, CHANGE, create).await?.id;
         let mut left = Left(Some((self.clone(), id.clone())));
         self.attach_later(&what, &id, &later).await?;
-        // Asked before it starts: once it is gone, nobody knows how it ended.
-        let path = format!("/containers/{}/wait?condition=removed", encode(&id));
+        // Asked before it starts: it may end at once.
+        let path = format!("/containers/{}/wait?condition=next-exit", encode(&id));
         let waiting = self
             .raw(Method::POST, &path, &[], Bytes::new(), QUICK)
             .await;
@@ -137,32 +136,46 @@ impl Docker {
         let mut lines = self.logs(&id, &options).await?;
         self.start(&id).await?;
         let reading = async {
-            let mut last = VecDeque::new();
             while let Some(Ok(chunk)) = lines.next().await {
-                let text = String::from_utf8_lossy(&chunk.line).into_owned();
                 let report = Progress {
-                    text: text.clone(),
+                    text: String::from_utf8_lossy(&chunk.line).into_owned(),
                     done: 0,
                     total: 0,
                 };
                 let _full = progress.try_send(report);
-                last.push_back(text);
-                if last.len() > LINES {
-                    last.pop_front();
-                }
             }
-            last
         };
-        let (last, ended) = tokio::join!(reading, waiting.into_body().collect());
+        let ((), ended) = tokio::join!(reading, waiting.into_body().collect());
         let ended = ended.map_err(|error| failure(&what, &Fault::from(error)))?;
         let ended: Ended = serde_json::from_slice(&ended.to_bytes())
             .map_err(|error| failure(&what, &Fault::Nonsense(error.to_string())))?;
+        // Who follows a log from before a start may miss what is said within moments of it.
+        let last = match ended.code {
+            0 => Vec::new(),
+            _ => self.last_words(&id).await,
+        };
+        self.remove(&id, true, true).await?;
         left.0 = None;
         if ended.code == 0 {
             return Ok(());
         }
         let message = format!("{name} ended with exit code {}", ended.code);
-        Err(RuntimeError::new(FailureClass::Other, message).detail(last.into()))
+        Err(RuntimeError::new(FailureClass::Other, message).detail(last))
+    }
+
+    async fn last_words(&self, id: &str) -> Vec<String> {
+        let options = LogOptions {
+            tail: Some(LINES),
+            ..LogOptions::default()
+        };
+        let Ok(mut lines) = self.logs(id, &options).await else {
+            return Vec::new();
+        };
+        let mut last = Vec::new();
+        while let Some(Ok(chunk)) = lines.next().await {
+            last.push(String::from_utf8_lossy(&chunk.line).into_owned());
+        }
+        last
     }
 }
 
