@@ -421,9 +421,14 @@ impl ServiceState {
                 Verb::Pull => return Phase::Pulling,
                 Verb::Build => return Phase::Building,
                 // The one before serves until the new one is made.
-                Verb::Create if !self.is_ready() => return Phase::Creating,
+                Verb::Create | Verb::Copy if !self.is_ready() => return Phase::Creating,
                 Verb::Stop | Verb::Remove => return Phase::Stopping,
-                Verb::Create | Verb::Start | Verb::Update | Verb::Provision | Verb::Run => {}
+                Verb::Create
+                | Verb::Copy
+                | Verb::Start
+                | Verb::Update
+                | Verb::Provision
+                | Verb::Run => {}
             }
         }
         if self.info.stopped {

@@ -203,6 +203,8 @@ pub enum Verb {
     Pull,
     Build,
     Create,
+    /// What its rules sync, into one that does not run yet.
+    Copy,
     Start,
     Stop,
     Remove,

@@ -481,8 +481,8 @@ impl Engine {
             | Action::RemoveVolume { .. }
             | Action::RemoveImage { .. }
             | Action::RemoveContainer { .. } => Verb::Remove,
-            Action::Seed { .. }
-            | Action::Sync { .. }
+            Action::Seed { .. } => Verb::Copy,
+            Action::Sync { .. }
             | Action::RenameContainer { .. }
             | Action::SetAliases { .. }
             | Action::SetRestartPolicy { .. } => Verb::Update,

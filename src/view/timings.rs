@@ -46,7 +46,7 @@ impl Timings {
             let service = self.services.entry(service.clone()).or_default();
             match verb {
                 Verb::Pull | Verb::Build => service.image += millis,
-                Verb::Create => service.create += millis,
+                Verb::Create | Verb::Copy => service.create += millis,
                 Verb::Start => {
                     service.start += millis;
                     if service.ready.is_none() {

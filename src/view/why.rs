@@ -481,6 +481,7 @@ fn at_work(service: &ServiceState, word: &str, since: &str) -> String {
             format!(": {} {}", figures(amount), cell(text))
         }
         Some(Step::Progress { text, .. }) => format!(": {}", cell(text)),
+        _ if words::is_given_files(service) => ": copies its files".to_owned(),
         _ if !service.last_line.is_empty() => format!("; it printed: {}", cell(&service.last_line)),
         _ => String::new(),
     };
@@ -498,7 +499,8 @@ fn colon(word: &str, message: &str, ago: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::event::FailureClass;
+    use crate::engine::event::{FailureClass, Verb};
+    use crate::engine::state::Work;
     use crate::view::samples::{self, NOW};
 
     const LOOK: Look = Look {
@@ -512,6 +514,23 @@ mod tests {
             .iter()
             .map(|line| format!("{}\n", line.render(LOOK)))
             .collect()
+    }
+
+    #[test]
+    fn one_that_is_given_its_files_waits_for_nothing_else() {
+        let mut state = samples::starting();
+        let api = samples::get(&mut state, "api");
+        api.phase = Phase::Creating;
+        api.holds.clear();
+        api.work = Some(Work {
+            verb: Verb::Copy,
+            step: Step::Started,
+            since: NOW - 4_000,
+        });
+        let told = text(&state, "api");
+        assert!(told.contains(": copies its files\n"), "{told}");
+        let reason = words::reason(state.service("api").unwrap(), NOW);
+        assert_eq!(reason.as_deref(), Some("copies its files"));
     }
 
     #[test]

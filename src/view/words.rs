@@ -2,7 +2,7 @@
 
 use super::sanitise::cell;
 use super::time::age;
-use crate::engine::event::FailureClass;
+use crate::engine::event::{FailureClass, Verb};
 use crate::engine::state::{InstanceState, Phase, ServiceState, State};
 use crate::plan::hold::Hold;
 
@@ -91,6 +91,12 @@ fn is_lacking(service: &ServiceState) -> bool {
     is_degraded(service) || service.is_half_synced()
 }
 
+/// It gets what its rules sync before it starts.
+pub(super) fn is_given_files(service: &ServiceState) -> bool {
+    let work = service.work.as_ref();
+    work.is_some_and(|work| work.verb == Verb::Copy)
+}
+
 /// Good as it is: ready, or a job that is done.
 pub(super) fn is_settled(service: &ServiceState) -> bool {
     matches!(service.phase, Phase::Ready | Phase::Done)
@@ -117,6 +123,7 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
             .or_else(|| says(&service.holds))
             .or_else(|| backoff(service, now))
             .or_else(|| Some("for its turn".to_owned())),
+        Phase::Creating if is_given_files(service) => Some("copies its files".to_owned()),
         Phase::Idle if is_not_up(service) => Some(format!("not {}", up(service))),
         Phase::Starting | Phase::Running | Phase::Unready => answer(service),
         Phase::Ready if is_degraded(service) => {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::stacks::probed;
 use super::{Bench, Run};
+use crate::engine::event::Verb;
 use crate::engine::goal::Outcome;
+use crate::engine::state::Phase;
 use crate::plan::react::fixture::{rule, sync};
 use crate::stack::{AfterSync, Service};
 use crate::watch::sync::{Bases, Record};
@@ -67,6 +69,23 @@ async fn nothing_starts_on_a_container_that_is_compared_still() {
     let put = place(&calls, "put gold-site-1");
     assert!(place(&calls, "start gold-site-1") < put, "{calls:?}");
     assert!(put < place(&calls, "start gold-web-1"), "{calls:?}");
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_it_is_given_many_files_before_it_starts_that_is_what_it_waits_for() {
+    let bench = bench([site()]);
+    bench
+        .world
+        .set_latency(|latency| latency.files = Duration::from_secs(5));
+    let mut run: Run = bench.up();
+    let copies = |state: &crate::engine::state::State| {
+        let site = state.service("site").unwrap();
+        let verb = site.work.as_ref().map(|work| work.verb);
+        site.phase == Phase::Creating && verb == Some(Verb::Copy)
+    };
+    run.until("it is given its files", copies).await;
+    run.until_settled().await;
     bench.check();
 }
 

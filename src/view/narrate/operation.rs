@@ -7,6 +7,9 @@ use crate::view::line::Paint;
 use crate::view::sanitise::cell;
 use crate::view::time::took;
 
+/// Milliseconds from which on it is told what took them.
+const LONG: u64 = 1000;
+
 impl Narrator {
     pub(super) fn operation(
         &mut self,
@@ -47,6 +50,11 @@ impl Narrator {
             (Verb::Create, Step::Done { .. }) if service.is_none() => {
                 self.say(name, Paint::Dim, dot, false, format!("created {what}"));
             }
+            // As a rule it takes a moment, and nobody waits for it.
+            (Verb::Copy, Step::Done { millis }) if *millis >= LONG => {
+                let text = format!("copied its files in {}", took(*millis));
+                self.say(name, Paint::Good, self.look.tick(), false, text);
+            }
             (Verb::Remove, Step::Done { .. }) if service.is_none() => {
                 self.say(name, Paint::Dim, dot, false, format!("removed {what}"));
             }
@@ -73,6 +81,7 @@ const fn failing(verb: Verb) -> &'static str {
         Verb::Pull => "could not be pulled",
         Verb::Build => "could not be built",
         Verb::Create => "could not be created",
+        Verb::Copy => "could not be given its files",
         Verb::Start => "could not be started",
         Verb::Stop => "could not be stopped",
         Verb::Remove => "could not be removed",

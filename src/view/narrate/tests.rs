@@ -700,3 +700,14 @@ fn a_part_of_the_stack_is_counted_as_one() {
     story.then(5, stack);
     assert_eq!(lines(&story)[0], "1 of 5 services");
 }
+
+#[test]
+fn files_that_take_their_time_before_a_start_are_told() {
+    let mut story = Story::begin(false);
+    for millis in [300, 4_100] {
+        let done = Step::Done { millis };
+        story.works(Some("web"), "gold-web-1", Verb::Copy, done, millis);
+    }
+    let told: Vec<&str> = story.text.lines().map(|line| line[13..].trim()).collect();
+    assert_eq!(told, ["copied its files in 4.1s"]);
+}
