@@ -133,6 +133,7 @@ pub struct Engine {
     pub(super) refused: Refused,
     /// What is written down of failures.
     pub(super) kept_failures: BTreeMap<String, super::store::KeptFailure>,
+    pub(super) freed: super::freed::Freed,
     /// Services with files synced since their image was built.
     pub(super) seed: BTreeSet<String>,
 
@@ -253,6 +254,7 @@ impl Engine {
             reads_last_words: false,
             jobs,
             builds,
+            freed: super::freed::Freed::default(),
             refused: Refused::default(),
             kept_failures,
             seed: BTreeSet::new(),

@@ -17,6 +17,7 @@ mod failures;
 pub mod feed;
 mod files;
 pub mod follow;
+mod freed;
 pub mod goal;
 pub mod input;
 pub mod inquire;

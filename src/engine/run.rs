@@ -182,7 +182,8 @@ impl Engine {
             };
             wait = wait.min(after.saturating_sub(last.elapsed()));
         }
-        if let Some(after) = self.next_look_on_host() {
+        let soon = [self.next_look_on_host(), self.next_look_at_ports()];
+        for after in soon.into_iter().flatten() {
             wait = wait.min(after);
         }
         let time = now();
@@ -206,6 +207,7 @@ impl Engine {
     fn time_passes(&mut self) {
         let time = now();
         self.look.wanted |= self.refused.come_due(time);
+        self.look_at_ports();
         if self.state.runtime_up {
             self.reject_late_candidates(time);
         }

@@ -348,6 +348,28 @@ async fn a_fixed_port_that_is_taken_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fixed_port_that_is_free_again_is_taken() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let number = holder.local_addr().unwrap().port();
+    let mut port = http(4873);
+    port.host = HostPort::Fixed(number);
+    let bench = Bench::new([runs("api", &[]).with_port("http", port)]);
+    bench.world.model().foreign_ports.insert(number);
+    let mut run = bench.up();
+    let state = run.until_phase("api", Phase::Failed).await;
+    let why = state.service("api").unwrap().failure.as_ref();
+    assert_eq!(why.unwrap().class, FailureClass::PortTaken);
+    let tries = bench.world.journal().len();
+    run.pass(Duration::from_secs(60)).await;
+    assert_eq!(bench.world.journal().len(), tries, "it waits for the port");
+    drop(holder);
+    bench.world.model().foreign_ports.clear();
+    run.until_phase("api", Phase::Ready).await;
+    run.until_settled().await;
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_room_for_a_network_is_told_once() {
     let bench = Bench::new([runs("api", &[]), runs("web", &[])]);
     let network: Box<dyn Fn(&Action) -> bool + Send> =

@@ -708,6 +708,5 @@ fn files_that_take_their_time_before_a_start_are_told() {
         let done = Step::Done { millis };
         story.works(Some("web"), "gold-web-1", Verb::Copy, done, millis);
     }
-    let told: Vec<&str> = story.text.lines().map(|line| line[13..].trim()).collect();
-    assert_eq!(told, ["copied its files in 4.1s"]);
+    assert_eq!(lines(&story)[1..], ["copied its files in 4.1s"]);
 }

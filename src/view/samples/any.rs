@@ -120,6 +120,7 @@ fn verb() -> BoxedStrategy<Verb> {
         Just(Verb::Stop),
         Just(Verb::Remove),
         Just(Verb::Update),
+        Just(Verb::Copy),
         Just(Verb::Provision),
         Just(Verb::Run),
     ]

@@ -163,6 +163,7 @@ const fn verb(verb: Verb) -> &'static str {
         Verb::Pull => "pulling",
         Verb::Build => "building",
         Verb::Create => "creating",
+        Verb::Copy => "copying",
         Verb::Start | Verb::Provision => "starting",
         Verb::Stop => "stopping",
         Verb::Remove => "removing",
