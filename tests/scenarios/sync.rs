@@ -260,6 +260,7 @@ fn what_changed_while_dev_was_down_is_found_by_comparing() {
 
 #[test]
 fn what_was_changed_by_hand_inside_is_put_right_before_an_up_is_done() {
+    // Whichever left what runs.
     for option in ["--wait", "--detach"] {
         let stack = with_files("by-hand", "");
         stack.dev(["up", option]).succeeds();
@@ -268,7 +269,7 @@ fn what_was_changed_by_hand_inside_is_put_right_before_an_up_is_done() {
         stack.signal_each_dev(Signal::KILL);
         let script = "rm /www/a.txt; echo other > /www/sub/b.txt";
         docker(["exec", &container, "sh", "-c", script]);
-        stack.dev(["up", option]).succeeds();
+        stack.dev(["up", "--detach"]).succeeds();
         let there = docker(["exec", &container, "cat", "/www/a.txt", "/www/sub/b.txt"]);
         assert_eq!(there, "ab", "{option}");
         assert_eq!(stack.container("site").id, container);

@@ -148,13 +148,9 @@ async fn an_edit_while_nobody_watched_arrives_and_leaves_nothing_to_do() {
             "{calls:?}"
         );
         assert!(!calls.is_empty());
-        // Where nothing can compare, all of it is brought again; nothing else is done.
         let before = bench.world.journal().len();
-        let (outcome, _) = bench.up_until_ready().ended().await;
-        assert_eq!(outcome, Outcome::Done);
-        let calls = bench.world.journal().split_off(before);
-        let mut calls = calls.iter().map(|entry| entry.what.as_str());
-        assert!(calls.all(|call| call == "put gold-site-1"));
+        bench.up_until_ready().ended().await;
+        assert_eq!(bench.world.journal().len(), before);
         bench.check();
     }
 }

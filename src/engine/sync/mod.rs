@@ -370,13 +370,13 @@ impl Engine {
         level.count() >= service.replicas as usize
     }
 
-    /// Somebody may have changed the files of a container by hand since what it has was written down: what runs when this run
-    /// begins is compared before all is ready.
+    /// Somebody may have changed the files of a container by hand since what it has was written down: what runs when a run that
+    /// stays begins is compared before all is ready. Who leaves then believes it: to compare would take most of its time.
     pub(super) fn begin_doubt(&mut self) {
         if self.syncing.doubtful.is_none() {
-            let acts = self.acts;
+            let stays = self.acts && self.until != Until::Ready;
             let running = self.observed.containers.iter();
-            let running = running.filter(|c| acts && c.status == Status::Running);
+            let running = running.filter(|c| stays && c.status == Status::Running);
             self.syncing.doubtful = Some(running.map(|c| c.id.clone()).collect());
         }
         self.doubt_records();
