@@ -93,9 +93,14 @@ impl Walk {
     /// A start that is under way has been prepared: whoever looked before that was seen plans the steps before it again.
     fn skip_what_was_done(&mut self) {
         let adopted = self.flying.values().filter_map(|flight| flight.place);
-        let mut before: Vec<OpId> = adopted.collect();
-        while let Some(id) = before.pop() {
-            let operation = &self.plan.operations[id];
+        let mut begun: BTreeSet<OpId> = adopted.collect();
+        // Operations stand in an order in which they could run, so one pass from the end reaches everything before.
+        for operation in self.plan.operations.iter().rev() {
+            let id = operation.id;
+            if !begun.contains(&id) {
+                continue;
+            }
+            begun.extend(&operation.after);
             let is_step = matches!(
                 operation.action,
                 Action::Prepare { .. } | Action::Seed { .. }
@@ -103,7 +108,6 @@ impl Walk {
             if is_step && self.progress[id] == Progress::Waiting {
                 self.progress[id] = Progress::Skipped;
             }
-            before.extend(&operation.after);
         }
     }
 

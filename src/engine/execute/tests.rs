@@ -311,24 +311,27 @@ fn what_ends_waits_for_no_slot() {
     assert_eq!(stops.len(), 30, "{:?}", names(&stops));
 }
 
-#[test]
-fn what_was_done_before_a_start_is_not_done_again_while_that_is_under_way() {
-    let subject = || Subject::Instance {
-        service: "web".to_owned(),
-        index: 1,
-        name: "web-1".to_owned(),
-    };
-    let container = || Input::Known("id".to_owned());
-    let operation = |id, action, after| Operation {
+/// One that waits for nothing but others.
+fn operation(id: usize, name: &str, action: Action, after: Vec<usize>) -> Operation {
+    Operation {
         id,
-        subject: subject(),
+        subject: Subject::Instance {
+            service: name.to_owned(),
+            index: 1,
+            name: format!("{name}-1"),
+        },
         action,
         cause: Cause::Missing,
         after,
         gates: Vec::new(),
         only_if: None,
         once_ready: None,
-    };
+    }
+}
+
+#[test]
+fn what_was_done_before_a_start_is_not_done_again_while_that_is_under_way() {
+    let container = || Input::Known("id".to_owned());
     let prepare = Action::Prepare {
         container: container(),
         steps: Vec::new(),
@@ -338,8 +341,8 @@ fn what_was_done_before_a_start_is_not_done_again_while_that_is_under_way() {
         hooks: Vec::new(),
     };
     let operations = vec![
-        operation(0, prepare, Vec::new()),
-        operation(1, start, vec![0]),
+        operation(0, "web", prepare, Vec::new()),
+        operation(1, "web", start, vec![0]),
     ];
     let plan = Plan { operations };
     let mut walk = Walk::default();
@@ -356,6 +359,36 @@ fn what_was_done_before_a_start_is_not_done_again_while_that_is_under_way() {
     walk.done(start[0].ticket, Output::Nothing);
     assert_eq!(names(&walk.launch(|_, _| true, |_| true)), [""; 0]);
     assert_eq!(walk.open_operations(), 0);
+}
+
+#[test]
+fn a_deep_graph_is_planned_again_as_soon_as_a_flat_one() {
+    let (layers, wide) = (30_usize, 8);
+    let operations = (0..layers * wide).map(|id| {
+        let action = Action::RemoveContainer {
+            id: id.to_string(),
+            anonymous_volumes: false,
+        };
+        // Each waits for all of the layer before.
+        let first = (id / wide).saturating_sub(1) * wide;
+        let after = if id < wide { 0..0 } else { first..first + wide };
+        operation(id, &format!("s{id}"), action, after.collect())
+    });
+    let operations = operations.collect();
+    let plan = Plan { operations };
+    let mut walk = Walk::default();
+    walk.replace(plan.clone());
+    for layer in 0..layers {
+        let launches = walk.launch(|_, _| true, |_| true);
+        assert_eq!(launches.len(), wide, "layer {layer}");
+        if layer + 1 == layers {
+            // What flies last has all of the others before it.
+            walk.replace(plan.clone());
+        }
+        for launch in launches {
+            walk.done(launch.ticket, Output::Nothing);
+        }
+    }
 }
 
 /// Which of the things in flight ends next, or what else happens.

@@ -44,10 +44,13 @@ pub struct Manifest {
 
 impl Piece {
     pub fn new(item: SyncItem, then: AfterSync, rules: &SyncRules) -> Self {
-        let source: PathBuf = item.source.into();
+        let bases = rules.bases();
+        let mut above = item.source.ancestors();
         Self {
-            depth: Bases::of(rules).depth(&source).unwrap_or(item.depth),
-            source,
+            depth: above
+                .position(|above| bases.contains(above))
+                .unwrap_or(item.depth),
+            source: item.source.into(),
             target: item.target.into_bytes(),
             then,
         }
