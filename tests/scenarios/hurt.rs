@@ -73,6 +73,12 @@ struct SmallEngine {
 }
 
 impl SmallEngine {
+    fn gets_busybox(&self, stack: &Stack) {
+        let image = stack.outside("busybox.tar").display().to_string();
+        run(&["docker", "save", "--output", &image, BUSYBOX]);
+        self.docker(&["load", "--input", &image]).ends().succeeds();
+    }
+
     fn start(folder: &Path, size: &str) -> Self {
         let disk = folder.join("disk");
         fs::create_dir(&disk).unwrap();
@@ -173,12 +179,7 @@ fn a_disk_that_is_full_while_building_is_named_and_what_runs_runs_on() {
     let app = "[services.app]\nbuild = \".\"\ncommand = [\"sleep\", \"1000000\"]\nstop = { signal = \"KILL\" }\n";
     let mut stack = Stack::without_engine("full", format!("{app}{}", sleeps("fine", "")));
     let engine = SmallEngine::start(&stack.outside(""), "96m");
-    let image = stack.outside("busybox.tar").display().to_string();
-    run(&["docker", "save", "--output", &image, BUSYBOX]);
-    engine
-        .docker(&["load", "--input", &image])
-        .ends()
-        .succeeds();
+    engine.gets_busybox(&stack);
     stack.set("DOCKER_HOST", &engine.host);
     stack.write(
         "Dockerfile",
@@ -223,12 +224,7 @@ fn processes_are_looked_after_while_the_engine_is_away() {
     );
     stack.write("src/main", "1");
     let mut engine = SmallEngine::start(&stack.outside(""), "96m");
-    let image = stack.outside("busybox.tar").display().to_string();
-    run(&["docker", "save", "--output", &image, BUSYBOX]);
-    engine
-        .docker(&["load", "--input", &image])
-        .ends()
-        .succeeds();
+    engine.gets_busybox(&stack);
     stack.set("DOCKER_HOST", &engine.host);
     let mut up = stack.up();
     stack.until_with(&mut up, "both are ready", |status| status.ready);

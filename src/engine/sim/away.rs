@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Bench;
 use super::processes::on_host;
 use super::stacks::probed;
+use super::{Bench, Run};
 use crate::engine::event::FailureClass;
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::input::Command;
@@ -113,8 +113,7 @@ async fn a_process_is_restarted_and_stopped() {
     bench.check();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_down_ends_the_processes_and_says_what_it_could_not_reach() {
+async fn told_to_end_while_away() -> (Bench, Run) {
     let bench = Bench::new(mixed());
     let mut run = bench.up();
     run.until_settled().await;
@@ -124,6 +123,12 @@ async fn a_down_ends_the_processes_and_says_what_it_could_not_reach() {
         removal: Removal::default(),
     })
     .await;
+    (bench, run)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_down_ends_the_processes_and_says_what_it_could_not_reach() {
+    let (bench, run) = told_to_end_while_away().await;
     let (outcome, _) = tokio::time::timeout(20 * SECOND, run.ended())
         .await
         .expect("it ends");
@@ -142,15 +147,7 @@ async fn a_down_ends_the_processes_and_says_what_it_could_not_reach() {
 
 #[tokio::test(start_paused = true)]
 async fn a_down_waits_for_an_engine_that_only_restarts() {
-    let bench = Bench::new(mixed());
-    let mut run = bench.up();
-    run.until_settled().await;
-    bench.world.go_away();
-    run.pass(60 * SECOND).await;
-    run.tell(Command::Down {
-        removal: Removal::default(),
-    })
-    .await;
+    let (bench, run) = told_to_end_while_away().await;
     run.pass(5 * SECOND).await;
     bench.world.come_back();
     assert_eq!(run.ended().await.0, Outcome::Done);
