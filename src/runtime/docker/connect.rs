@@ -9,6 +9,7 @@ use http_body_util::Full;
 
 use super::address::{Address, Candidate, Source, candidates, no_engine};
 use super::fault::Fault;
+use super::named::Named;
 use super::transport::{Body, Transport};
 use super::version::ApiVersion;
 use super::{Docker, Inner};
@@ -98,6 +99,7 @@ async fn try_one(
     Ok(Ok(Docker {
         inner: Arc::new(Inner {
             terminals: Mutex::default(),
+            named: Named::default(),
             address: candidate.address.clone(),
             version,
             podman: ping.podman,

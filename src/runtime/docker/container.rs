@@ -119,13 +119,6 @@ impl Docker {
         Err(RuntimeError::new(FailureClass::Other, message).help(help))
     }
 
-    /// Whether a name of an image is that one's now: by its name people know what a container is made from, by its id the
-    /// plan does.
-    async fn means(&self, reference: &str, id: &str) -> bool {
-        let found = within(QUICK, self.client().inspect_image(reference)).await;
-        found.is_ok_and(|found| found.id.as_deref() == Some(id))
-    }
-
     /// Not for an engine elsewhere, whose files are not ours.
     fn prepare_bind_sources(&self, spec: &ContainerSpec) -> Result<(), RuntimeError> {
         if !matches!(self.address(), Address::Unix(_)) {

@@ -28,6 +28,7 @@ mod inherit;
 mod log_lines;
 mod log_seek;
 mod logs;
+mod named;
 mod network;
 mod observe;
 mod options;
@@ -58,6 +59,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bollard::models::ContainerInspectResponse;
 
 use crate::runtime::Environment;
+use named::Named;
 use transport::Transport;
 
 /// A connection to one engine. Cloning is cheap, and clones share their connections.
@@ -78,6 +80,7 @@ struct Inner {
     environment: Environment,
     /// Whether a container that was looked at has a terminal, by its id: that never changes.
     terminals: Mutex<HashMap<String, bool>>,
+    named: Named,
 }
 
 impl Docker {
