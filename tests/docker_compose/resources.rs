@@ -268,6 +268,37 @@ a = 1
 }
 
 #[test]
+fn a_variable_that_is_not_set_is_missed_only_by_what_is_made_with_it() {
+    let file = "
+services:
+  plain: {image: dev.local/busybox, init: true, command: sleep 1000}
+  secret: {image: dev.local/busybox, secrets: [kept]}
+  config: {image: dev.local/busybox, configs: [shown]}
+secrets:
+  kept: {environment: NOBODY_SETS_A}
+configs:
+  shown: {environment: NOBODY_SETS_B}
+";
+    same(file, |project, tool| {
+        project.done(tool, &["config"]);
+        project.done(tool, &["up", "-d", "plain"]);
+        for (service, variable) in [("secret", "NOBODY_SETS_A"), ("config", "NOBODY_SETS_B")] {
+            let ended = project.run(tool, &["up", "-d", service]);
+            assert_ne!(ended.code, 0, "{tool:?} {ended:?}");
+            let all = format!("{}{}", ended.said, ended.printed);
+            assert!(all.contains(variable), "{tool:?} {ended:?}");
+        }
+        let left = containers(&project.name);
+        let running = left
+            .iter()
+            .filter(|c| c["State"]["Running"] == true)
+            .count();
+        project.done(tool, &["down"]);
+        running
+    });
+}
+
+#[test]
 fn a_changed_configuration_reaches_who_has_it() {
     let file = "
 services:

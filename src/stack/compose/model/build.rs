@@ -62,26 +62,24 @@ impl Making<'_> {
             let Some(defined) = defined else { continue };
             let found = match (defined.string("file"), defined.string("environment")) {
                 (Some(file), _) => Some(SecretSource::File(Utf8PathBuf::from(file))),
-                (None, Some(variable)) => self
-                    .environment
-                    .get(&variable)
-                    .map(|value| SecretSource::Given(value.clone().into())),
+                (None, Some(variable)) => Some(match self.environment.get(&variable) {
+                    Some(value) => SecretSource::Given(value.clone().into()),
+                    // Told when the image is made.
+                    None => SecretSource::Env(variable),
+                }),
                 (None, None) => None,
             };
-            match found {
-                Some(found) => {
-                    self.secrets.insert(source.clone(), found);
-                    secrets.push(BuildSecret {
-                        id: item.string("target").unwrap_or_else(|| source.clone()),
-                        secret: source,
-                    });
-                }
-                None => {
-                    let message =
-                        format!("`services.{service}.build.secrets`: `{source}` has no value here");
-                    self.refuse(item.span, message, "say `file`, or set its variable");
-                }
-            }
+            let Some(found) = found else {
+                let message =
+                    format!("`services.{service}.build.secrets`: `{source}` has no value");
+                self.refuse(item.span, message, "say `file` or `environment`");
+                continue;
+            };
+            self.secrets.insert(source.clone(), found);
+            secrets.push(BuildSecret {
+                id: item.string("target").unwrap_or_else(|| source.clone()),
+                secret: source,
+            });
         }
         secrets
     }

@@ -4,7 +4,6 @@ use camino::Utf8PathBuf;
 
 use super::{Making, Read};
 use crate::stack::compose::node::Node;
-use crate::stack::file::Span;
 use crate::stack::{ContainerFile, Mount, Part, Reference, SecretSource, Template};
 
 const READABLE: u32 = 0o444;
@@ -54,7 +53,7 @@ impl Making<'_> {
                     }
                     continue;
                 }
-                if let Some(content) = self.content(section, &source, defined, item.span) {
+                if let Some(content) = self.content(section, &source, defined) {
                     files.push(ContainerFile {
                         target: target(section, item, &source),
                         content,
@@ -71,39 +70,33 @@ impl Making<'_> {
         files
     }
 
-    fn content(
-        &mut self,
-        section: &str,
-        source: &str,
-        defined: &Node,
-        from: Span,
-    ) -> Option<Template> {
-        let is_secret = section == "secrets";
-        let text = match (defined.string("content"), defined.string("environment")) {
-            (Some(content), _) => content,
-            (None, Some(variable)) => match self.environment.get(&variable) {
-                Some(value) => value.clone(),
-                None => {
-                    let at = defined.get("environment").map_or(from, |node| node.span);
-                    let message = format!(
-                        "`{section}.{source}` is the variable {variable}, which is not set"
-                    );
-                    let help = format!("set it: export {variable}=…, or a line in .env");
-                    self.refuse(at, message, &help);
-                    return None;
+    /// A variable that is not set is told when something is made with it: all else needs none.
+    fn content(&mut self, section: &str, source: &str, defined: &Node) -> Option<Template> {
+        let variable = defined.string("environment");
+        let value = variable
+            .as_ref()
+            .and_then(|name| self.environment.get(name));
+        let text = defined.string("content").or_else(|| value.cloned());
+        let reference = match (section, text, variable) {
+            ("secrets", text, variable) => {
+                let from = match (text, variable) {
+                    (Some(text), _) => SecretSource::Given(text.into()),
+                    (None, Some(variable)) => SecretSource::Env(variable),
+                    (None, None) => return None,
+                };
+                self.secrets.insert(source.to_owned(), from);
+                Reference::Secret {
+                    name: source.to_owned(),
                 }
+            }
+            (_, Some(text), _) => return Some(Template::text(text)),
+            (_, None, variable) => Reference::Env {
+                name: variable?,
+                default: None,
             },
-            (None, None) => return None,
         };
-        if !is_secret {
-            return Some(Template::text(text));
-        }
-        self.secrets
-            .insert(source.to_owned(), SecretSource::Given(text.into()));
         Some(Template {
-            parts: vec![Part::Reference(Reference::Secret {
-                name: source.to_owned(),
-            })],
+            parts: vec![Part::Reference(reference)],
         })
     }
 }

@@ -5,7 +5,10 @@ use camino::Utf8Path;
 
 use crate::stack::compose::{Files, Request, Run, load_stack};
 use crate::stack::file::{Code, Diagnostic, LoadError};
-use crate::stack::{Condition, HostPort, Pull, Restart, Source, Stack, UpdateOrder};
+use crate::stack::{
+    Condition, ContainerFile, HostPort, Pull, Reference, Restart, SecretSource, Source, Stack,
+    UpdateOrder,
+};
 
 /// A file in memory.
 struct Text<'a>(&'a str);
@@ -277,6 +280,33 @@ fn the_value_of_a_secret_is_in_no_text_of_the_stack() {
     assert_eq!(
         stack.services["a"].container.files[0].target,
         "/run/secrets/t"
+    );
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_asked_for_when_something_is_made_with_it() {
+    let found = stack(
+        "services:\n  a: {image: x, secrets: [s], configs: [c]}\n  b: {build: {context: ., secrets: [s]}}\n\
+         secrets: {s: {environment: S}}\nconfigs: {c: {environment: C}}\n",
+    )
+    .unwrap();
+    assert_eq!(found.secrets["s"], SecretSource::Env("S".to_owned()));
+    let [secret, config] = found.services["a"].container.files.as_slice() else {
+        panic!("{:?}", found.services["a"].container.files)
+    };
+    let reference = |file: &ContainerFile| file.content.references().next().cloned();
+    assert_eq!(
+        reference(secret),
+        Some(Reference::Secret {
+            name: "s".to_owned()
+        })
+    );
+    assert_eq!(
+        reference(config),
+        Some(Reference::Env {
+            name: "C".to_owned(),
+            default: None
+        })
     );
 }
 
