@@ -72,6 +72,9 @@ pub async fn follow(
 ) -> Result<Option<ExitCode>, CliError> {
     let mut interrupts = Interrupts::listen()?;
     let (asked, until_ready) = (attach.asked.clone(), attach.until_ready);
+    if !until_ready {
+        interrupts = interrupts.or_unread();
+    }
     let verdict = |state: &State| asked.verdict(state).filter(|_| until_ready);
     let ended = Follow {
         feed: &mut feed,

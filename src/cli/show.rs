@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::error::CliError;
-use super::output::Output;
+use super::output::{Output, reader_gone};
 use crate::engine::event::{Event, Failure};
 use crate::engine::feed::{Feed, News};
 use crate::engine::goal::Outcome;
@@ -36,6 +37,8 @@ pub struct Interrupts {
     int: Signal,
     term: Signal,
     hup: Signal,
+    /// Ends when nobody reads standard output any more.
+    unread: Option<JoinHandle<()>>,
 }
 
 impl Interrupts {
@@ -47,14 +50,32 @@ impl Interrupts {
             int: listen(SignalKind::interrupt())?,
             term: listen(SignalKind::terminate())?,
             hup: listen(SignalKind::hangup())?,
+            unread: None,
         })
     }
 
+    /// For what stays in front to be read: that nobody reads it any more (`dev up | head`) counts as an interrupt, once.
+    pub fn or_unread(mut self) -> Self {
+        self.unread = Some(tokio::spawn(reader_gone()));
+        self
+    }
+
     pub async fn next(&mut self) {
-        tokio::select! {
-            _ = self.int.recv() => {}
-            _ = self.term.recv() => {}
-            _ = self.hup.recv() => {}
+        let unread = async {
+            match &mut self.unread {
+                // It has no way to fail.
+                Some(gone) => drop(gone.await),
+                None => std::future::pending().await,
+            }
+        };
+        let is_unread = tokio::select! {
+            _ = self.int.recv() => false,
+            _ = self.term.recv() => false,
+            _ = self.hup.recv() => false,
+            () = unread => true,
+        };
+        if is_unread {
+            self.unread = None;
         }
     }
 }

@@ -247,6 +247,7 @@ impl Own {
         let until = if arguments.wait || arguments.changes.no_start {
             Until::Ready
         } else {
+            interrupts = interrupts.or_unread();
             Until::Told
         };
         let mut running = begin(session, arguments, lock, until, self.first).await?;

@@ -258,6 +258,27 @@ fn exec_ends_quietly_when_nobody_reads_on() {
 }
 
 #[test]
+fn an_up_that_nobody_reads_any_more_stops_as_if_interrupted() {
+    let stack = Stack::new("up-head", sleeps("box", ""));
+    let mut shell = Command::new("sh");
+    let dev = env!("CARGO_BIN_EXE_dev");
+    let line = format!("{{ '{dev}' up; echo \"code $?\" >&2; }} | grep -m 1 ready");
+    shell.args(["-c", &line]).current_dir(stack.path(""));
+    stack.equip(&mut shell);
+    Background::start(shell).ends_within(SOON).says("code 130");
+    assert!(!stack.containers()[0].is_running());
+
+    // One that is only attached leaves, and the other goes on.
+    let mut up = stack.up();
+    stack.until_with(&mut up, "it is ready", |status| status.ready);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line]).current_dir(stack.path(""));
+    stack.equip(&mut shell);
+    Background::start(shell).ends_within(SOON).says("code 0");
+    assert!(stack.containers()[0].is_running());
+}
+
+#[test]
 fn one_replica_is_named_by_its_number() {
     let talks = sleeps("box", "replicas = 2").replace(
         "command = [\"sleep\", \"1000000\"]",
