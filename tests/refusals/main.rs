@@ -337,6 +337,12 @@ mod tests {
                 "watch = [{ paths = \"a\", then = { run = \"x\" } }]",
                 "did you mean `exec`",
             ),
+            (
+                "watch = [{ paths = \"a\", sync = \"/a\", then = { exec = \"\" } }]",
+                "write a command",
+            ),
+            ("ready = { exec = [] }", "write a command"),
+            ("ready = { exec = [\"\", \"x\"] }", "write a command"),
         ] {
             stack_refused_at(&stack(line), "dev.toml:3:", words);
         }

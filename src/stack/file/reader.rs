@@ -166,6 +166,16 @@ impl Reader<'_> {
 
     /// As [`Reader::command`], without references.
     pub fn plain_command(&mut self, node: &Node) -> Vec<String> {
+        let first = node.text().or_else(|| node.items().first()?.text());
+        let is_empty = match &node.value {
+            Value::Array(items) => items.is_empty(),
+            _ => false,
+        };
+        if is_empty || first.is_some_and(|word| word.trim().is_empty()) {
+            let finding =
+                Finding::new(Code::BadValue, "there is no command in this").at(node.span, "empty");
+            self.report(finding.help("write a command, such as [\"./check\", \"--quick\"]"));
+        }
         match &node.value {
             Value::Text(text) => vec!["sh".to_owned(), "-c".to_owned(), text.clone()],
             _ => node.items().iter().filter_map(plain).collect(),
