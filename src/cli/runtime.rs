@@ -7,9 +7,9 @@ use super::output::to_stderr;
 use super::session::Session;
 use crate::engine::goal::Goal;
 use crate::engine::store::Store;
-use crate::runtime::process::Installed;
-use crate::stack::presets::on_host;
-use crate::stack::{Runtime, Source, Stack};
+use crate::runtime::process::{self, Installed};
+use crate::stack::presets::{self, on_host};
+use crate::stack::{Part, Runtime, Service, Source, Stack};
 
 const UP_IN_CONTAINERS: &str = "this stack ran in containers last; runtime = \"process\" lets it run on the host, with data of its own";
 
@@ -96,10 +96,15 @@ impl Session {
             }
         }
         if self.stack.runtime == Runtime::Process && !quiet {
-            let presets = self.stack.services.values().filter(|service| {
-                service.preset.is_some() && matches!(service.source, Source::Run(_))
-            });
-            let names: Vec<&str> = presets.map(|service| service.name.as_str()).collect();
+            let mut names = Vec::new();
+            for service in self.stack.services.values() {
+                if let (Some(preset), Source::Run(_)) = (&service.preset, &service.source) {
+                    names.push(match other_version(service, preset).await {
+                        Some(other) => format!("{} ({other})", service.name),
+                        None => service.name.clone(),
+                    });
+                }
+            }
             if !names.is_empty() {
                 let names = names.join(", ");
                 to_stderr(&format!(
@@ -109,6 +114,17 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// `version 16.4, where the file asks for 15`: on the host there is what is installed.
+async fn other_version(service: &Service, preset: &str) -> Option<String> {
+    let (server, asked) = presets::asked(preset)?;
+    let Some(Part::Text(path)) = service.env.get("PATH")?.parts.first() else {
+        return None;
+    };
+    let installed = process::version(&server, path).await?;
+    let differs = !presets::is_version(&installed, asked);
+    differs.then(|| format!("version {installed}, where the file asks for {asked}"))
 }
 
 fn with_detail(error: CliError, why: String) -> CliError {

@@ -219,7 +219,8 @@ fn a_long_path_and_a_cache_without_a_volume_are_no_obstacle() {
 fn valkey_runs_as_its_own_server_or_as_redis_where_that_is_what_there_is() {
     let toml = "[services.cache]\npreset = \"valkey:8\"\n";
     let mut stack = stack("valkey", toml);
-    stack.dev(["up", "--wait"]).succeeds();
+    let up = stack.dev(["up", "--wait"]).succeeds();
+    up.says("where the file asks for 8");
     let server = |stack: &Stack| {
         users(stack)
             .into_iter()

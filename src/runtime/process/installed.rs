@@ -1,5 +1,8 @@
 //! What is installed on the host.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
@@ -8,6 +11,9 @@ use crate::stack::presets::Host;
 
 /// Whom servers run as where nobody else is known.
 const NOBODY: (u32, u32) = (65534, 65534);
+
+/// For a program to say its version.
+const SAYS_SO: Duration = Duration::from_secs(2);
 
 /// The programs of this machine.
 #[derive(Debug, Clone)]
@@ -49,6 +55,36 @@ impl Host for Installed {
     }
 }
 
+/// The version that the first program there is says of itself; `names` has `|` between. What does not say it soon says nothing.
+pub async fn version(names: &str, path: &str) -> Option<String> {
+    let mut found = names
+        .split('|')
+        .filter_map(|name| which::which_in(name, Some(path), "/").ok());
+    let mut command = tokio::process::Command::new(found.next()?);
+    command
+        .arg("--version")
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let said = tokio::time::timeout(SAYS_SO, command.output())
+        .await
+        .ok()?
+        .ok()?;
+    number(&String::from_utf8_lossy(&said.stdout))
+}
+
+/// `15.8` of `postgres (PostgreSQL) 15.8 (Debian 15.8-0)`, and of `Redis server v=15.8 sha=0`.
+fn number(said: &str) -> Option<String> {
+    let mut words = said
+        .split_whitespace()
+        .map(|word| word.trim_start_matches(['v', '=']));
+    let word = words.find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let end = word
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(word.len());
+    Some(word[..end].to_owned())
+}
+
 /// As root: the owner of the stack's folder, else nobody.
 pub(super) fn servant(dir: &Utf8Path) -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
@@ -84,6 +120,27 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn servers_say_their_versions_in_several_ways() {
+        for (said, version) in [
+            (
+                "postgres (PostgreSQL) 15.8 (Debian 15.8-0+deb12u1)\n",
+                Some("15.8"),
+            ),
+            (
+                "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64",
+                Some("7.0.15"),
+            ),
+            (
+                "mariadbd  Ver 10.11.6-MariaDB-0+deb12u1 for debian-linux-gnu on x86_64",
+                Some("10.11.6"),
+            ),
+            ("a server", None),
+        ] {
+            assert_eq!(number(said).as_deref(), version);
+        }
+    }
 
     #[test]
     fn the_wanted_version_leads_then_the_newest() {

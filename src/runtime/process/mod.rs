@@ -29,7 +29,7 @@ use crate::runtime::RuntimeError;
 
 pub use exec::Inside;
 pub use guard::{GUARD, guard, guarded};
-pub use installed::Installed;
+pub use installed::{Installed, version};
 pub use supervisor::{SUPERVISE, supervise};
 
 /// The host processes of one stack.

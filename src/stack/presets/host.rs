@@ -100,6 +100,30 @@ fn moved_service(
     })
 }
 
+/// The programs of a preset's server, each one of several with `|` between, and the version that the file asks for.
+pub fn asked(preset: &str) -> Option<(String, &str)> {
+    let (name, version) = preset.split_once(':')?;
+    let server = process_data(name)?.programs.into_iter().next()?;
+    Some((server, version))
+}
+
+/// Whether a version is what was asked for: `15.8` is for `15`, `15-alpine` and `15.8`.
+pub fn is_version(installed: &str, asked: &str) -> bool {
+    let number = |text: &str| {
+        text.split(|c: char| !c.is_ascii_digit())
+            .next()
+            .map(str::to_owned)
+    };
+    let parts = |text: &str| -> Vec<String> {
+        let text = text.split('-').next().unwrap_or_default();
+        text.split('.')
+            .map_while(number)
+            .take_while(|part| !part.is_empty())
+            .collect()
+    };
+    parts(installed).starts_with(&parts(asked))
+}
+
 fn process_data(name: &str) -> Option<ProcessData> {
     Definition::plain(catalog::table(name)?).ok()?.process
 }

@@ -93,3 +93,21 @@ fn those_that_run_on_the_host_listen_where_they_are_told() {
         }
     }
 }
+
+#[test]
+fn a_version_is_what_was_asked_for_as_far_as_that_says() {
+    for (installed, asked, is) in [
+        ("15.8", "15", true),
+        ("15.8", "15-alpine", true),
+        ("15.8", "15.8", true),
+        ("15.8", "15.7", false),
+        ("15.8", "1", false),
+        ("7.0.15", "8", false),
+        ("10.11.6", "11.8", false),
+        ("10.11.6", "latest", true),
+    ] {
+        assert_eq!(is_version(installed, asked), is, "{installed} for {asked}");
+    }
+    assert_eq!(asked("postgres:15"), Some(("postgres".to_owned(), "15")));
+    assert_eq!(asked("postgres"), None);
+}
