@@ -421,10 +421,13 @@ impl ServiceState {
                 Verb::Pull => return Phase::Pulling,
                 Verb::Build => return Phase::Building,
                 // The one before serves until the new one is made.
-                Verb::Create | Verb::Copy if !self.is_ready() => return Phase::Creating,
+                Verb::Create | Verb::Copy | Verb::Prepare if !self.is_ready() => {
+                    return Phase::Creating;
+                }
                 Verb::Stop | Verb::Remove => return Phase::Stopping,
                 Verb::Create
                 | Verb::Copy
+                | Verb::Prepare
                 | Verb::Start
                 | Verb::Update
                 | Verb::Provision

@@ -205,6 +205,8 @@ pub enum Verb {
     Create,
     /// What its rules sync, into one that does not run yet.
     Copy,
+    /// Its `pre_start` steps, before it starts.
+    Prepare,
     Start,
     Stop,
     Remove,

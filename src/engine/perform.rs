@@ -486,8 +486,8 @@ impl Engine {
             | Action::RenameContainer { .. }
             | Action::SetAliases { .. }
             | Action::SetRestartPolicy { .. } => Verb::Update,
-            Action::Prepare { .. }
-            | Action::StartContainer { .. }
+            Action::Prepare { .. } => Verb::Prepare,
+            Action::StartContainer { .. }
             | Action::StartProcess { .. }
             | Action::UnpauseContainer { .. } => Verb::Start,
             Action::StopContainer { .. } => Verb::Stop,

@@ -109,6 +109,7 @@ pub enum Phase {
     Waiting,
     Pulling,
     Building,
+    /// It is made, or gets what comes before its start: files, the steps of `pre_start`.
     Creating,
     /// Runs, its probe has not passed yet in this generation.
     Starting,

@@ -11,4 +11,6 @@ pub mod react;
 pub mod reconcile;
 pub mod succession;
 
-pub use operation::{Action, Cause, Input, OnceReady, OnlyIf, OpId, Operation, Plan, Subject};
+pub use operation::{
+    Action, Cause, Input, OnceReady, OnlyIf, OpId, Operation, Plan, PreparedBy, Subject,
+};

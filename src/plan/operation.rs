@@ -93,7 +93,7 @@ pub enum Action {
     /// Containers of their own, one after the other, each to its end, with the volumes of one that does not run yet.
     Prepare {
         container: Input<String>,
-        steps: Vec<ContainerSpec>,
+        steps: Vec<PreparedBy>,
     },
     /// `hooks`: commands inside it once it runs.
     StartContainer {
@@ -137,6 +137,14 @@ pub enum Action {
         id: String,
         policy: Restart,
     },
+}
+
+/// A step before a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreparedBy {
+    /// Its place among the service's, from 0: not all of them run each time.
+    pub index: usize,
+    pub spec: ContainerSpec,
 }
 
 /// Known now, or the output of an earlier operation: an image id, a container id.

@@ -162,7 +162,7 @@ pub fn report(state: &State, now: u64) -> Report<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::event::FailureClass;
+    use crate::engine::event::{Event, FailureClass, Stamped, Step, Verb};
     use crate::engine::goal::Outcome;
     use crate::view::samples::{self, NOW};
 
@@ -204,6 +204,43 @@ mod tests {
                 "open to the network, as the stack file has it: api (port 8000, 8001); \
               `dev up --loopback` keeps that to this machine"
             ]
+        );
+    }
+
+    #[test]
+    fn a_step_before_a_start_is_named_for_people_and_programs() {
+        let step = |text: &str| Step::Progress {
+            text: text.to_owned(),
+            done: 0,
+            total: 0,
+        };
+        let told = |step: Step| {
+            let mut state = samples::waiting();
+            state.apply(&Stamped {
+                v: VERSION,
+                at: NOW - 3_000,
+                event: Event::Operation {
+                    service: Some("api".to_owned()),
+                    subject: "gold-api-1".to_owned(),
+                    verb: Verb::Prepare,
+                    cause: "missing".to_owned(),
+                    step,
+                },
+            });
+            let text = text(&only(state.clone(), &["api".to_owned()]), None);
+            let report = report(&state, NOW);
+            let api = report.services.iter().find(|service| service.name == "api");
+            let api = api.unwrap();
+            assert_eq!(api.state, Phase::Creating);
+            let why = api.why.clone().unwrap();
+            assert!(text.contains(&why) && text.contains("creating"), "{text}");
+            why
+        };
+        assert_eq!(told(Step::Started), "runs its `pre_start`");
+        assert_eq!(told(step("pre_start[1]")), "runs pre_start[1]");
+        assert_eq!(
+            told(step("pre_start[1]: 3 of 7 tables")),
+            "runs pre_start[1]: 3 of 7 tables"
         );
     }
 

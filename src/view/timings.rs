@@ -47,6 +47,7 @@ impl Timings {
             match verb {
                 Verb::Pull | Verb::Build => service.image += millis,
                 Verb::Create | Verb::Copy => service.create += millis,
+                Verb::Prepare => service.start += millis,
                 Verb::Start => {
                     service.start += millis;
                     if service.ready.is_none() {

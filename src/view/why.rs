@@ -470,7 +470,9 @@ fn by(service: &ServiceState) -> String {
 }
 
 fn at_work(service: &ServiceState, word: &str, since: &str) -> String {
+    let preparation = words::preparation(service);
     let step = match service.work.as_ref().map(|work| &work.step) {
+        _ if preparation.is_some() => format!(": {}", preparation.unwrap_or_default()),
         Some(Step::Progress { text, done, total }) if *total > 0 => {
             let bytes = service.phase == Phase::Pulling;
             let amount = Amount {
@@ -481,7 +483,6 @@ fn at_work(service: &ServiceState, word: &str, since: &str) -> String {
             format!(": {} {}", figures(amount), cell(text))
         }
         Some(Step::Progress { text, .. }) => format!(": {}", cell(text)),
-        _ if words::is_given_files(service) => ": copies its files".to_owned(),
         _ if !service.last_line.is_empty() => format!("; it printed: {}", cell(&service.last_line)),
         _ => String::new(),
     };
@@ -531,6 +532,27 @@ mod tests {
         assert!(told.contains(": copies its files\n"), "{told}");
         let reason = words::reason(state.service("api").unwrap(), NOW);
         assert_eq!(reason.as_deref(), Some("copies its files"));
+    }
+
+    #[test]
+    fn one_whose_steps_run_before_it_waits_for_nothing_else() {
+        let mut state = samples::starting();
+        let api = samples::get(&mut state, "api");
+        api.phase = Phase::Creating;
+        api.work = Some(Work {
+            verb: Verb::Prepare,
+            step: Step::Progress {
+                text: "pre_start[0]: creates tables".to_owned(),
+                done: 0,
+                total: 0,
+            },
+            since: NOW - 4_000,
+        });
+        let told = text(&state, "api");
+        assert!(
+            told.contains(": runs pre_start[0]: creates tables\n"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::sanitise::cell;
 use super::time::age;
-use crate::engine::event::{FailureClass, Verb};
+use crate::engine::event::{FailureClass, Step, Verb};
 use crate::engine::state::{InstanceState, Phase, ServiceState, State};
 use crate::plan::hold::Hold;
 
@@ -91,10 +91,15 @@ fn is_lacking(service: &ServiceState) -> bool {
     is_degraded(service) || service.is_half_synced()
 }
 
-/// It gets what its rules sync before it starts.
-pub(super) fn is_given_files(service: &ServiceState) -> bool {
-    let work = service.work.as_ref();
-    work.is_some_and(|work| work.verb == Verb::Copy)
+/// What is done for it before it starts: `copies its files`, `runs pre_start[1]: 3 of 7 tables`.
+pub(super) fn preparation(service: &ServiceState) -> Option<String> {
+    let work = service.work.as_ref()?;
+    match (work.verb, &work.step) {
+        (Verb::Copy, _) => Some("copies its files".to_owned()),
+        (Verb::Prepare, Step::Progress { text, .. }) => Some(format!("runs {}", cell(text))),
+        (Verb::Prepare, _) => Some("runs its `pre_start`".to_owned()),
+        _ => None,
+    }
 }
 
 /// Good as it is: ready, or a job that is done.
@@ -123,7 +128,7 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
             .or_else(|| says(&service.holds))
             .or_else(|| backoff(service, now))
             .or_else(|| Some("for its turn".to_owned())),
-        Phase::Creating if is_given_files(service) => Some("copies its files".to_owned()),
+        Phase::Creating => preparation(service),
         Phase::Idle if is_not_up(service) => Some(format!("not {}", up(service))),
         Phase::Starting | Phase::Running | Phase::Unready => answer(service),
         Phase::Ready if is_degraded(service) => {

@@ -1,6 +1,8 @@
 //! `pre_start`: containers that run to their end before the one of a service.
 
-use crate::engine::{ask, containers, names, state, volumes};
+use serde_json::Value;
+
+use crate::engine::{ask, containers, names, state, text, volumes};
 use crate::tool::{Project, Tool, eventually, same};
 
 const FILE: &str = r#"
@@ -169,6 +171,24 @@ fn what_a_killed_dev_left_behind_is_gone_before_it_is_done_again() {
     project.done(Tool::Dev, &["down", "-v"]);
     assert_eq!(steps(), 0);
     assert!(volumes(&project.name).is_empty());
+}
+
+#[test]
+fn status_says_which_one_runs_and_what_it_said_last() {
+    let slow = FILE.replace("echo second", "echo halfway there; sleep 600; echo second");
+    let project = Project::new(&slow);
+    let begun = project.begin(Tool::Dev, &["up"]);
+    let why = eventually("the second step is told", || {
+        let ended = project.run(Tool::Dev, &["status", "--json"]);
+        let report: Value = serde_json::from_str(&ended.printed).ok()?;
+        let web = &report["services"][0];
+        let why = text(&web["why"]).to_owned();
+        (web["state"] == "creating" && why.contains("halfway")).then_some(why)
+    });
+    assert_eq!(why, "runs pre_start[1]: halfway there");
+    let table = project.done(Tool::Dev, &["status"]);
+    assert!(table.contains(&why), "{table}");
+    begun.interrupt();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::instance::subject;
 use super::{Builder, Image};
 use crate::plan::desired::ContainerSpec;
-use crate::plan::operation::{Action, Cause, Input, OpId, Subject};
+use crate::plan::operation::{Action, Cause, Input, OpId, PreparedBy, Subject};
 use crate::stack::{PreStart, Pull};
 
 impl Builder<'_> {
@@ -23,23 +23,28 @@ impl Builder<'_> {
         let for_all = self.for_all(&spec.service);
         let is_first = for_all.is_none() && !self.joins(spec);
         after.extend(for_all);
-        let hooks: Vec<&PreStart> = hooks
+        let hooks: Vec<(usize, &PreStart)> = hooks
             .iter()
-            .filter(|hook| hook.per_replica || is_first)
+            .enumerate()
+            .filter(|(_, hook)| hook.per_replica || is_first)
             .collect();
         if hooks.is_empty() {
             return after;
         }
-        let images = hooks.iter().filter_map(|hook| hook.image.as_deref());
+        let images = hooks.iter().filter_map(|(_, hook)| hook.image.as_deref());
         let images: Vec<&str> = images.filter(|image| *image != spec.image).collect();
         after.extend(
             images
                 .into_iter()
                 .filter_map(|image| self.image_of_step(spec, image)),
         );
+        let steps = hooks.into_iter().map(|(index, hook)| PreparedBy {
+            index,
+            spec: spec.before(hook),
+        });
         let action = Action::Prepare {
             container: container.clone(),
-            steps: hooks.into_iter().map(|hook| spec.before(hook)).collect(),
+            steps: steps.collect(),
         };
         let prepare = self.push(subject(spec), action, cause.clone(), after);
         self.gate(prepare, &spec.service);

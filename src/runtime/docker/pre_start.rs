@@ -18,6 +18,7 @@ use super::create::{self, Engine};
 use super::fault::Fault;
 use super::{Docker, LogOptions};
 use crate::engine::event::FailureClass;
+use crate::plan::PreparedBy;
 use crate::plan::desired::{
     ContainerSpec, LABEL_BEFORE, LABEL_PROJECT, LABEL_SERVICE, NetworkAttachment,
 };
@@ -43,16 +44,27 @@ impl Docker {
     pub(super) async fn before_start(
         &self,
         id: &str,
-        steps: &[ContainerSpec],
+        steps: &[PreparedBy],
         progress: &ProgressSender,
     ) -> Result<(), RuntimeError> {
-        if let Some(step) = steps.first() {
-            self.end_earlier(step).await?;
+        if let Some(first) = steps.first() {
+            self.end_earlier(&first.spec).await?;
         }
-        for (index, step) in steps.iter().enumerate() {
-            let name = format!("`pre_start[{index}]` of {}", step.service);
+        for PreparedBy { index, spec: step } in steps {
+            let key = format!("pre_start[{index}]");
+            let name = format!("`{key}` of {}", step.service);
+            let said = |line: Option<&str>| {
+                let text = line.map_or_else(|| key.clone(), |line| format!("{key}: {line}"));
+                let report = Progress {
+                    text,
+                    done: 0,
+                    total: 0,
+                };
+                let _full = progress.try_send(report);
+            };
+            said(None);
             let body = self.step_body(id, step).await?;
-            let limited = tokio::time::timeout(LIMIT, self.run_step(&name, step, body, progress));
+            let limited = tokio::time::timeout(LIMIT, self.run_step(&name, step, body, &said));
             limited.await.map_err(|_| {
                 let hours = LIMIT.as_secs() / 3600;
                 let message = format!("{name} did not end within {hours} h");
@@ -112,7 +124,7 @@ impl Docker {
         name: &str,
         step: &ContainerSpec,
         (body, later): (ContainerCreateBody, Vec<NetworkAttachment>),
-        progress: &ProgressSender,
+        said: &impl Fn(Option<&str>),
     ) -> Result<(), RuntimeError> {
         let what = format!("run {name}");
         let mut options = CreateContainerOptionsBuilder::new();
@@ -137,12 +149,7 @@ impl Docker {
         self.start(&id).await?;
         let reading = async {
             while let Some(Ok(chunk)) = lines.next().await {
-                let report = Progress {
-                    text: String::from_utf8_lossy(&chunk.line).into_owned(),
-                    done: 0,
-                    total: 0,
-                };
-                let _full = progress.try_send(report);
+                said(Some(String::from_utf8_lossy(&chunk.line).as_ref()));
             }
         };
         let ((), ended) = tokio::join!(reading, waiting.into_body().collect());

@@ -55,6 +55,10 @@ impl Narrator {
                 let text = format!("copied its files in {}", took(*millis));
                 self.say(name, Paint::Good, self.look.tick(), false, text);
             }
+            (Verb::Prepare, Step::Done { millis }) if *millis >= LONG => {
+                let text = format!("ran its `pre_start` in {}", took(*millis));
+                self.say(name, Paint::Good, self.look.tick(), false, text);
+            }
             (Verb::Remove, Step::Done { .. }) if service.is_none() => {
                 self.say(name, Paint::Dim, dot, false, format!("removed {what}"));
             }
@@ -82,7 +86,7 @@ const fn failing(verb: Verb) -> &'static str {
         Verb::Build => "could not be built",
         Verb::Create => "could not be created",
         Verb::Copy => "could not be given its files",
-        Verb::Start => "could not be started",
+        Verb::Prepare | Verb::Start => "could not be started",
         Verb::Stop => "could not be stopped",
         Verb::Remove => "could not be removed",
         Verb::Update => "could not be updated",

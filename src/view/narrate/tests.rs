@@ -702,11 +702,14 @@ fn a_part_of_the_stack_is_counted_as_one() {
 }
 
 #[test]
-fn files_that_take_their_time_before_a_start_are_told() {
+fn what_takes_its_time_before_a_start_is_told() {
     let mut story = Story::begin(false);
     for millis in [300, 4_100] {
-        let done = Step::Done { millis };
-        story.works(Some("web"), "gold-web-1", Verb::Copy, done, millis);
+        for verb in [Verb::Copy, Verb::Prepare] {
+            let done = Step::Done { millis };
+            story.works(Some("web"), "gold-web-1", verb, done, millis);
+        }
     }
-    assert_eq!(lines(&story)[1..], ["copied its files in 4.1s"]);
+    let told = ["copied its files in 4.1s", "ran its `pre_start` in 4.1s"];
+    assert_eq!(lines(&story)[1..], told);
 }

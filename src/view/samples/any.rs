@@ -121,6 +121,7 @@ fn verb() -> BoxedStrategy<Verb> {
         Just(Verb::Remove),
         Just(Verb::Update),
         Just(Verb::Copy),
+        Just(Verb::Prepare),
         Just(Verb::Provision),
         Just(Verb::Run),
     ]

@@ -129,7 +129,10 @@ fn why(service: &ServiceState, now: u64, look: Look) -> Why {
         service.phase,
         Phase::Pulling | Phase::Building | Phase::Creating
     );
-    if let Some(why) = service.work.as_ref().filter(|_| at_work).and_then(of_step) {
+    // What comes before a start has words of its own.
+    let work = service.work.as_ref().filter(|_| at_work);
+    let work = work.filter(|_| words::preparation(service).is_none());
+    if let Some(why) = work.and_then(of_step) {
         return why;
     }
     if let Some(reason) = words::reason(service, now) {
@@ -164,6 +167,7 @@ const fn verb(verb: Verb) -> &'static str {
         Verb::Build => "building",
         Verb::Create => "creating",
         Verb::Copy => "copying",
+        Verb::Prepare => "preparing",
         Verb::Start | Verb::Provision => "starting",
         Verb::Stop => "stopping",
         Verb::Remove => "removing",

@@ -62,7 +62,15 @@ fn all_replicas_wait_for_the_first_ones() {
 fn a_replica_beside_those_that_run_needs_only_its_own() {
     let mut scene = Scene::running(web(2, &[hook(None, false), hook(None, true)]));
     scene.edit("web", |web| web.replicas = 3);
-    assert_eq!(prepared(&scene.plan()), of("gold-web-3", 1));
+    let plan = scene.plan();
+    assert_eq!(prepared(&plan), of("gold-web-3", 1));
+    // It is told by its place in the file.
+    let mut actions = plan.operations.iter().map(|operation| &operation.action);
+    let place = actions.find_map(|action| match action {
+        Action::Prepare { steps, .. } => Some(steps[0].index),
+        _ => None,
+    });
+    assert_eq!(place, Some(1));
     scene.converge();
     scene.set(
         "gold-web-2",
