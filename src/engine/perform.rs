@@ -254,6 +254,9 @@ impl Engine {
             for service in self.image_users(&operation.subject) {
                 self.demands.pull.remove(&service);
             }
+            if let Subject::Image(reference) = &operation.subject {
+                self.demands.pulled_for_steps(reference);
+            }
         }
         let Subject::Instance { service, index, .. } = &operation.subject else {
             return;
@@ -396,6 +399,11 @@ impl Engine {
             .filter(|(_, source)| pulls(source))
             .map(|(service, _)| service.clone())
             .collect();
+        let has_step = |service: &&String| {
+            let service = self.stack.services.get(*service);
+            service.is_some_and(|service| service.images_of_steps().any(|image| image == name))
+        };
+        users.extend(self.desired.images.keys().filter(has_step).cloned());
         // What is only a base of others is in nobody's way but theirs.
         let builds = self.users(name).into_iter();
         users.extend(builds.filter(|service| self.desired.images.contains_key(service)));

@@ -14,7 +14,7 @@ use crate::plan::Cause;
 use crate::plan::demands::{Build, Pull, Recreate, Wishes};
 use crate::plan::desired::{ImageSource, with_bases};
 use crate::plan::observed::ObservedContainer;
-use crate::stack::Source;
+use crate::stack::{Service, Source};
 
 /// An end of a container that ends the whole `up`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,9 +70,19 @@ impl Engine {
             Build::Never => self.demands.no_build.extend(closure.clone()),
         }
         match wishes.pull {
-            Pull::AsWritten => self.demands.pull.extend(self.due_for_a_pull(&closure)),
+            Pull::AsWritten => {
+                self.demands.pull.extend(self.due_for_a_pull(&closure));
+                let due = self.steps_of(&closure, |service, tagged, time| {
+                    service.pull.is_due(tagged, time)
+                });
+                self.demands.pull_steps.extend(due);
+            }
             Pull::Missing => {}
-            Pull::Always => self.demands.pull.extend(closure.clone()),
+            Pull::Always => {
+                self.demands.pull.extend(closure.clone());
+                let all = self.steps_of(&closure, |_, _, _| true);
+                self.demands.pull_steps.extend(all);
+            }
             Pull::Never => self.demands.no_pull.extend(closure.clone()),
         }
         let there = self.observed.containers.iter();
@@ -108,6 +118,28 @@ impl Engine {
                 .is_due(there.and_then(|image| image.tagged), time)
         };
         services.iter().filter(is_due).cloned().collect()
+    }
+
+    /// The images of steps before a start that `is_due` of: it is given the service, and since when the image is there.
+    fn steps_of(
+        &self,
+        services: &BTreeSet<String>,
+        is_due: impl Fn(&Service, Option<Duration>, Duration) -> bool,
+    ) -> BTreeSet<(String, String)> {
+        let time = Duration::from_millis(now());
+        let services = services
+            .iter()
+            .filter_map(|name| self.stack.services.get(name));
+        let steps = services.flat_map(|service| {
+            let images = service.images_of_steps();
+            images.map(move |image| (service, image))
+        });
+        let due = steps.filter(|(service, image)| {
+            let there = self.observed.images.get(*image);
+            is_due(service, there.and_then(|image| image.tagged), time)
+        });
+        due.map(|(service, image)| (service.name.clone(), image.to_owned()))
+            .collect()
     }
 
     fn renew(&mut self, container: &ObservedContainer) {

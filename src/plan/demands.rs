@@ -66,6 +66,8 @@ pub struct Demands {
     pub build: BTreeSet<String>,
     /// Services whose image is pulled although it is there.
     pub pull: BTreeSet<String>,
+    /// The same for the steps before a start: a service, and the image of one of its steps.
+    pub pull_steps: BTreeSet<(String, String)>,
     /// Services whose image is as it is: where it is not there, nothing makes it.
     pub no_build: BTreeSet<String>,
     pub no_pull: BTreeSet<String>,
@@ -87,6 +89,11 @@ impl Demands {
     pub fn allow(&mut self, service: &str) {
         self.no_build.remove(service);
         self.no_pull.remove(service);
+    }
+
+    /// An image has been pulled for all whose step it is.
+    pub fn pulled_for_steps(&mut self, reference: &str) {
+        self.pull_steps.retain(|(_, image)| image != reference);
     }
 
     /// A container is gone.

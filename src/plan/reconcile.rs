@@ -337,9 +337,10 @@ impl Builder<'_> {
                     None => Cause::For(service.to_owned()),
                 };
                 let asking = wanted.stack.services.get(service);
+                let by_file = !asking.is_some_and(|service| service.pull == Pull::Never);
                 let action = Action::PullImage {
                     reference: reference.clone(),
-                    allowed: !asking.is_some_and(|service| service.pull == Pull::Never),
+                    allowed: by_file || demands.pull.contains(service),
                 };
                 self.push(subject, action, cause, Vec::new())
             }

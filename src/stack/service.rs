@@ -185,6 +185,17 @@ pub struct Limits {
 }
 
 impl Service {
+    /// The images of what runs before its start, but its own.
+    pub fn images_of_steps(&self) -> impl Iterator<Item = &str> {
+        let own = match &self.source {
+            Source::Image(reference) => Some(reference.as_str()),
+            Source::Build(_) | Source::Run(_) => None,
+        };
+        let steps = self.container.pre_start.iter();
+        let images = steps.filter_map(|step| step.image.as_deref());
+        images.filter(move |image| Some(*image) != own)
+    }
+
     /// What is known of a service of which only the name is: for what runs of a stack whose file cannot be read.
     pub fn known_by_name(name: &str, replicas: u32) -> Self {
         Self {

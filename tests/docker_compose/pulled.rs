@@ -98,3 +98,72 @@ fn an_image_is_pulled_anew_when_that_is_asked_for_and_no_earlier() {
         ]
     );
 }
+
+const BEFORE: &str = r#"
+services:
+  web:
+    image: IMAGE
+    command: sleep 1000
+    init: true
+    stop_grace_period: 1s
+    volumes: ["data:/data"]
+    pre_start:
+      - image: STEP
+        command: [sh, -c, 'echo $$VERSION >> /data/said']
+volumes: {data: {}}
+"#;
+
+/// Goes with the test, whatever becomes of it.
+struct Pulled(String);
+
+impl Drop for Pulled {
+    fn drop(&mut self) {
+        call("DELETE", &format!("/images/{}?force=1", self.0), "");
+    }
+}
+
+#[test]
+fn the_image_of_a_step_before_the_start_is_pulled_anew_as_that_of_its_service() {
+    let [ours, theirs] = BOTH.map(|tool| {
+        let (own, step) = (Registry::start("0"), Registry::start("1"));
+        let _pulled = [&own, &step].map(|registry| Pulled(registry.reference.clone()));
+        let file = BEFORE.replace("IMAGE", &own.reference);
+        let file = file.replace("STEP", &step.reference);
+        let project = Project::new(&file);
+        let up = |more: &[&str]| {
+            let first: &[&str] = match tool {
+                Tool::Dev => &["up", "--wait"],
+                Tool::Compose => &["up", "-d", "--wait"],
+            };
+            project.done(tool, &[first, more].concat());
+            let said = project.inside("web", &["cat", "/data/said"]);
+            (said.replace('\n', " "), step.asked() > 0)
+        };
+        let mut seen = vec![up(&[])];
+        step.push("2");
+        seen.push(up(&["--force-recreate"]));
+        // Nothing is to run now, and it is pulled all the same.
+        seen.push(up(&["--pull", "always"]));
+        seen.push(up(&["--force-recreate"]));
+        step.push("3");
+        let always = file.replace("sleep 1000\n", "sleep 1000\n    pull_policy: always\n");
+        project.write("compose.yaml".as_ref(), &always);
+        seen.push(up(&["--force-recreate", "--pull", "never"]));
+        seen.push(up(&["--force-recreate"]));
+        project.done(tool, &["down"]);
+        seen
+    });
+    assert_eq!(ours, theirs, "dev, and docker compose");
+    let of = |said: &str, asked| (said.to_owned(), asked);
+    assert_eq!(
+        ours,
+        [
+            of("1 ", true),
+            of("1 1 ", false),
+            of("1 1 ", true),
+            of("1 1 2 ", false),
+            of("1 1 2 2 ", false),
+            of("1 1 2 2 3 ", true),
+        ]
+    );
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::fault::{How, pull_of};
 use super::stacks::{gold, job, probed};
 use super::{Bench, Life, Run};
 use crate::engine::event::FailureClass;
@@ -158,6 +159,45 @@ async fn an_image_is_looked_for_at_each_up_where_the_file_says_so() {
         assert_eq!(pulls(), (first.0 + 1, first.1));
     }
     bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_image_of_a_step_is_pulled_as_its_service_s_is() {
+    let mut api = runs("api", &[]);
+    api.container.pre_start = vec![crate::stack::PreStart {
+        image: Some("tool:1".to_owned()),
+        ..crate::stack::PreStart::default()
+    }];
+    let bench = Bench::new([api]);
+    let pulls = async |pull| {
+        let wishes = Wishes {
+            pull,
+            ..Wishes::default()
+        };
+        let (outcome, _) = wishing(&bench, Until::Ready, &[], wishes).ended().await;
+        assert_eq!(outcome, Outcome::Done);
+        bench.world.count("pull tool:1")
+    };
+    assert_eq!(pulls(Pull::AsWritten).await, 1);
+    assert_eq!(pulls(Pull::AsWritten).await, 1);
+    // Though nothing has to run before what runs already.
+    assert_eq!(pulls(Pull::Always).await, 2);
+    assert_eq!(pulls(Pull::Missing).await, 2);
+    let refuse = How::Refuse(FailureClass::ImageMissing, "no such registry".to_owned());
+    bench.world.fault(1, pull_of("tool:1"), refuse);
+    let always = Wishes {
+        pull: Pull::Always,
+        ..Wishes::default()
+    };
+    let (outcome, _) = wishing(&bench, Until::Ready, &[], always).ended().await;
+    let Outcome::Failed(failures) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(failures[0].1.message, "no such registry");
+    assert_eq!(bench.world.containers()["gold-api-1"], Status::Running);
+    let tries = bench.world.journal();
+    let tries = tries.iter().filter(|entry| entry.what == "pull tool:1");
+    assert_eq!(tries.count(), 3);
 }
 
 #[tokio::test(start_paused = true)]

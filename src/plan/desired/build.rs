@@ -72,8 +72,7 @@ pub fn image_references(stack: &Stack, scope: &BTreeSet<String>) -> BTreeSet<Str
             tags.image(service)
                 .map(|image| image.reference().to_owned()),
         );
-        let hooks = service.container.pre_start.iter();
-        references.extend(hooks.filter_map(|hook| hook.image.clone()));
+        references.extend(service.images_of_steps().map(str::to_owned));
     }
     references
 }

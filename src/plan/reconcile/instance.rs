@@ -29,6 +29,7 @@ impl Builder<'_> {
         let Some(image) = self.image(&spec.service) else {
             return;
         };
+        self.images_of_steps_asked_for(spec);
         let Some(place) = wanted.observed.place(&spec.service, spec.index) else {
             let only_if = image.operation().zip(self.has_run_from(spec));
             let only_if = only_if.map(|(image_of, differs_from)| OnlyIf {

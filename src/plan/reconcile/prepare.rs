@@ -32,12 +32,8 @@ impl Builder<'_> {
             return after;
         }
         let images = hooks.iter().filter_map(|(_, hook)| hook.image.as_deref());
-        let images: Vec<&str> = images.filter(|image| *image != spec.image).collect();
-        after.extend(
-            images
-                .into_iter()
-                .filter_map(|image| self.image_of_step(spec, image)),
-        );
+        let images = images.filter(|image| *image != spec.image);
+        after.extend(images.filter_map(|image| self.image_of_step(spec, image)));
         let steps = hooks.into_iter().map(|(index, hook)| PreparedBy {
             index,
             spec: spec.before(hook),
@@ -80,7 +76,23 @@ impl Builder<'_> {
             })
     }
 
-    /// What brings the image of a step, where it is not there.
+    /// Somebody asked to pull the images of steps: whether the steps run or not.
+    pub(super) fn images_of_steps_asked_for(&mut self, spec: &ContainerSpec) {
+        let hooks = spec.options.given.pre_start.iter();
+        let images = hooks.filter_map(|hook| hook.image.as_deref());
+        for image in images.filter(|image| *image != spec.image) {
+            if self.is_asked_for(spec, image) {
+                self.image_of_step(spec, image);
+            }
+        }
+    }
+
+    fn is_asked_for(&self, spec: &ContainerSpec, image: &str) -> bool {
+        let asked = &self.wanted.demands.pull_steps;
+        asked.contains(&(spec.service.clone(), image.to_owned()))
+    }
+
+    /// What brings the image of a step, where it is not there or somebody asked for it.
     fn image_of_step(&mut self, spec: &ContainerSpec, reference: &str) -> Option<OpId> {
         let wanted = self.wanted;
         if let Some(operation) = self.images.get(reference) {
@@ -94,16 +106,20 @@ impl Builder<'_> {
                 .as_ref()
                 .and_then(Image::operation);
         }
-        if wanted.observed.images.contains_key(reference) {
-            return None;
-        }
+        let is_asked_for = self.is_asked_for(spec, reference);
+        let is_there = wanted.observed.images.contains_key(reference);
+        let cause = match is_there {
+            true if is_asked_for => Cause::AskedToPull,
+            true => return None,
+            false => Cause::For(spec.service.clone()),
+        };
         let service = wanted.stack.services.get(&spec.service);
+        let by_file = !service.is_some_and(|service| service.pull == Pull::Never);
         let action = Action::PullImage {
             reference: reference.to_owned(),
-            allowed: !service.is_some_and(|service| service.pull == Pull::Never),
+            allowed: is_asked_for || by_file && !wanted.demands.no_pull.contains(&spec.service),
         };
         let subject = Subject::Image(reference.to_owned());
-        let cause = Cause::For(spec.service.clone());
         let operation = self.push(subject, action, cause, Vec::new());
         self.images.insert(reference.to_owned(), operation);
         Some(operation)

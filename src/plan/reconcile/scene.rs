@@ -229,6 +229,7 @@ impl Scene {
         match &operation.action {
             Action::PullImage { reference, .. } => {
                 self.demands.pull.clear();
+                self.demands.pulled_for_steps(reference);
                 let id = format!("sha256:{reference}");
                 world.images.insert(
                     reference.clone(),

@@ -68,7 +68,7 @@ impl DockerWorld {
             } => {
                 let message = format!("there is no image {reference}, and it is not to be pulled");
                 Err(RuntimeError::new(FailureClass::ImageMissing, message)
-                    .help("`pull_policy: never` says so in the stack file"))
+                    .help("`pull_policy: never` in the stack file says so, or `--pull never`"))
             }
             Action::PullImage { reference, .. } => Ok(Output::Image(
                 docker.pull(reference, Some(&progress)).await?,

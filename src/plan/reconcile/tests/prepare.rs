@@ -103,6 +103,29 @@ fn a_change_is_prepared_once_however_far_it_has_come() {
 }
 
 #[test]
+fn an_image_that_nobody_is_to_pull_is_not_pulled_for_a_step() {
+    let allowed = |forbid: bool| {
+        let mut scene = Scene::of(web(1, &[hook(Some("tool:1"), false)]));
+        if forbid {
+            scene.demands.no_pull.insert("web".to_owned());
+            let image = scene.observed.images.get("db:1").cloned();
+            scene
+                .observed
+                .images
+                .insert("web:1".to_owned(), image.unwrap_or_default());
+        }
+        let operations = scene.plan().operations.into_iter();
+        let mut pulls = operations.filter_map(|operation| match operation.action {
+            Action::PullImage { reference, allowed } if reference == "tool:1" => Some(allowed),
+            _ => None,
+        });
+        pulls.next()
+    };
+    assert_eq!(allowed(false), Some(true));
+    assert_eq!(allowed(true), Some(false));
+}
+
+#[test]
 fn another_command_is_a_change_and_a_restart_is_none() {
     let mut scene = Scene::running(web(1, &[hook(None, false)]));
     let generation = scene.container("gold-web-1").generation();
