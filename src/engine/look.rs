@@ -10,7 +10,7 @@ use super::input::Input;
 use super::on_host::is_run_on_host;
 use super::supervise::{Supervisor, Verdict};
 use crate::plan::Subject;
-use crate::plan::desired::ImageSource;
+use crate::plan::desired::{ImageSource, image_references, mounted_images};
 use crate::plan::observed::{Home, Observed, ObservedContainer, Status};
 use crate::plan::reconcile::Images;
 use crate::runtime::RuntimeError;
@@ -57,7 +57,11 @@ impl Engine {
         let scope = self.scope();
         let images = match &self.goal {
             Goal::Down(removal) if removal.images != Images::None => removal.images.of(&self.stack),
-            _ => crate::plan::desired::image_references(&self.stack, &scope),
+            _ => {
+                let mut images = image_references(&self.stack, &scope);
+                images.extend(mounted_images(&self.stack, &scope));
+                images
+            }
         };
         let networks = self
             .stack

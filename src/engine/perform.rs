@@ -250,13 +250,11 @@ impl Engine {
             let built = |service: &String| spec.services.contains(service);
             self.demands.build.retain(|service| !built(service));
         }
-        if let Action::PullImage { .. } = &operation.action {
-            for service in self.image_users(&operation.subject) {
+        if let Action::PullImage { reference, .. } = &operation.action {
+            for service in self.made_from(reference) {
                 self.demands.pull.remove(&service);
             }
-            if let Subject::Image(reference) = &operation.subject {
-                self.demands.pulled_for_steps(reference);
-            }
+            self.demands.pulled_for_steps(reference);
         }
         let Subject::Instance { service, index, .. } = &operation.subject else {
             return;
@@ -388,25 +386,32 @@ impl Engine {
         }
     }
 
-    /// The services whose image this is: nothing of theirs stands in the plan when it fails for all of them.
+    /// The services whose image is pulled as this one.
+    fn made_from(&self, name: &str) -> Vec<String> {
+        let pulls = |source: &ImageSource| matches!(source, ImageSource::Pull(reference) if reference == name);
+        let images = self.desired.images.iter();
+        images
+            .filter(|(_, source)| pulls(source))
+            .map(|(service, _)| service.clone())
+            .collect()
+    }
+
+    /// The services whose image this is, or that need it, too: nothing of theirs stands in the plan when it fails for all of them.
     fn image_users(&self, subject: &Subject) -> Vec<String> {
         let Subject::Image(name) = subject else {
             return Vec::new();
         };
-        let pulls = |source: &ImageSource| matches!(source, ImageSource::Pull(reference) if reference == name);
-        let images = self.desired.images.iter();
-        let mut users: Vec<String> = images
-            .filter(|(_, source)| pulls(source))
-            .map(|(service, _)| service.clone())
-            .collect();
-        let has_step = |service: &&String| {
+        let mut users = self.made_from(name);
+        let needs = |service: &&String| {
             let service = self.stack.services.get(*service);
-            service.is_some_and(|service| service.images_of_steps().any(|image| image == name))
+            service.is_some_and(|service| service.further_images().any(|image| image == name))
         };
-        users.extend(self.desired.images.keys().filter(has_step).cloned());
+        users.extend(self.desired.images.keys().filter(needs).cloned());
         // What is only a base of others is in nobody's way but theirs.
         let builds = self.users(name).into_iter();
         users.extend(builds.filter(|service| self.desired.images.contains_key(service)));
+        users.sort();
+        users.dedup();
         users
     }
 

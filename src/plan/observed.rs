@@ -72,6 +72,8 @@ pub struct ObservedContainer {
     pub stop_grace: Option<std::time::Duration>,
     /// It has volumes without a name.
     pub anonymous_volumes: bool,
+    /// The images whose files are mounted into it, by reference: their ids when it was made.
+    pub mounted: BTreeMap<String, String>,
     /// The engine's own health check, where the last one of this life went well.
     pub healthy: Option<Healthy>,
 }

@@ -3,6 +3,7 @@
 mod down;
 mod instance;
 mod jobs;
+mod mounted;
 mod prepare;
 mod process;
 mod replace;
@@ -213,7 +214,7 @@ impl Builder<'_> {
     }
 
     /// The networks and volumes of a container that are not there yet: made once, and only for something that is made. The
-    /// containers, too, whose volumes it has: the engine reads them while it makes it.
+    /// containers, too, whose volumes it has, and the images whose files: the engine reads them while it makes it.
     fn networks_and_volumes(&mut self, spec: &ContainerSpec) -> Vec<OpId> {
         let wanted = self.wanted;
         let networks = spec.networks.iter().filter_map(|attached| {
@@ -243,6 +244,7 @@ impl Builder<'_> {
         let twins = attached.filter_map(|attached| self.twins.get(&attached.network));
         made.extend(twins.flatten().copied());
         made.extend(self.lenders(&spec.service));
+        made.extend(self.images_mounted(spec));
         made
     }
 

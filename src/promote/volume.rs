@@ -60,6 +60,10 @@ pub fn volumes(work: &mut Work<'_>, service: &Service) -> Volumes {
             Mount::Anonymous { target, read_only } => {
                 volumes.empty(format!("empty-{at}"), None, target, *read_only);
             }
+            Mount::Image { reference, .. } => work.refusals.push(Refusal::Options {
+                service: service.name.clone(),
+                what: format!("a mount of the image {reference}"),
+            }),
             Mount::Bind {
                 source,
                 target,

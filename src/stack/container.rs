@@ -199,7 +199,7 @@ pub struct MountOptions {
     pub must_exist: bool,
     /// Of a volume: nothing of the image is copied into it.
     pub no_copy: bool,
-    /// Of a volume: only this folder of it.
+    /// Of a volume or an image: only this folder of it.
     pub subpath: Option<String>,
     /// Of a volume without a name.
     pub labels: BTreeMap<String, String>,

@@ -21,6 +21,12 @@ pub enum Mount {
     Tmpfs { target: String },
     /// A volume without a name.
     Anonymous { target: String, read_only: bool },
+    /// The files of another image.
+    Image {
+        reference: String,
+        target: String,
+        read_only: bool,
+    },
 }
 
 impl Mount {
@@ -30,7 +36,19 @@ impl Mount {
             Self::Volume { target, .. }
             | Self::Bind { target, .. }
             | Self::Tmpfs { target }
-            | Self::Anonymous { target, .. } => target,
+            | Self::Anonymous { target, .. }
+            | Self::Image { target, .. } => target,
+        }
+    }
+
+    /// The image whose files it is.
+    pub fn image(&self) -> Option<&str> {
+        match self {
+            Self::Image { reference, .. } => Some(reference),
+            Self::Volume { .. }
+            | Self::Bind { .. }
+            | Self::Tmpfs { .. }
+            | Self::Anonymous { .. } => None,
         }
     }
 }

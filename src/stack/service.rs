@@ -196,6 +196,12 @@ impl Service {
         images.filter(move |image| Some(*image) != own)
     }
 
+    /// Images that it needs beside its own: of what runs before its start, and those whose files it has.
+    pub fn further_images(&self) -> impl Iterator<Item = &str> {
+        let mounted = self.mounts.iter().filter_map(Mount::image);
+        self.images_of_steps().chain(mounted)
+    }
+
     /// What is known of a service of which only the name is: for what runs of a stack whose file cannot be read.
     pub fn known_by_name(name: &str, replicas: u32) -> Self {
         Self {

@@ -128,6 +128,7 @@ fn written(mount: &Mount) -> Option<String> {
         Mount::Volume { .. }
         | Mount::Bind { .. }
         | Mount::Tmpfs { .. }
-        | Mount::Anonymous { .. } => None,
+        | Mount::Anonymous { .. }
+        | Mount::Image { .. } => None,
     }
 }

@@ -230,6 +230,7 @@ fn there(desired: &Desired, stack: &Stack, mut observed: Observed) -> Observed {
             stop_grace: Some(spec.stop_grace),
             anonymous_volumes: false,
             healthy: None,
+            mounted: BTreeMap::new(),
         });
     }
     observed

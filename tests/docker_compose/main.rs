@@ -13,6 +13,7 @@ mod handed;
 mod handover;
 mod healthy;
 mod made;
+mod mounted;
 mod needs;
 mod open_ports;
 mod options;

@@ -469,6 +469,14 @@ impl Model {
                 format!("no such image: {image}"),
             ));
         }
+        let mut mounted = BTreeMap::new();
+        for reference in spec.mounted_images() {
+            let Some(image) = self.images.get(reference) else {
+                let message = format!("no such image: {reference}");
+                return Err(refused(FailureClass::ImageMissing, message));
+            };
+            mounted.insert(reference.to_owned(), image.id.clone());
+        }
         let label = |name: &str| {
             let found = spec.labels.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.clone())
@@ -493,6 +501,7 @@ impl Model {
             stop_grace: Some(spec.stop_grace),
             anonymous_volumes: false,
             healthy: None,
+            mounted,
         };
         let container = SimContainer {
             seen,
@@ -536,6 +545,7 @@ impl Model {
                 stop_grace: None,
                 anonymous_volumes: false,
                 healthy: None,
+                mounted: BTreeMap::new(),
                 ports: Vec::new(),
                 addresses: BTreeMap::new(),
                 aliases: BTreeMap::new(),

@@ -93,6 +93,7 @@ impl Place {
             stop_grace: None,
             anonymous_volumes: false,
             healthy: None,
+            mounted: BTreeMap::new(),
             started_at: String::new(),
             ports: Vec::new(),
             addresses: BTreeMap::new(),

@@ -77,6 +77,15 @@ pub fn image_references(stack: &Stack, scope: &BTreeSet<String>) -> BTreeSet<Str
     references
 }
 
+/// The references of all images that services of `scope` have mounted.
+pub fn mounted_images(stack: &Stack, scope: &BTreeSet<String>) -> BTreeSet<String> {
+    let services = scope.iter().filter_map(|name| stack.services.get(name));
+    let mounts = services.flat_map(|service| &service.mounts);
+    mounts
+        .filter_map(|mount| mount.image().map(str::to_owned))
+        .collect()
+}
+
 /// The builds of `scope` by the tag that they make.
 pub fn image_tags<'a>(stack: &'a Stack, scope: &BTreeSet<String>) -> Vec<(String, &'a Build)> {
     let tags = Tags::new(stack);

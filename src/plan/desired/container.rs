@@ -120,7 +120,10 @@ impl Desire<'_> {
             mount: mount.clone(),
             volume: match mount {
                 Mount::Volume { key, .. } => Some(self.stack.volume_name(key)),
-                Mount::Bind { .. } | Mount::Tmpfs { .. } | Mount::Anonymous { .. } => None,
+                Mount::Bind { .. }
+                | Mount::Tmpfs { .. }
+                | Mount::Anonymous { .. }
+                | Mount::Image { .. } => None,
             },
         };
         let mut mounts: Vec<MountSpec> = service.mounts.iter().map(mount).collect();
@@ -337,6 +340,16 @@ fn hash_mount(digest: &mut Digest<'_>, mount: &MountSpec) {
         }
         Mount::Anonymous { target, read_only } => {
             digest.text("anonymous");
+            digest.text(target);
+            digest.flag(*read_only);
+        }
+        Mount::Image {
+            reference,
+            target,
+            read_only,
+        } => {
+            digest.text("image");
+            digest.text(reference);
             digest.text(target);
             digest.flag(*read_only);
         }

@@ -19,7 +19,7 @@ use super::allocate::{Allocations, host_ports};
 use crate::stack::resolve::{Asker, Facts, Value, resolve};
 use crate::stack::{Mount, NetworkOptions, Service, Source, Stack, Template, VolumeOptions, order};
 
-pub use build::{image_references, image_tag, image_tags, with_bases};
+pub use build::{image_references, image_tag, image_tags, mounted_images, with_bases};
 pub use container::HELPER_VOLUME;
 pub use error::DesireError;
 pub use labels::*;

@@ -61,6 +61,13 @@ pub struct PortSpec {
     pub everywhere: bool,
 }
 
+impl ContainerSpec {
+    /// The images whose files are mounted into it.
+    pub fn mounted_images(&self) -> impl Iterator<Item = &str> {
+        self.mounts.iter().filter_map(|mount| mount.mount.image())
+    }
+}
+
 /// A mount with the engine's own volume name in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountSpec {

@@ -62,7 +62,10 @@ impl<'a> User<'a> {
             .iter()
             .filter_map(|mount| match mount {
                 Mount::Bind { source, .. } => Some(clean(source)),
-                Mount::Volume { .. } | Mount::Tmpfs { .. } | Mount::Anonymous { .. } => None,
+                Mount::Volume { .. }
+                | Mount::Tmpfs { .. }
+                | Mount::Anonymous { .. }
+                | Mount::Image { .. } => None,
             })
             .collect();
         let rebuilds = service

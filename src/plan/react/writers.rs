@@ -11,7 +11,10 @@ pub fn may_write(stack: &Stack, path: &Utf8Path) -> bool {
             Mount::Bind {
                 source, read_only, ..
             } => !read_only && path.starts_with(clean(source)),
-            Mount::Volume { .. } | Mount::Tmpfs { .. } | Mount::Anonymous { .. } => false,
+            Mount::Volume { .. }
+            | Mount::Tmpfs { .. }
+            | Mount::Anonymous { .. }
+            | Mount::Image { .. } => false,
         });
         mounts || matches!(service.source, Source::Run(_))
     })

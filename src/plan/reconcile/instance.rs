@@ -66,7 +66,9 @@ impl Builder<'_> {
             Some(cause.clone())
         } else if container.status == Status::Dead {
             Some(Cause::NotRunning { exit: None })
-        } else if matches!(image, Image::Present(id) if *id != container.image_id) {
+        } else if matches!(image, Image::Present(id) if *id != container.image_id)
+            || self.mounts_another(spec, container)
+        {
             Some(Cause::ImageChanged)
         } else if !container.is_running() && self.lacks_network(spec) {
             Some(Cause::NetworkGone)
@@ -101,31 +103,33 @@ impl Builder<'_> {
         });
         let wanted = self.wanted;
         let comes_back = !spec.job && container.is_running() && !container.is_process();
+        let mut images: Vec<OpId> = image.operation().into_iter().collect();
+        images.extend(self.images_mounted(spec));
         if let Some(cause) = cause {
             if comes_back {
                 self.replace_container(spec, image, container, None, &cause, None);
                 return;
             }
-            let gone =
-                self.remove_container(container, &cause, image.operation().into_iter().collect());
+            let gone = self.remove_container(container, &cause, images);
             self.create_and_start(spec, image, &cause, vec![gone], None);
             return;
         }
         let stays = wanted.demands.keep.contains(&container.id);
-        if let Image::Coming { operation } = image
-            && !stays
-        {
-            let only_if = OnlyIf {
+        let only_if = match image {
+            Image::Coming { operation } => Some(OnlyIf {
                 image_of: *operation,
                 differs_from: ran_from.unwrap_or_else(|| container.image_id.clone()),
-            };
+            }),
+            Image::Present(_) => self.if_mounted_differs(spec, container),
+        };
+        if let Some(only_if) = only_if.filter(|_| !stays) {
             let cause = Cause::ImageChanged;
             if comes_back {
                 self.replace_container(spec, image, container, None, &cause, Some(&only_if));
                 return;
             }
             let first = self.plan.operations.len();
-            let gone = self.remove_container(container, &cause, vec![*operation]);
+            let gone = self.remove_container(container, &cause, images);
             for operation in &mut self.plan.operations[first..] {
                 operation.only_if = Some(only_if.clone());
             }

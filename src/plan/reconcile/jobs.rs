@@ -115,7 +115,10 @@ fn volumes_under(stack: &Stack, service: &str) -> BTreeSet<String> {
         .flat_map(|service| &service.mounts)
         .filter_map(|mount| match mount {
             Mount::Volume { key, .. } => Some(stack.volume_name(key)),
-            Mount::Bind { .. } | Mount::Tmpfs { .. } | Mount::Anonymous { .. } => None,
+            Mount::Bind { .. }
+            | Mount::Tmpfs { .. }
+            | Mount::Anonymous { .. }
+            | Mount::Image { .. } => None,
         })
         .collect()
 }

@@ -3,8 +3,8 @@
 use super::instance::subject;
 use super::{Builder, Image};
 use crate::plan::desired::ContainerSpec;
-use crate::plan::operation::{Action, Cause, Input, OpId, PreparedBy, Subject};
-use crate::stack::{PreStart, Pull};
+use crate::plan::operation::{Action, Cause, Input, OpId, PreparedBy};
+use crate::stack::PreStart;
 
 impl Builder<'_> {
     /// What a container waits for before its start, beside `after`: its own steps, and those that another one of its service
@@ -94,34 +94,7 @@ impl Builder<'_> {
 
     /// What brings the image of a step, where it is not there or somebody asked for it.
     fn image_of_step(&mut self, spec: &ContainerSpec, reference: &str) -> Option<OpId> {
-        let wanted = self.wanted;
-        if let Some(operation) = self.images.get(reference) {
-            return Some(*operation);
-        }
-        let mut builds = wanted.desired.builds.iter();
-        if let Some(build) = builds.find(|build| build.tag == reference) {
-            let service = build.services.first()?;
-            return self
-                .built(service, reference)
-                .as_ref()
-                .and_then(Image::operation);
-        }
         let is_asked_for = self.is_asked_for(spec, reference);
-        let is_there = wanted.observed.images.contains_key(reference);
-        let cause = match is_there {
-            true if is_asked_for => Cause::AskedToPull,
-            true => return None,
-            false => Cause::For(spec.service.clone()),
-        };
-        let service = wanted.stack.services.get(&spec.service);
-        let by_file = !service.is_some_and(|service| service.pull == Pull::Never);
-        let action = Action::PullImage {
-            reference: reference.to_owned(),
-            allowed: is_asked_for || by_file && !wanted.demands.no_pull.contains(&spec.service),
-        };
-        let subject = Subject::Image(reference.to_owned());
-        let operation = self.push(subject, action, cause, Vec::new());
-        self.images.insert(reference.to_owned(), operation);
-        Some(operation)
+        self.further_image(spec, reference, is_asked_for)
     }
 }

@@ -47,7 +47,10 @@ impl Scene {
         let keys: Vec<String> = mounted
             .filter_map(|mount| match mount {
                 Mount::Volume { key, .. } => Some(key.clone()),
-                Mount::Bind { .. } | Mount::Tmpfs { .. } | Mount::Anonymous { .. } => None,
+                Mount::Bind { .. }
+                | Mount::Tmpfs { .. }
+                | Mount::Anonymous { .. }
+                | Mount::Image { .. } => None,
             })
             .collect();
         for key in keys {
@@ -305,6 +308,12 @@ impl Scene {
                     "{} twice",
                     spec.name
                 );
+                let mounted = spec.mounted_images().map(|reference| {
+                    let image = world.images.get(reference);
+                    let image = image.unwrap_or_else(|| panic!("{reference} is not there"));
+                    (reference.to_owned(), image.id.clone())
+                });
+                let mounted = mounted.collect();
                 for network in &spec.networks {
                     assert!(
                         world.networks.contains_key(&network.network),
@@ -331,6 +340,7 @@ impl Scene {
                     stop_grace: Some(spec.stop_grace),
                     anonymous_volumes: false,
                     healthy: None,
+                    mounted,
                 });
                 return Some(id);
             }
@@ -422,6 +432,7 @@ impl Scene {
             stop_grace: None,
             anonymous_volumes: false,
             healthy: None,
+            mounted: BTreeMap::new(),
             ports: Vec::new(),
             addresses: BTreeMap::new(),
             aliases: BTreeMap::new(),

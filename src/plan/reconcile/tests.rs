@@ -2,6 +2,7 @@ mod changes;
 mod demands;
 mod down;
 mod jobs;
+mod mounted;
 mod overlaps;
 mod prepare;
 mod processes;

@@ -44,6 +44,7 @@ impl Docker {
         let what = format!("create container {}", spec.name);
         self.prepare_bind_sources(spec)?;
         self.names_devices(spec)?;
+        let mounted = self.mounted_images(spec, &what).await?;
         let engine = Engine {
             version: self.version(),
             podman: self.is_podman(),
@@ -51,7 +52,7 @@ impl Docker {
         let (mut body, later) = create::body(spec, image, engine);
         body.labels
             .get_or_insert_default()
-            .extend(self.owner_label());
+            .extend(self.owner_label().chain(mounted));
         let socket_files = self.hand_over_socket(spec, &mut body).await?;
         self.inherit(spec, &mut body).await;
         if self.means(&spec.image, image).await {

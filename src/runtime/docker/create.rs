@@ -28,6 +28,10 @@ const HOST_GATEWAY: ApiVersion = ApiVersion::new(1, 41);
 /// From here on, the device of a network is called inside as the file says; before, nobody is told that it is not.
 pub(super) const INTERFACE_NAME: ApiVersion = ApiVersion::new(1, 49);
 const INTERFACE: &str = "com.docker.network.endpoint.ifname";
+/// From here on, the files of an image can be mounted.
+pub(super) const IMAGE_MOUNT: ApiVersion = ApiVersion::new(1, 48);
+/// Label of a container: the images whose files are mounted into it, `REFERENCE=ID` with commas between.
+pub(super) const LABEL_MOUNTED: &str = "dev.mounted";
 
 /// For whom the body is made.
 #[derive(Debug, Clone, Copy)]
@@ -189,6 +193,11 @@ fn mount(spec: &MountSpec) -> Mount {
         } => (MountType::BIND, Some(source.to_string()), *read_only),
         stack::Mount::Tmpfs { .. } => (MountType::TMPFS, None, false),
         stack::Mount::Anonymous { read_only, .. } => (MountType::VOLUME, None, *read_only),
+        stack::Mount::Image {
+            reference,
+            read_only,
+            ..
+        } => (MountType::IMAGE, Some(reference.clone()), *read_only),
     };
     Mount {
         target: Some(spec.mount.target().to_owned()),

@@ -23,6 +23,7 @@ mod given;
 mod ground;
 mod hold;
 mod hooks;
+mod image_mount;
 mod info;
 mod inherit;
 mod log_lines;

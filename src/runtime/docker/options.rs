@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use bollard::models::{
     ContainerCreateBody, DeviceMapping, DeviceRequest, HealthConfig, HostConfig,
     HostConfigCgroupnsModeEnum, HostConfigLogConfig, MountBindOptions,
-    MountBindOptionsPropagationEnum, MountTmpfsOptions, MountType, MountVolumeOptions,
-    ResourcesBlkioWeightDevice, ResourcesUlimits, ThrottleDevice,
+    MountBindOptionsPropagationEnum, MountImageOptions, MountTmpfsOptions, MountType,
+    MountVolumeOptions, ResourcesBlkioWeightDevice, ResourcesUlimits, ThrottleDevice,
 };
 
 use super::network::table;
@@ -200,6 +200,11 @@ pub(super) fn mount(mount: &mut bollard::models::Mount, options: &MountOptions) 
                 subpath: options.subpath.clone(),
                 labels: table(&options.labels),
                 ..MountVolumeOptions::default()
+            });
+        }
+        Some(MountType::IMAGE) if options.subpath.is_some() => {
+            mount.image_options = Some(MountImageOptions {
+                subpath: options.subpath.clone(),
             });
         }
         Some(MountType::TMPFS) if options.size.is_some() || options.mode.is_some() => {

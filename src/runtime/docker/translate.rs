@@ -10,7 +10,7 @@ use bollard::models::{
 };
 use chrono::DateTime;
 
-use super::create::LABEL_NETWORKS;
+use super::create::{LABEL_MOUNTED, LABEL_NETWORKS};
 use super::inherit::is_anonymous;
 use crate::plan::desired::{
     LABEL_CHECKOUT, LABEL_CONFIG, LABEL_CREATED, LABEL_DIR, LABEL_NUMBER, LABEL_PROJECT,
@@ -68,6 +68,7 @@ pub(super) fn container(found: ContainerInspectResponse) -> Option<ObservedConta
         restart_policy: restart_policy.map_or_else(|| "no".to_owned(), |name| name.to_string()),
         stop_grace,
         anonymous_volumes: mounts.iter().any(is_anonymous),
+        mounted: mounted(labels.get(LABEL_MOUNTED)),
         healthy,
     })
 }
@@ -115,6 +116,15 @@ fn status(state: &ContainerState) -> Status {
             }
         }
     }
+}
+
+/// Reads `app:1=sha256:…,other:2=sha256:…`.
+fn mounted(label: Option<&String>) -> BTreeMap<String, String> {
+    let images = label.into_iter().flat_map(|label| label.split(','));
+    images
+        .filter_map(|image| image.split_once('='))
+        .map(|(reference, id)| (reference.to_owned(), id.to_owned()))
+        .collect()
 }
 
 /// Reads `8000/tcp`.

@@ -40,6 +40,7 @@ impl ProcessWorld {
             stop_grace: Some(Duration::from_millis(record.grace)),
             anonymous_volumes: false,
             healthy: None,
+            mounted: BTreeMap::new(),
             ports: if runs {
                 record.ports.clone()
             } else {

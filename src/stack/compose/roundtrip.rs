@@ -175,6 +175,12 @@ fn fit_service(name: &str, service: &mut Object) {
     if service.contains_key("scale") {
         service.remove("container_name");
     }
+    if let Some(Json::Object(policy)) = service
+        .get_mut("deploy")
+        .and_then(|deploy| deploy.get_mut("restart_policy"))
+    {
+        set(policy, "condition", json!("on-failure"));
+    }
     fit_lists(service);
     if let Some(build) = service.get_mut("build").and_then(Json::as_object_mut) {
         fit_build(build);
@@ -230,6 +236,7 @@ fn fit_lists(service: &mut Object) {
         let (kind, source) = match mount.get("type").and_then(Json::as_str) {
             Some("bind") => ("bind", Some(json!("/p/bound"))),
             Some("tmpfs") => ("tmpfs", None),
+            Some("image") => ("image", Some(json!("tool:1"))),
             _ => ("volume", Some(json!("n1"))),
         };
         mount.insert("type".to_owned(), json!(kind));

@@ -141,6 +141,9 @@ fn data_folder(stack: &Stack, service: &Service, state: &Utf8Path) -> Result<Utf
                 volumes.push(stack.volume_name(key));
             }
             Mount::Bind { source, .. } => return Err(format!("it mounts {source}")),
+            Mount::Image { reference, .. } => {
+                return Err(format!("it mounts the image {reference}"));
+            }
             Mount::Tmpfs { .. } | Mount::Anonymous { .. } => {}
         }
     }

@@ -60,6 +60,14 @@ fn spec() -> ContainerSpec {
                 volume: None,
             },
             MountSpec {
+                mount: stack::Mount::Image {
+                    reference: "tool:1".to_owned(),
+                    target: "/tool".to_owned(),
+                    read_only: true,
+                },
+                volume: None,
+            },
+            MountSpec {
                 mount: stack::Mount::Tmpfs {
                     target: "/tmp".into(),
                 },
@@ -121,6 +129,23 @@ fn on_the_hosts_network_nothing_is_published_or_attached() {
         json["HostConfig"]["ExtraHosts"][0],
         "host.docker.internal:127.0.0.1"
     );
+}
+
+#[test]
+fn a_folder_of_an_image_is_mounted() {
+    let mut spec = spec();
+    let options = stack::MountOptions {
+        subpath: Some("bin".to_owned()),
+        ..stack::MountOptions::default()
+    };
+    let mounts = &mut spec.options.given.mounts;
+    mounts.insert("/tool".to_owned(), options);
+    let json = json(&spec, on(1, 48));
+    let expected = serde_json::json!({
+        "Type": "image", "Source": "tool:1", "Target": "/tool", "ReadOnly": true,
+        "ImageOptions": { "Subpath": "bin" },
+    });
+    assert_eq!(json["HostConfig"]["Mounts"][2], expected);
 }
 
 #[test]

@@ -52,8 +52,21 @@ fn a_running_container() {
             stop_grace: Some(std::time::Duration::from_secs(60)),
             anonymous_volumes: false,
             healthy: None,
+            mounted: BTreeMap::new(),
         }
     );
+}
+
+#[test]
+fn the_images_whose_files_it_has_are_told() {
+    let labels = r#"{"dev.mounted":"r:5000/tool:1=sha256:a,other=sha256:b"}"#;
+    let found = inspected(&format!(r#"{{"Id":"a","Config":{{"Labels":{labels}}}}}"#));
+    let image = |name: &str, id: &str| (name.to_owned(), id.to_owned());
+    let expected = [
+        image("r:5000/tool:1", "sha256:a"),
+        image("other", "sha256:b"),
+    ];
+    assert_eq!(found.mounted, expected.into());
 }
 
 #[test]

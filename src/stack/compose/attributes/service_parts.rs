@@ -4,8 +4,6 @@ use crate::stack::compose::form::{
     Attribute, Dict, Form, List, Listed, NAMED_TEXTS, Named, Short, TEXT_OR_TEXTS, Table, Unique,
 };
 
-const NO_IMAGES: &str = "`dev` mounts volumes, binds and tmpfs, and no images";
-
 const ANY: Form = Form::Int(i64::MIN, i64::MAX);
 
 static BLKIO_LIMITS: List = List {
@@ -354,13 +352,12 @@ pub(super) static VOLUMES: List = List {
                     Form::Text,
                     "engines have stopped telling ways of mounting apart",
                 ),
-                Attribute::refused(
+                Attribute::new(
                     "image",
                     Form::Table(&Table::new(
                         "`image` of a mount",
-                        &[Attribute::refused("subpath", Form::Text, NO_IMAGES)],
+                        &[Attribute::new("subpath", Form::Text)],
                     )),
-                    NO_IMAGES,
                 ),
                 Attribute::new("read_only", Form::Bool),
                 Attribute::new("source", Form::Text),

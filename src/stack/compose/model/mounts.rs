@@ -68,9 +68,21 @@ impl Making<'_> {
                 None => Mount::Anonymous { target, read_only },
             }),
             "tmpfs" => Some(Mount::Tmpfs { target }),
+            "image" => match item.string("source") {
+                Some(reference) => Some(Mount::Image {
+                    reference,
+                    target,
+                    read_only,
+                }),
+                None => {
+                    let message = format!("a mount of an image of services.{service} names none");
+                    self.refuse(item.span, message, "`source` is its name: `source: app:1`");
+                    None
+                }
+            },
             other => {
                 let message = format!("services.{service} has a mount of the type `{other}`");
-                let help = "`dev` mounts volumes, binds and tmpfs";
+                let help = "`dev` mounts volumes, binds, tmpfs and images";
                 self.refuse(
                     item.get("type").map_or(item.span, |n| n.span),
                     message,
@@ -86,12 +98,16 @@ fn mount_options(item: &Node) -> MountOptions {
     let nothing = Node::table([], item.span);
     let part = |key: &str| item.get(key).unwrap_or(&nothing);
     let (bind, volume, tmpfs) = (part("bind"), part("volume"), part("tmpfs"));
+    let within = match item.text_at("type") {
+        Some("image") => part("image"),
+        _ => volume,
+    };
     MountOptions {
         propagation: bind.string("propagation"),
         non_recursive: bind.text_at("recursive") == Some("disabled"),
         must_exist: bind.flag("create_host_path") == Some(false),
         no_copy: volume.is_set("nocopy"),
-        subpath: volume.string("subpath"),
+        subpath: within.string("subpath"),
         labels: volume.pairs("labels"),
         size: tmpfs.int("size").filter(|size| *size > 0),
         mode: tmpfs.int("mode").filter(|mode| *mode > 0),

@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use crate::stack::compose::{Files, Request, Run, load_stack};
 use crate::stack::file::{Code, Diagnostic, LoadError};
 use crate::stack::{
-    Condition, ContainerFile, HostPort, Pull, Reference, Restart, SecretSource, Source, Stack,
+    Condition, ContainerFile, HostPort, Mount, Pull, Reference, Restart, SecretSource, Source, Stack,
     UpdateOrder,
 };
 
@@ -251,12 +251,29 @@ fn files_of_variables_have_a_bound_together() {
 }
 
 #[test]
+fn the_files_of_an_image_are_a_mount() {
+    let mount = "{type: image, source: 'tool:1', target: /t, image: {subpath: bin}}";
+    let text = format!("services:\n  a: {{image: x, volumes: [{mount}]}}\n");
+    let stack = stack(&text).unwrap();
+    let a = &stack.services["a"];
+    let expected = Mount::Image {
+        reference: "tool:1".to_owned(),
+        target: "/t".to_owned(),
+        read_only: false,
+    };
+    assert_eq!(a.mounts, [expected]);
+    let options = &a.container.mounts["/t"];
+    assert_eq!(options.subpath.as_deref(), Some("bin"));
+}
+
+#[test]
 fn what_cannot_be_had_is_an_error_where_it_stands() {
     for (text, line) in [
         ("    provider: {type: x}", 4),
         ("    restart: sometimes", 4),
         ("    ports: ['80:80/sctp']", 4),
-        ("    volumes: [{type: image, source: y, target: /y}]", 4),
+        ("    volumes: [{type: image, target: /y}]", 4),
+        ("    volumes: [{type: npipe, source: y, target: /y}]", 4),
     ] {
         let error = stack(&format!("services:\n  a:\n    image: x\n{text}\n")).unwrap_err();
         let told = &error.diagnostics[0];

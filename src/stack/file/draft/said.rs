@@ -204,7 +204,7 @@ fn volumes(mounts: &[Mount], dir: &Utf8Path) -> Option<Said> {
                 target,
                 read_only,
             } => (relative(source, dir), target, *read_only),
-            Mount::Tmpfs { .. } | Mount::Anonymous { .. } => return None,
+            Mount::Tmpfs { .. } | Mount::Anonymous { .. } | Mount::Image { .. } => return None,
         };
         let suffix = if read_only { ":ro" } else { "" };
         Some(format!("{from}:{target}{suffix}"))
