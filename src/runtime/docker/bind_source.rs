@@ -9,8 +9,11 @@ use crate::runtime::RuntimeError;
 /// that belongs to root. What is named like a file is none.
 ///
 /// # Errors
-/// `Other`: it is named like a file. `target`: where `service` has it.
+/// `Other`: it is named like a file, or as another system names its files. `target`: where `service` has it.
 pub(super) fn prepare(source: &Utf8Path, target: &str, service: &str) -> Result<(), RuntimeError> {
+    if !source.is_absolute() {
+        return Err(foreign(source, target, service));
+    }
     if source.exists() || source.is_symlink() {
         return Ok(());
     }
@@ -38,6 +41,17 @@ fn is_named_like_a_file(path: &Utf8Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     let is_ending = |ending: &str| ending != "d" && !ending.bytes().all(|b| b.is_ascii_digit());
     name == ".env" || path.extension().is_some_and(is_ending)
+}
+
+/// What begins with a drive is a path everywhere, though only Windows has such.
+fn foreign(source: &Utf8Path, target: &str, service: &str) -> RuntimeError {
+    let message = format!(
+        "this machine has no path like {source}, which `volumes` of services.{service} mounts at {target}"
+    );
+    let help = format!(
+        "one character and a colon are a drive of Windows; a volume of that name is mounted by {{ type: volume, source: …, target: {target} }}"
+    );
+    RuntimeError::new(FailureClass::Other, message).help(help)
 }
 
 fn missing(source: &Utf8Path, target: &str, service: &str) -> RuntimeError {
@@ -71,6 +85,17 @@ fn nearest(source: &Utf8Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_of_another_system_is_told_and_not_made() {
+        let error = prepare(Utf8Path::new("d:/a"), "/b", "web").unwrap_err();
+        assert!(!Utf8Path::new("d:").exists());
+        let message =
+            "this machine has no path like d:/a, which `volumes` of services.web mounts at /b";
+        assert_eq!(error.0.message, message);
+        assert!(error.0.help.unwrap().contains("drive of Windows"));
+    }
 
     #[test]
     fn a_file_that_is_missing_is_an_error_and_a_folder_is_made() {

@@ -227,6 +227,10 @@ impl Check<'_> {
             }
         }
         for mount in volumes {
+            if mount.get("target").is_none() {
+                let message = format!("a mount of `services.{name}` needs `target`");
+                self.report(Code::MissingKey, message, mount.span);
+            }
             if mount.text_at("type") == Some("bind") && mount.get("source").is_none() {
                 let message = format!("a bind mount of `services.{name}` needs `source`");
                 self.report(Code::MissingKey, message, mount.span);

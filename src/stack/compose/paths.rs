@@ -16,13 +16,26 @@ pub(super) struct Base<'a> {
 
 impl Base<'_> {
     pub fn absolute(&self, path: &str) -> String {
-        let path = match (path.strip_prefix('~'), self.home) {
-            (Some(rest), Some(home)) => clean_text(&format!("{home}/{rest}")),
-            _ => path.to_owned(),
-        };
-        match path.starts_with('/') || is_windows(&path) {
+        let path = self.at_home(path);
+        match path.starts_with('/') {
             true => path,
             false => clean_text(&format!("{}/{path}", self.dir)),
+        }
+    }
+
+    /// The same of what the engine reads, which may be on another machine.
+    fn absolute_there(&self, path: &str) -> String {
+        let path = self.at_home(path);
+        match is_windows(&path) {
+            true => path,
+            false => self.absolute(&path),
+        }
+    }
+
+    fn at_home(&self, path: &str) -> String {
+        match (path.strip_prefix('~'), self.home) {
+            (Some(rest), Some(home)) => clean_text(&format!("{home}/{rest}")),
+            _ => path.to_owned(),
         }
     }
 
@@ -33,7 +46,7 @@ impl Base<'_> {
         }
         for section in ["configs", "secrets"] {
             for (_, table) in project.section_mut(section) {
-                self.at(table, "file");
+                self.there(table.get_mut("file"));
             }
         }
         for (_, volume) in project.section_mut("volumes") {
@@ -65,7 +78,7 @@ impl Base<'_> {
             .unwrap_or_default()
         {
             if mount.text_at("type") == Some("bind") {
-                self.at(mount, "source");
+                self.there(mount.get_mut("source"));
             }
         }
         let rules = service
@@ -84,7 +97,7 @@ impl Base<'_> {
             self.context(context);
         }
         for (_, key) in build.section_mut("ssh") {
-            self.text(key);
+            self.there(Some(key));
         }
     }
 
@@ -108,7 +121,7 @@ impl Base<'_> {
             && is_local
             && options.text_at("o") == Some("bind")
         {
-            self.at(options, "device");
+            self.there(options.get_mut("device"));
         }
     }
 
@@ -125,16 +138,24 @@ impl Base<'_> {
             *path = self.absolute(path);
         }
     }
+
+    fn there(&self, node: Option<&mut Node>) {
+        if let Some(Node {
+            value: Value::Text(path),
+            ..
+        }) = node
+            && !path.is_empty()
+        {
+            *path = self.absolute_there(path);
+        }
+    }
 }
 
 /// `C:\data`, for an engine on such a machine.
 fn is_windows(path: &str) -> bool {
     let bytes = path.as_bytes();
     path.starts_with(r"\\")
-        || bytes.len() > 2
-            && bytes[0].is_ascii_alphabetic()
-            && bytes[1] == b':'
-            && matches!(bytes[2], b'\\' | b'/')
+        || bytes.len() > 2 && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/')
 }
 
 #[cfg(test)]
@@ -165,6 +186,10 @@ mod tests {
         assert_eq!(base.absolute("../x"), "/p/x");
         assert_eq!(base.absolute("~/x"), "/home/me/x");
         assert_eq!(base.absolute("/x/"), "/x/");
-        assert_eq!(base.absolute(r"C:\x"), r"C:\x");
+        assert_eq!(base.absolute_there(r"C:\x"), r"C:\x");
+        assert_eq!(base.absolute_there("1:/x"), "1:/x");
+        assert_eq!(base.absolute_there("c:x"), "/p/q/c:x");
+        assert_eq!(base.absolute_there("~/x"), "/home/me/x");
+        assert_eq!(base.absolute(r"C:\x"), r"/p/q/C:\x");
     }
 }

@@ -156,7 +156,7 @@ pub(super) fn volume(text: &str, span: Span) -> Result<Node, String> {
     Ok(mount)
 }
 
-/// What the colons separate, but for that of a drive.
+/// What the colons separate, but for that of a drive and those within `${…}`, which is only text by now.
 fn volume_sections(text: &str) -> Vec<&str> {
     // A target alone, of one or two letters.
     if text.len() <= 2 {
@@ -164,16 +164,27 @@ fn volume_sections(text: &str) -> Vec<&str> {
     }
     let mut sections = Vec::new();
     let mut start = 0;
-    for (at, _) in text.match_indices(':') {
+    let mut depth = 0_usize;
+    for (at, letter) in text.char_indices() {
         let section = &text[start..at];
-        let is_drive = section.len() == 1 && section.starts_with(|c: char| c.is_alphabetic());
-        if !is_drive {
-            sections.push(section);
-            start = at + 1;
+        match letter {
+            '$' if text[at..].starts_with("${") => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ':' if depth == 0 && !is_drive(section) => {
+                sections.push(section);
+                start = at + 1;
+            }
+            _ => {}
         }
     }
     sections.push(&text[start..]);
     sections
+}
+
+/// One letter, of any alphabet.
+fn is_drive(section: &str) -> bool {
+    let mut letters = section.chars();
+    letters.next().is_some_and(char::is_alphabetic) && letters.next().is_none()
 }
 
 fn is_path(source: &str) -> bool {
@@ -254,6 +265,12 @@ mod tests {
         assert_eq!(kind("./a:/b:ro"), ["bind", "./a", "/b"]);
         assert_eq!(kind("~/a:/b"), ["bind", "~/a", "/b"]);
         assert_eq!(kind(r"C:\a:/b:ro"), ["bind", r"C:\a", "/b"]);
+        // A drive on every machine, as with docker compose.
+        assert_eq!(kind("d:/path"), ["volume", "-", "d:/path"]);
+        assert_eq!(kind("d:/a:/b"), ["bind", "d:/a", "/b"]);
+        assert_eq!(kind("ü:/a:/b"), ["bind", "ü:/a", "/b"]);
+        assert_eq!(kind("data:d:/b"), ["volume", "data", "d:/b"]);
+        assert_eq!(kind("./${a:-b}:/c"), ["bind", "./${a:-b}", "/c"]);
         for wrong in ["data::b", ":/a/b", "data:/b:ro:x"] {
             assert!(volume(wrong, HERE).is_err(), "{wrong}");
         }

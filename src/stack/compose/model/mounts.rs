@@ -40,6 +40,10 @@ impl Making<'_> {
 
     fn mount(&mut self, service: &str, item: &Node) -> Option<Mount> {
         let target = item.string("target").unwrap_or_default();
+        if !target.starts_with('/') {
+            self.nowhere(service, item, &target);
+            return None;
+        }
         let read_only = item.is_set("read_only");
         match item.text_at("type").unwrap_or("volume") {
             "bind" => {
@@ -91,6 +95,29 @@ impl Making<'_> {
                 None
             }
         }
+    }
+}
+
+impl Making<'_> {
+    /// The engine refuses it, too, and does not know the file.
+    fn nowhere(&mut self, service: &str, item: &Node, target: &str) {
+        let message = match target {
+            "" => format!("services.{service} mounts something, and says nowhere where"),
+            _ => format!(
+                "services.{service} mounts something at `{target}`, which is no absolute path"
+            ),
+        };
+        let drive = target
+            .split_once(':')
+            .filter(|(name, _)| name.chars().count() == 1);
+        let help = match drive {
+            Some((name, path)) => format!(
+                "one letter and a colon are a drive of Windows; the volume `{name}` is mounted by {{ type: volume, source: {name}, target: {path} }}"
+            ),
+            None => "`target` begins with `/`".to_owned(),
+        };
+        let span = item.get("target").map_or(item.span, |node| node.span);
+        self.refuse(span, message, &help);
     }
 }
 

@@ -273,6 +273,8 @@ fn what_cannot_be_had_is_an_error_where_it_stands() {
         ("    restart: sometimes", 4),
         ("    ports: ['80:80/sctp']", 4),
         ("    volumes: [{type: image, target: /y}]", 4),
+        ("    volumes: ['d:/y']", 4),
+        ("    volumes: ['./a:b']", 4),
         ("    volumes: [{type: npipe, source: y, target: /y}]", 4),
     ] {
         let error = stack(&format!("services:\n  a:\n    image: x\n{text}\n")).unwrap_err();
