@@ -87,14 +87,18 @@ impl Complete<'_> {
             }
         }
         for (key, entry) in map {
-            let Some(Attribute { form, support, .. }) = table.attribute(key) else {
+            let Some(attribute) = table.attribute(key) else {
                 continue;
             };
+            let Attribute { form, support, .. } = attribute;
+            let is_silent = attribute
+                .silent
+                .is_some_and(|text| entry.node.as_text() == Some(text));
             let path = joined(path, key);
             let off = self.disabled.iter().find(|name| is_of(&path, name));
             let finding = match support {
                 Support::Honoured => None,
-                Support::Warned(_) if off.is_some() => None,
+                Support::Warned(_) if off.is_some() || is_silent => None,
                 Support::Refused(_) if off.is_some() => {
                     self.unfit.extend(off.cloned());
                     None

@@ -7,6 +7,8 @@ pub(super) struct Attribute {
     pub key: &'static str,
     pub form: Form,
     pub support: Support,
+    /// Text that says no more than nothing at all does.
+    pub silent: Option<&'static str>,
 }
 
 /// What `dev` does with an attribute that a file has.
@@ -159,6 +161,7 @@ impl Attribute {
             key,
             form,
             support: Support::Honoured,
+            silent: None,
         }
     }
 
@@ -167,6 +170,20 @@ impl Attribute {
             key,
             form,
             support: Support::Warned(why),
+            silent: None,
+        }
+    }
+
+    /// The same, where `silent` is what each has without a word.
+    pub const fn warned_but(
+        key: &'static str,
+        form: Form,
+        silent: &'static str,
+        why: &'static str,
+    ) -> Self {
+        Self {
+            silent: Some(silent),
+            ..Self::warned(key, form, why)
         }
     }
 
@@ -175,6 +192,7 @@ impl Attribute {
             key,
             form,
             support: Support::Refused(why),
+            silent: None,
         }
     }
 }

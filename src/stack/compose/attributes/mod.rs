@@ -25,29 +25,37 @@ pub struct Row {
 /// Every attribute by its path, in the order of the tables.
 pub fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    of_table(&PROJECT, "", &mut rows);
+    of_table(&PROJECT, ("", Support::Honoured), &mut rows);
     rows
 }
 
-fn of_table(table: &'static Table, above: &str, rows: &mut Vec<Row>) {
-    for Attribute { key, form, support } in table.attributes {
+/// `around`: what is done with the table itself. Nothing in it can mean more.
+fn of_table(table: &'static Table, (above, around): (&str, Support), rows: &mut Vec<Row>) {
+    for Attribute {
+        key, form, support, ..
+    } in table.attributes
+    {
         let path = match above {
             "" => (*key).to_owned(),
             _ => format!("{above}.{key}"),
         };
+        let support = match around {
+            Support::Honoured => *support,
+            Support::Warned(_) | Support::Refused(_) => around,
+        };
         rows.push(Row {
             path: path.clone(),
-            support: *support,
+            support,
         });
-        below(form, &path, rows);
+        below(form, (&path, support), rows);
     }
 }
 
-fn below(form: &'static Form, path: &str, rows: &mut Vec<Row>) {
+fn below(form: &'static Form, (path, around): (&str, Support), rows: &mut Vec<Row>) {
     match form {
-        Form::Table(table) => of_table(table, path, rows),
-        Form::List(list) => below(&list.item, &format!("{path}[]"), rows),
-        Form::Named(named) => below(&named.item, &format!("{path}.NAME"), rows),
+        Form::Table(table) => of_table(table, (path, around), rows),
+        Form::List(list) => below(&list.item, (&format!("{path}[]"), around), rows),
+        Form::Named(named) => below(&named.item, (&format!("{path}.NAME"), around), rows),
         _ => {}
     }
 }

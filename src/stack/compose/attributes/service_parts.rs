@@ -64,6 +64,22 @@ static FILE_MOUNT: Table = Table {
         ],
     )
 };
+
+const RUN_SAYS: &str = "whose it is in a build, `RUN --mount=type=secret` says";
+
+static BUILD_SECRET: Table = Table {
+    short: Short::Key("source"),
+    ..Table::new(
+        "secret of a build",
+        &[
+            Attribute::warned("gid", Form::Text, RUN_SAYS),
+            Attribute::warned("mode", Form::FileMode, RUN_SAYS),
+            Attribute::new("source", Form::Text),
+            Attribute::new("target", Form::Text),
+            Attribute::warned("uid", Form::Text, RUN_SAYS),
+        ],
+    )
+};
 pub(super) static CONFIGS: List = List {
     item: Form::Table(&FILE_MOUNT),
     unique: Unique::Target("/"),
@@ -75,7 +91,7 @@ pub(super) static SECRETS: List = List {
     single: false,
 };
 pub(super) static BUILD_SECRETS: List = List {
-    item: Form::Table(&FILE_MOUNT),
+    item: Form::Table(&BUILD_SECRET),
     unique: Unique::Not,
     single: false,
 };
@@ -286,7 +302,12 @@ pub(super) static PORTS: List = List {
             &[
                 Attribute::new("app_protocol", Form::Text),
                 Attribute::new("host_ip", Form::Text),
-                Attribute::new("mode", Form::Text),
+                Attribute::warned_but(
+                    "mode",
+                    Form::Text,
+                    "ingress",
+                    "there is one machine, and a port is published there",
+                ),
                 Attribute::new("name", Form::Text),
                 Attribute::new("protocol", Form::Text),
                 Attribute::new("published", Form::Scalar),

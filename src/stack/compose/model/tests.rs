@@ -251,6 +251,34 @@ fn files_of_variables_have_a_bound_together() {
 }
 
 #[test]
+fn the_mode_of_a_port_says_nothing_and_its_protocol_what_its_address_begins_with() {
+    let warnings = |port: &str| {
+        let text = format!("services:\n  a:\n    image: x\n    ports:\n      - {port}\n");
+        let run = run(&text).unwrap();
+        let port = run.stack.services["a"].ports.values().next().unwrap();
+        let told: Vec<String> = run
+            .warnings
+            .iter()
+            .map(|w| w.message().to_owned())
+            .collect();
+        (told, port.scheme.clone(), port.host)
+    };
+    let long = "{target: 9, published: '90', app_protocol: https";
+    let quiet = (Vec::new(), "https".to_owned(), HostPort::Fixed(90));
+    assert_eq!(warnings(&format!("{long}}}")), quiet);
+    assert_eq!(warnings(&format!("{long}, mode: ingress}}")), quiet);
+    let (told, scheme, host) = warnings(&format!("{long}, mode: host}}"));
+    assert_eq!(
+        told,
+        [
+            "`services.a.ports[0].mode` has no effect: there is one machine, and a port is published there"
+        ]
+    );
+    assert_eq!((scheme, host), (quiet.1, quiet.2));
+    assert!(warnings("'90:9'").0.is_empty());
+}
+
+#[test]
 fn the_files_of_an_image_are_a_mount() {
     let mount = "{type: image, source: 'tool:1', target: /t, image: {subpath: bin}}";
     let text = format!("services:\n  a: {{image: x, volumes: [{mount}]}}\n");
