@@ -51,6 +51,8 @@ pub enum Subject {
 pub enum Action {
     PullImage {
         reference: String,
+        /// `linux/arm64`; `None`: the engine's own.
+        platform: Option<String>,
         /// The stack file says so; else that it is not there is an error.
         allowed: bool,
     },

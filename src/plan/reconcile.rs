@@ -342,6 +342,7 @@ impl Builder<'_> {
                 let by_file = !asking.is_some_and(|service| service.pull == Pull::Never);
                 let action = Action::PullImage {
                     reference: reference.clone(),
+                    platform: asking.and_then(|service| service.container.platform.clone()),
                     allowed: by_file || demands.pull.contains(service),
                 };
                 self.push(subject, action, cause, Vec::new())

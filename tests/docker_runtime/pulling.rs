@@ -24,7 +24,7 @@ async fn an_image_is_pulled_with_credentials() {
     let dir = Utf8PathBuf::from_path_buf(keep.path().to_owned()).unwrap();
 
     let stranger = docker_with(&dir).await;
-    let error = soon("an answer", stranger.pull(&reference, None))
+    let error = soon("an answer", stranger.pull(&reference, None, None))
         .await
         .unwrap_err();
     assert_eq!(error.0.class, FailureClass::ImageMissing);
@@ -41,7 +41,7 @@ async fn an_image_is_pulled_with_credentials() {
     std::fs::write(dir.join("config.json"), config).unwrap();
     let docker = docker_with(&dir).await;
     let (sender, mut receiver) = tokio::sync::mpsc::channel(100);
-    let id = soon("the image", docker.pull(&reference, Some(&sender)))
+    let id = soon("the image", docker.pull(&reference, None, Some(&sender)))
         .await
         .unwrap();
     drop(sender);
@@ -65,7 +65,7 @@ async fn an_image_is_pulled_with_credentials() {
     assert_eq!(image.healthcheck.as_ref().unwrap().test, ["CMD", "true"]);
 
     let absent = format!("{}/{}:2", registry.address, sandbox.project);
-    let error = soon("an answer", docker.pull(&absent, None))
+    let error = soon("an answer", docker.pull(&absent, None, None))
         .await
         .unwrap_err();
     assert_eq!(error.0.class, FailureClass::ImageMissing, "{:?}", error.0);
@@ -81,7 +81,7 @@ async fn an_image_is_pulled_with_credentials() {
 async fn a_registry_that_cannot_be_reached_is_said_to_be() {
     let sandbox = Sandbox::new("unreachable").await;
     // Nothing listens on port 1.
-    let pulling = sandbox.docker.pull("127.0.0.1:1/nothing:1", None);
+    let pulling = sandbox.docker.pull("127.0.0.1:1/nothing:1", None, None);
     let error = soon("an answer", pulling).await.unwrap_err();
     assert_eq!(error.0.class, FailureClass::ImageMissing, "{:?}", error.0);
     assert!(

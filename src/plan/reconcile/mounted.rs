@@ -74,6 +74,7 @@ impl Builder<'_> {
         let is_forbidden = wanted.demands.no_pull.contains(&spec.service);
         let action = Action::PullImage {
             reference: reference.to_owned(),
+            platform: None,
             allowed: is_asked_for || by_file && !is_forbidden,
         };
         let subject = Subject::Image(reference.to_owned());

@@ -40,7 +40,7 @@ struct Detail {
 }
 
 impl Docker {
-    /// Pulls an image for this machine's platform, with the credentials that Docker's configuration file or its
+    /// Pulls an image, for the engine's own platform where none is named, with the credentials that Docker's configuration file or its
     /// helpers have. Returns the image's id. `progress` gets bytes.
     ///
     /// # Errors
@@ -49,14 +49,17 @@ impl Docker {
     pub async fn pull(
         &self,
         reference: &str,
+        platform: Option<&str>,
         progress: Option<&ProgressSender>,
     ) -> Result<String, RuntimeError> {
         let what = format!("pull image {reference}");
         let (name, tag) = split(reference);
+        let platform = platform.map(|platform| format!("&platform={}", encode(platform)));
         let path = format!(
-            "/images/create?fromImage={}&tag={}",
+            "/images/create?fromImage={}&tag={}{}",
             encode(name),
-            encode(tag)
+            encode(tag),
+            platform.unwrap_or_default()
         );
         // A broken configuration must not keep a public image away; where it mattered, the registry says so.
         let (credentials, trouble) = match credentials::of(&self.inner.environment, reference).await

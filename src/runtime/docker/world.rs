@@ -65,14 +65,20 @@ impl DockerWorld {
             Action::PullImage {
                 reference,
                 allowed: false,
+                ..
             } => {
                 let message = format!("there is no image {reference}, and it is not to be pulled");
                 Err(RuntimeError::new(FailureClass::ImageMissing, message)
                     .help("`pull_policy: never` in the stack file says so, or `--pull never`"))
             }
-            Action::PullImage { reference, .. } => Ok(Output::Image(
-                docker.pull(reference, Some(&progress)).await?,
-            )),
+            Action::PullImage {
+                reference,
+                platform,
+                ..
+            } => {
+                let pulled = docker.pull(reference, platform.as_deref(), Some(&progress));
+                Ok(Output::Image(pulled.await?))
+            }
             Action::BuildImage(spec) => {
                 Ok(Output::Image(docker.build(spec, Some(&progress)).await?.id))
             }

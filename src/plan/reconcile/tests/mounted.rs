@@ -78,3 +78,28 @@ fn another_reference_is_another_configuration() {
     assert!(is_after(&scene.plan(), "tool:2"), "{}", scene.text());
     scene.converge();
 }
+
+#[test]
+fn an_image_is_pulled_for_the_platform_that_its_service_names() {
+    let mut db = runs("db", &[]);
+    db.container.platform = Some("linux/arm64".to_owned());
+    let scene = Scene::of([db, web("tool:1")]);
+    let operations = scene.plan().operations.into_iter();
+    let platforms = operations.filter_map(|operation| match operation.action {
+        Action::PullImage {
+            reference,
+            platform,
+            ..
+        } => Some((reference, platform)),
+        _ => None,
+    });
+    let mut platforms: Vec<_> = platforms.collect();
+    platforms.sort();
+    let of = |image: &str, platform: Option<&str>| (image.to_owned(), platform.map(str::to_owned));
+    let expected = [
+        of("db:1", Some("linux/arm64")),
+        of("tool:1", None),
+        of("web:1", None),
+    ];
+    assert_eq!(platforms, expected);
+}

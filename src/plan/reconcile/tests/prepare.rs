@@ -116,7 +116,9 @@ fn an_image_that_nobody_is_to_pull_is_not_pulled_for_a_step() {
         }
         let operations = scene.plan().operations.into_iter();
         let mut pulls = operations.filter_map(|operation| match operation.action {
-            Action::PullImage { reference, allowed } if reference == "tool:1" => Some(allowed),
+            Action::PullImage {
+                reference, allowed, ..
+            } if reference == "tool:1" => Some(allowed),
             _ => None,
         });
         pulls.next()
