@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::engine::{call, containers, minor_version, text};
 use crate::registry::Registry;
-use crate::tool::{BOTH, Project, Tool};
+use crate::tool::{BOTH, Project, Tool, same};
 
 /// The first API that has it.
 const KNOWN: u32 = 48;
@@ -70,7 +70,10 @@ fn id(project: &Project) -> String {
 fn refused(file: &str) {
     for tool in BOTH {
         let project = Project::new(file);
-        let ended = project.run(tool, &["up", "-d"]);
+        let ended = match tool {
+            Tool::Dev => project.run(tool, &["up", "--wait"]),
+            Tool::Compose => project.run(tool, &["up", "-d"]),
+        };
         assert_ne!(ended.code, 0, "{tool:?}: {ended:?}");
         if tool == Tool::Dev {
             let said = format!("{}{}", ended.said, ended.printed);
@@ -136,4 +139,42 @@ fn the_image_of_another_service_is_built_first_and_its_change_is_seen() {
         assert_ne!(id(&project), first, "{tool:?}");
         project.done(tool, &["down"]);
     }
+}
+
+const FOLDER: &str = r#"
+services:
+  first:
+    image: dev.local/busybox
+    command: [sh, -c, "mkdir /data/sub; echo inner > /data/sub/file; echo outer > /data/file"]
+    volumes: ["data:/data"]
+  web:
+    image: dev.local/busybox
+    command: sleep 1000
+    init: true
+    stop_grace_period: 1s
+    depends_on: {first: {condition: service_completed_successfully}}
+    volumes: [{type: volume, source: data, target: /data, volume: {subpath: sub}}]
+volumes: {data: {}}
+"#;
+
+#[test]
+fn a_folder_of_a_volume_is_mounted_or_none_of_it() {
+    if minor_version() >= 45 {
+        let seen = same(FOLDER, |project, tool| {
+            match tool {
+                Tool::Dev => project.done(tool, &["up", "--wait"]),
+                // To it, one that has ended is none that is ready.
+                Tool::Compose => project.done(tool, &["up", "-d"]),
+            };
+            project.inside("web", &["cat", "/data/file"])
+        });
+        assert_eq!(seen, "inner\n");
+        return;
+    }
+    let project = Project::new(FOLDER);
+    let ended = project.run(Tool::Dev, &["up", "--wait"]);
+    assert_ne!(ended.code, 0, "{ended:?}");
+    let said = format!("{}{}", ended.said, ended.printed);
+    assert!(said.contains("mounts whole volumes"), "{said}");
+    assert!(said.contains("Docker Engine 26"), "{said}");
 }

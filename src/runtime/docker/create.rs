@@ -28,6 +28,8 @@ const HOST_GATEWAY: ApiVersion = ApiVersion::new(1, 41);
 /// From here on, the device of a network is called inside as the file says; before, nobody is told that it is not.
 pub(super) const INTERFACE_NAME: ApiVersion = ApiVersion::new(1, 49);
 const INTERFACE: &str = "com.docker.network.endpoint.ifname";
+/// From here on, a folder of a volume can be mounted; before, all of it is.
+pub(super) const VOLUME_SUBPATH: ApiVersion = ApiVersion::new(1, 45);
 /// From here on, the files of an image can be mounted.
 pub(super) const IMAGE_MOUNT: ApiVersion = ApiVersion::new(1, 48);
 /// Label of a container: the images whose files are mounted into it, `REFERENCE=ID` with commas between.
