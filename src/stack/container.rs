@@ -207,6 +207,9 @@ pub struct MountOptions {
     pub size: Option<i64>,
     /// Of a tmpfs: permissions.
     pub mode: Option<i64>,
+    /// Of a tmpfs: nothing can be written there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
     /// Of a tmpfs: as `mount` takes them, `size=64m,mode=1777`.
     pub raw: Option<String>,
 }

@@ -181,6 +181,9 @@ fn names(host: &mut HostConfig, options: &OptionsSpec) {
 
 /// What a mount has beside source and target.
 pub(super) fn mount(mount: &mut bollard::models::Mount, options: &MountOptions) {
+    if options.read_only {
+        mount.read_only = Some(true);
+    }
     match mount.typ {
         Some(MountType::BIND) => {
             let propagation = options.propagation.as_deref().and_then(propagation);

@@ -132,7 +132,7 @@ fn on_the_hosts_network_nothing_is_published_or_attached() {
 }
 
 #[test]
-fn a_folder_of_an_image_is_mounted() {
+fn a_folder_of_an_image_is_mounted_and_memory_may_be_for_reading_only() {
     let mut spec = spec();
     let options = stack::MountOptions {
         subpath: Some("bin".to_owned()),
@@ -140,7 +140,13 @@ fn a_folder_of_an_image_is_mounted() {
     };
     let mounts = &mut spec.options.given.mounts;
     mounts.insert("/tool".to_owned(), options);
+    let closed = stack::MountOptions {
+        read_only: true,
+        ..stack::MountOptions::default()
+    };
+    mounts.insert("/tmp".to_owned(), closed);
     let json = json(&spec, on(1, 48));
+    assert_eq!(json["HostConfig"]["Mounts"][3]["ReadOnly"], true);
     let expected = serde_json::json!({
         "Type": "image", "Source": "tool:1", "Target": "/tool", "ReadOnly": true,
         "ImageOptions": { "Subpath": "bin" },

@@ -26,10 +26,12 @@ impl Making<'_> {
                 .string("dockerfile")
                 .unwrap_or_else(|| "Dockerfile".to_owned()),
         };
-        let platforms = match build.strings("platforms") {
-            given if given.is_empty() => node.string("platform").into_iter().collect(),
-            given => given,
+        // What it runs on is one of those that it could be built for.
+        let platforms = match node.string("platform") {
+            Some(own) => vec![own],
+            None => build.strings("platforms"),
         };
+        self.caches(service, build);
         Build {
             dockerfile: context.join(dockerfile),
             target: build.string("target"),
@@ -45,6 +47,21 @@ impl Making<'_> {
             cache_to: build.strings("cache_to"),
             options: Box::new(options),
             context,
+        }
+    }
+
+    /// The engine's own builder reads the caches of images, and leaves out others without a word.
+    fn caches(&mut self, service: &str, build: &Node) {
+        for source in build.list("cache_from") {
+            let pairs = source.as_text().unwrap_or_default().split(',');
+            let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
+            let kind = pairs.find(|(key, _)| key.trim() == "type");
+            if let Some((_, kind)) = kind.filter(|(_, kind)| kind.trim() != "registry") {
+                let message = format!(
+                    "`services.{service}.build.cache_from` has no effect with `type={kind}`: the engine's own builder reads caches from registries only"
+                );
+                self.no_effect(source.span, message);
+            }
         }
     }
 

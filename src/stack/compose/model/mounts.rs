@@ -138,6 +138,8 @@ fn mount_options(item: &Node) -> MountOptions {
         labels: volume.pairs("labels"),
         size: tmpfs.int("size").filter(|size| *size > 0),
         mode: tmpfs.int("mode").filter(|mode| *mode > 0),
+        // The other kinds say so themselves.
+        read_only: item.text_at("type") == Some("tmpfs") && item.is_set("read_only"),
         raw: None,
     }
 }

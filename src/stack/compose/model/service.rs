@@ -23,7 +23,7 @@ const MAX_REPLICAS: u32 = 1_000;
 impl Making<'_> {
     pub(super) fn service(&mut self, name: &str, node: &Node) -> Service {
         let is_one_shot = self.one_shots.contains(name);
-        let restart = self.restart(node);
+        let restart = self.restart(name, node);
         let role = match is_one_shot {
             true => Role::Job(Job {
                 again: true,
@@ -164,20 +164,41 @@ impl Making<'_> {
         )));
     }
 
-    fn restart(&mut self, node: &Node) -> Restart {
+    fn restart(&mut self, service: &str, node: &Node) -> Restart {
         let policy = node
             .get("deploy")
             .and_then(|deploy| deploy.get("restart_policy"));
         if let Some(policy) = policy {
             let max = policy.int("max_attempts");
             let max = max.and_then(|max| u32::try_from(max).ok());
-            return match policy.text_at("condition") {
-                Some("none") => Restart::No,
+            let condition = policy.text_at("condition");
+            if let Some(at) = policy.get("max_attempts")
+                && max.is_some_and(|max| max > 0)
+                && condition != Some("on-failure")
+            {
+                let message = format!(
+                    "`services.{service}.deploy.restart_policy.max_attempts` has no effect: only `condition: on-failure` is counted"
+                );
+                self.no_effect(at.span, message);
+            }
+            return match condition {
+                Some("none" | "no") => Restart::No,
                 Some("on-failure") => Restart::OnFailure {
                     max: max.or(Some(u32::MAX)),
                 },
                 Some("unless-stopped") => Restart::UnlessStopped,
-                _ => Restart::Always,
+                Some("any" | "always") | None => Restart::Always,
+                Some(other) => {
+                    let span = policy
+                        .get("condition")
+                        .map_or(policy.span, |node| node.span);
+                    self.refuse(
+                        span,
+                        format!("`{other}` is no condition of a restart"),
+                        "there are: none, on-failure, unless-stopped, any",
+                    );
+                    Restart::No
+                }
             };
         }
         let Some(text) = node.text_at("restart") else {
@@ -185,8 +206,8 @@ impl Making<'_> {
         };
         let (word, times) = text.split_once(':').unwrap_or((text, ""));
         match (word, times.parse::<u32>()) {
-            ("no" | "", _) => Restart::No,
-            ("always", _) => Restart::Always,
+            ("no" | "none" | "", _) => Restart::No,
+            ("always" | "any", _) => Restart::Always,
             ("unless-stopped", _) => Restart::UnlessStopped,
             ("on-failure", Ok(max)) if max > 0 => Restart::OnFailure { max: Some(max) },
             // As often as it takes.

@@ -10,6 +10,8 @@ use crate::stack::{
     UpdateOrder,
 };
 
+mod values;
+
 /// A file in memory.
 struct Text<'a>(&'a str);
 
@@ -251,54 +253,11 @@ fn files_of_variables_have_a_bound_together() {
 }
 
 #[test]
-fn the_mode_of_a_port_says_nothing_and_its_protocol_what_its_address_begins_with() {
-    let warnings = |port: &str| {
-        let text = format!("services:\n  a:\n    image: x\n    ports:\n      - {port}\n");
-        let run = run(&text).unwrap();
-        let port = run.stack.services["a"].ports.values().next().unwrap();
-        let told: Vec<String> = run
-            .warnings
-            .iter()
-            .map(|w| w.message().to_owned())
-            .collect();
-        (told, port.scheme.clone(), port.host)
-    };
-    let long = "{target: 9, published: '90', app_protocol: https";
-    let quiet = (Vec::new(), "https".to_owned(), HostPort::Fixed(90));
-    assert_eq!(warnings(&format!("{long}}}")), quiet);
-    assert_eq!(warnings(&format!("{long}, mode: ingress}}")), quiet);
-    let (told, scheme, host) = warnings(&format!("{long}, mode: host}}"));
-    assert_eq!(
-        told,
-        [
-            "`services.a.ports[0].mode` has no effect: there is one machine, and a port is published there"
-        ]
-    );
-    assert_eq!((scheme, host), (quiet.1, quiet.2));
-    assert!(warnings("'90:9'").0.is_empty());
-}
-
-#[test]
-fn the_files_of_an_image_are_a_mount() {
-    let mount = "{type: image, source: 'tool:1', target: /t, image: {subpath: bin}}";
-    let text = format!("services:\n  a: {{image: x, volumes: [{mount}]}}\n");
-    let stack = stack(&text).unwrap();
-    let a = &stack.services["a"];
-    let expected = Mount::Image {
-        reference: "tool:1".to_owned(),
-        target: "/t".to_owned(),
-        read_only: false,
-    };
-    assert_eq!(a.mounts, [expected]);
-    let options = &a.container.mounts["/t"];
-    assert_eq!(options.subpath.as_deref(), Some("bin"));
-}
-
-#[test]
 fn what_cannot_be_had_is_an_error_where_it_stands() {
     for (text, line) in [
         ("    provider: {type: x}", 4),
         ("    restart: sometimes", 4),
+        ("    deploy: {restart_policy: {condition: sometimes}}", 4),
         ("    ports: ['80:80/sctp']", 4),
         ("    volumes: [{type: image, target: /y}]", 4),
         ("    volumes: ['d:/y']", 4),
