@@ -27,7 +27,7 @@ impl Docker {
             "" => Some((0, 0)),
             user => match numbers(user) {
                 Some(numbers) => Some(numbers),
-                None => self.account(id, user).await,
+                None => self.account(id, user).await.or_else(|| alone(user)),
             },
         };
         let (mut missing, mut there) = (Vec::new(), Vec::new());
@@ -81,10 +81,15 @@ impl Docker {
     }
 }
 
-/// `UID:GID`, or `UID` alone, which goes with the group 0 as engines have it.
+/// `UID:GID`; a group that is not said is the account's.
 fn numbers(user: &str) -> Option<(u64, u64)> {
-    let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
+    let (uid, gid) = user.split_once(':')?;
     Some((uid.parse().ok()?, gid.parse().ok()?))
+}
+
+/// `UID` without an account: engines give it the group 0.
+fn alone(user: &str) -> Option<(u64, u64)> {
+    Some((user.parse().ok()?, 0))
 }
 
 /// The line of an account, by name or number.
@@ -103,10 +108,13 @@ mod tests {
     #[test]
     fn users_by_number_and_by_name() {
         assert_eq!(numbers("1000:1001"), Some((1000, 1001)));
-        assert_eq!(numbers("1000"), Some((1000, 0)));
+        assert_eq!(numbers("1000"), None);
+        assert_eq!(alone("1000"), Some((1000, 0)));
+        assert_eq!(alone("app"), None);
         assert_eq!(numbers("app"), None);
         let accounts = "root:x:0:0:root:/root:/bin/sh\napp:x:7:8::/:/bin/false\n";
         assert_eq!(row(accounts, "app").unwrap()[2..4], ["7", "8"]);
+        assert_eq!(row(accounts, "7").unwrap()[2..4], ["7", "8"]);
         assert_eq!(row(accounts, "nobody"), None);
     }
 }
