@@ -14,7 +14,7 @@ use super::goal::Until;
 use super::input::Input;
 use super::store::Store;
 use crate::plan::desired::image_tags;
-use crate::plan::observed::Generation;
+use crate::plan::observed::{Generation, Status};
 use crate::plan::react::{Facts, Mounted, Reaction, react};
 use crate::stack::{Build, Role, Service, Source, Stack};
 use crate::watch::context::{
@@ -282,9 +282,14 @@ impl Engine {
                 then,
             } => {
                 self.forget_covers(Some(&service));
-                // The world is the same as before, and has better to do now than to be looked at.
                 self.sync(&service, files, then);
-                return;
+                let mut lives = self.observed.containers.iter();
+                if lives.any(|c| c.service == service && c.status == Status::Running) {
+                    // The world is the same as before, and has better to do now than to be looked at.
+                    return;
+                }
+                // What it ended for may be mended by this: it begins again, with what it lacks.
+                self.retry(&service);
             }
         }
         self.look_again();
