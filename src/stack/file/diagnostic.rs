@@ -52,6 +52,13 @@ impl Diagnostic {
         }
     }
 
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, message)
+        }
+    }
+
     pub(in crate::stack) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self

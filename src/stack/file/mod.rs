@@ -17,6 +17,7 @@ mod fitted;
 mod formats;
 mod glob;
 mod kubernetes;
+mod mounted;
 mod needs;
 mod outside;
 mod parse;
@@ -158,6 +159,9 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, LoadError> {
     let absent = loaded.watched.iter().filter_map(watched::Watched::absent);
     loaded.warnings.extend(absent);
     loaded.stack.choose(&request.profiles);
+    loaded
+        .warnings
+        .extend(mounted::leave_out(&mut loaded.stack));
     Ok(loaded)
 }
 
@@ -171,7 +175,8 @@ fn of_compose(request: &LoadRequest) -> Result<Loaded, LoadError> {
         ));
     }
     find::project_dir(request)?;
-    let run = compose::load_stack(&request.compose(), &compose::Disk)?;
+    let mut run = compose::load_stack(&request.compose(), &compose::Disk)?;
+    run.warnings.extend(mounted::leave_out(&mut run.stack));
     Ok(Loaded {
         stack: run.stack,
         warnings: run.warnings,

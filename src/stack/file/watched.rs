@@ -37,7 +37,7 @@ pub(in crate::stack) fn message(text: &str) -> String {
 }
 
 /// What stands before the first part of a path that is a glob.
-fn literal(text: &str) -> Utf8PathBuf {
+pub(super) fn literal(text: &str) -> Utf8PathBuf {
     let is_glob = |part: &&str| part.contains(['*', '?', '[', '{', '\\']);
     let parts: Vec<&str> = text.split('/').take_while(|part| !is_glob(part)).collect();
     Utf8PathBuf::from(match parts.join("/") {

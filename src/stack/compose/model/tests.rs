@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use crate::stack::compose::{Files, Request, Run, load_stack};
 use crate::stack::file::{Code, Diagnostic, LoadError};
 use crate::stack::{
-    Condition, ContainerFile, HostPort, Mount, Pull, Reference, Restart, SecretSource, Source, Stack,
+    Condition, ContainerFile, HostPort, Pull, Reference, Restart, SecretSource, Source, Stack,
     UpdateOrder,
 };
 
