@@ -18,7 +18,7 @@ use super::demands::Demands;
 use super::desired::{ContainerSpec, Desired, ImageSource};
 use super::observed::{Generation, Home, Observed, ObservedImage};
 use super::operation::{Action, Cause, Input, OpId, Operation, Plan, Subject};
-use crate::stack::{Namespace, Pull, Stack};
+use crate::stack::{Namespace, Pull, Service, Stack};
 
 pub use down::{Images, Removal, remove, stop};
 pub use jobs::{job_hash, job_hash_from, job_is_current};
@@ -298,6 +298,15 @@ impl Builder<'_> {
     fn is_synced(&self, service: &str) -> bool {
         let service = self.wanted.stack.services.get(service);
         service.is_some_and(|service| !service.is_job() && service.syncs())
+    }
+
+    /// Whether a container of it loses some of those files with each life.
+    fn is_synced_into_memory(&self, service: &str) -> bool {
+        let services = &self.wanted.stack.services;
+        self.is_synced(service)
+            && services
+                .get(service)
+                .is_some_and(Service::syncs_into_memory)
     }
 
     /// Whether a new container from the image that there is needs files before it starts.

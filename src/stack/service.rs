@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use camino::Utf8Path;
 use serde::Serialize;
 
 use super::{
@@ -269,6 +270,23 @@ impl Service {
     pub fn syncs(&self) -> bool {
         let mut actions = self.watch.iter().map(|rule| &rule.action);
         actions.any(|action| matches!(action, WatchAction::Sync { .. }))
+    }
+
+    /// Something that it syncs lies in memory: each start of the same container begins without it.
+    pub fn syncs_into_memory(&self) -> bool {
+        let is_within = |path: &str, folder: &str| Utf8Path::new(path).starts_with(folder);
+        let in_memory: Vec<&str> = self
+            .mounts
+            .iter()
+            .filter(|mount| matches!(mount, Mount::Tmpfs { .. }))
+            .map(Mount::target)
+            .collect();
+        self.watch.iter().any(|rule| match &rule.action {
+            WatchAction::Sync { target, .. } => in_memory
+                .iter()
+                .any(|memory| is_within(target, memory) || is_within(memory, target)),
+            _ => false,
+        })
     }
 
     /// The port that `${service.url}` and a probe without `port` mean.

@@ -184,20 +184,51 @@ fn files_belong_to_the_user_that_the_image_names() {
         "image-owner",
         format!("[services.site]\nbuild = \".\"\nstop = {{ signal = \"KILL\" }}\n{RULE}\n"),
     );
-    let accounts = "COPY passwd /etc/passwd\nUSER app\n";
-    let command = "CMD [\"sleep\", \"1000000\"]\n";
-    stack.write("Dockerfile", format!("FROM {BUSYBOX}\n{accounts}{command}"));
     stack.write(
         "passwd",
         "root:x:0:0:root:/:/bin/sh\napp:x:1234:1235::/:/bin/sh\n",
     );
     stack.write("www/deep/a.txt", "a");
-    let _up = stack.up();
-    gets_the_same(&stack, "site");
-    let container = stack.container("site").id;
-    for path in ["/www", "/www/deep", "/www/deep/a.txt"] {
-        let owner = docker(["exec", &container, "stat", "-c", "%u:%g", path]);
-        assert_eq!(owner, "1234:1235", "{path}");
+    // By name, and by a number whose group only the account tells.
+    for user in ["app", "1234"] {
+        let accounts = format!("COPY passwd /etc/passwd\nUSER {user}\n");
+        let command = "CMD [\"sleep\", \"1000000\"]\n";
+        stack.write("Dockerfile", format!("FROM {BUSYBOX}\n{accounts}{command}"));
+        let _up = stack.up();
+        gets_the_same(&stack, "site");
+        let container = stack.container("site").id;
+        for path in ["/www", "/www/deep", "/www/deep/a.txt"] {
+            let owner = docker(["exec", &container, "stat", "-c", "%u:%g", path]);
+            assert_eq!(owner, "1234:1235", "{path}");
+        }
+        stack.dev(["down"]).succeeds();
+    }
+}
+
+#[test]
+fn a_save_begins_anew_what_has_given_up() {
+    for then in ["", ", then = \"restart\""] {
+        let rule = format!("watch = [{{ paths = [\"www\"], sync = \"/www\"{then} }}]");
+        let toml = sleeps("site", &rule).replace(
+            "command = [\"sleep\", \"1000000\"]",
+            "command = [\"sh\", \"/www/run.sh\"]",
+        );
+        let stack = Stack::new("gave-up", toml);
+        stack.write("www/run.sh", "exit 1\n");
+        // At its first start, and in the middle.
+        let mut up = stack.start(["up"]);
+        for _ in 0..2 {
+            stack.until_with(&mut up, "it has given up", |status| {
+                status.service("site").failure.is_some()
+            });
+            stack.write("www/run.sh", "exec sleep 1000000\n");
+            stack.until_with(&mut up, "it is ready", |status| status.ready);
+            gets_the_same(&stack, "site");
+            stack.write("www/run.sh", "exit 1\n");
+            if then.is_empty() {
+                docker(["kill", &stack.container("site").id]);
+            }
+        }
     }
 }
 

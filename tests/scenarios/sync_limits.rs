@@ -278,6 +278,62 @@ fn what_is_refused_keeps_no_other_rule_from_its_restart() {
 }
 
 #[test]
+fn what_lies_in_memory_is_there_in_each_life() {
+    let memory = "volumes = [{ tmpfs = true, target = \"/srv\" }]\n\
+                  watch = [{ paths = [\"www\"], sync = \"/srv/www\" }]";
+    let stack = Stack::new("memory", sleeps("site", memory));
+    stack.write("www/a.txt", "one");
+    let has = |text: &str| {
+        let container = stack.container("site").id;
+        assert_eq!(docker(["exec", &container, "cat", "/srv/www/a.txt"]), text);
+    };
+    stack.dev(["up", "--wait"]).succeeds();
+    has("one");
+    docker(["restart", "--time=0", &stack.container("site").id]);
+    stack.dev(["up", "--wait"]).succeeds();
+    has("one");
+    stack.dev(["stop"]).succeeds();
+    stack.write("www/a.txt", "two");
+    stack.dev(["up", "--wait"]).succeeds();
+    has("two");
+    stack.dev(["stop"]).succeeds();
+    stack.dev(["start"]).succeeds();
+    has("two");
+    stack.dev(["restart"]).succeeds();
+    has("two");
+    stack
+        .dev(["up", "--wait"])
+        .succeeds()
+        .does_not_say("synced");
+}
+
+#[test]
+fn what_is_mounted_from_the_same_place_is_not_synced_there() {
+    let both = "volumes = [\"./www:/www\"]\nwatch = [{ paths = [\"www\"], sync = \"/www\", then = \"restart\" }]";
+    let stack = Stack::new("mounted", sleeps("site", both));
+    stack.write("www/a.txt", "one");
+    let mut up = stack.start(["up"]);
+    up.says("is not synced to /www, where it is mounted already");
+    stack.until_with(&mut up, "it is ready", |status| status.ready);
+    let life = stack.container("site").life();
+    let inode = || fs::metadata(stack.path("www/a.txt")).unwrap().ino();
+    stack.write("www/a.txt", "two");
+    let saved = inode();
+    eventually(SOON, "it is restarted once", || {
+        match stack.container("site").life() == life {
+            true => Err("it is the same life".to_owned()),
+            false => Ok(()),
+        }
+    });
+    stack.until_with(&mut up, "it is ready again", |status| status.ready);
+    let container = stack.container("site");
+    assert_eq!(docker(["exec", &container.id, "cat", "/www/a.txt"]), "two");
+    // Nothing wrote over the file that was saved.
+    assert_eq!(inode(), saved);
+    assert_eq!(stack.container("site").life(), container.life());
+}
+
+#[test]
 fn a_container_that_is_read_only_gets_what_goes_into_its_memory() {
     let stack = Stack::new(
         "read-only-root",

@@ -383,8 +383,18 @@ impl Engine {
     }
 
     fn doubt_records(&mut self) {
+        let services = &self.stack.services;
+        let lines = &self.syncing.lines;
+        // What is written down of such a one may be of an earlier life.
+        let is_forgetful = |container: &&ObservedContainer| {
+            let service = services.get(&container.service);
+            let line = lines.get(&container.generation());
+            service.is_some_and(Service::syncs_into_memory) && !line.is_some_and(|line| line.level)
+        };
+        let containers = self.observed.containers.iter();
+        let forgetful = containers.filter(is_forgetful).map(|c| &c.id);
         let synced = &mut self.observed.synced;
-        for container in self.syncing.doubtful.iter().flatten() {
+        for container in self.syncing.doubtful.iter().flatten().chain(forgetful) {
             if synced.get(container) == Some(&Has::Everything) {
                 synced.remove(container);
             }

@@ -231,6 +231,9 @@ impl Builder<'_> {
         image: Option<&Image>,
         container: &ObservedContainer,
     ) -> Files {
+        if self.is_synced_into_memory(&spec.service) {
+            return Files::After;
+        }
         match (self.wanted.observed.synced.get(&container.id), image) {
             (Some(Has::Everything), _) => Files::There,
             (Some(Has::Lacks { .. }), _) => Files::Before,
@@ -242,7 +245,10 @@ impl Builder<'_> {
 
     /// When a container that nothing is known of gets what its rules sync.
     pub(super) fn files(&self, spec: &ContainerSpec, image: &Image) -> Files {
-        if self.needs_files(&spec.service, image) {
+        if self.is_synced_into_memory(&spec.service) {
+            // What an archive brings before the start lies below what is mounted then.
+            Files::After
+        } else if self.needs_files(&spec.service, image) {
             Files::Before
         } else if self.is_synced(&spec.service) {
             Files::After
@@ -269,7 +275,11 @@ impl Builder<'_> {
             return;
         };
         let stop = self.stop_container(container, &cause, after);
-        self.start(spec, Input::Known(container.id.clone()), cause, vec![stop]);
+        let id = Input::Known(container.id.clone());
+        let start = self.start(spec, id.clone(), cause, vec![stop]);
+        if self.is_synced_into_memory(&spec.service) {
+            self.sync(spec, id, Cause::FilesUnknown, vec![start]);
+        }
     }
 
     /// A service that this one wants to be restarted with, and that was started after it.
