@@ -1,6 +1,8 @@
 //! From one tool to the other, without losing anything.
 
-use crate::engine::{containers, networks, text, volumes};
+use std::collections::BTreeSet;
+
+use crate::engine::{ask, call, containers, networks, text, volumes};
 use crate::tool::{Project, Tool};
 
 const FILE: &str = r#"
@@ -108,4 +110,73 @@ fn two_checkouts_with_one_name_are_told_so() {
     assert!(ended.said.contains("--name"), "{}", ended.said);
     assert_eq!(ids(&first).len(), 2);
     first.done(Tool::Compose, &["down", "-v", "-t", "1"]);
+}
+
+const NAMELESS: &str = "
+services:
+  SERVICE:
+    image: dev.local/busybox
+    command: sleep 1000
+    init: true
+    stop_grace_period: 1s
+    volumes: [/nameless]
+";
+
+/// The volumes without a name that the containers of a project have.
+fn nameless(project: &Project) -> BTreeSet<String> {
+    let found = containers(&project.name);
+    let mounts = found
+        .iter()
+        .flat_map(|c| c["Mounts"].as_array().into_iter().flatten());
+    let volumes = mounts.filter(|mount| text(&mount["Type"]) == "volume");
+    volumes
+        .map(|mount| text(&mount["Name"]).to_owned())
+        .collect()
+}
+
+/// Whether all of them are there; they are not afterwards.
+fn are_kept(volumes: &BTreeSet<String>) -> bool {
+    let there = volumes.iter().map(|name| {
+        let is_there = text(&ask(&format!("/volumes/{name}"))["Name"]) == name;
+        call("DELETE", &format!("/volumes/{name}"), "");
+        is_there
+    });
+    let there: Vec<bool> = there.collect();
+    !there.contains(&false)
+}
+
+#[test]
+fn volumes_without_a_name_stay_when_their_container_goes() {
+    let service = |name: &str| NAMELESS.replace("SERVICE", name);
+    let file = format!("{}#### other.yaml{}", service("one"), service("other"));
+    // Of an orphan, of one replica too many, and of all.
+    let ways: [&[&str]; 4] = [
+        &["-f", "other.yaml", "up", "--remove-orphans"],
+        &["-f", "other.yaml", "down", "--remove-orphans"],
+        &["up", "--scale", "one=1"],
+        &["down"],
+    ];
+    for way in ways {
+        for (from, to) in [
+            (Tool::Compose, Tool::Dev),
+            (Tool::Dev, Tool::Dev),
+            (Tool::Compose, Tool::Compose),
+        ] {
+            let project = Project::new(&file);
+            project.done(from, &["up", "-d", "--wait", "--scale", "one=2"]);
+            let before = nameless(&project);
+            assert_eq!(before.len(), 2);
+            let waits: &[&str] = if way.contains(&"up") {
+                &["-d", "--wait"]
+            } else {
+                &[]
+            };
+            project.done(to, &[way, waits].concat());
+            if !waits.is_empty() {
+                assert_eq!(containers(&project.name).len(), 1);
+            }
+            project.done(to, &["down"]);
+            assert!(are_kept(&before), "{from:?} {to:?} {way:?}");
+        }
+    }
 }

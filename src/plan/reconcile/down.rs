@@ -73,6 +73,14 @@ pub fn stop(stack: &Stack, observed: &Observed, services: &BTreeSet<String>) -> 
     plan
 }
 
+/// Whether what it has in volumes without a name is nobody's: its service says so, and `dev` made it. Of an orphan, and of what
+/// another tool made, nobody knows.
+pub(super) fn is_fleeting(stack: &Stack, container: &ObservedContainer) -> bool {
+    let service = stack.services.get(&container.service);
+    container.config.is_some()
+        && service.is_some_and(|service| !service.container.keeps_anonymous_volumes)
+}
+
 /// Removes everything of the project: containers, networks, and volumes where asked.
 pub fn remove(stack: &Stack, observed: &Observed, removal: Removal) -> Plan {
     let mut plan = Plan::default();
@@ -81,11 +89,9 @@ pub fn remove(stack: &Stack, observed: &Observed, removal: Removal) -> Plan {
     let mut removed = Vec::new();
     for container in &observed.containers {
         let after = stopped.get(&container.id).copied().into_iter().collect();
-        let service = stack.services.get(&container.service);
-        let keeps = service.is_some_and(|service| service.container.keeps_anonymous_volumes);
         let action = Action::RemoveContainer {
             id: container.id.clone(),
-            anonymous_volumes: removal.volumes || !keeps,
+            anonymous_volumes: removal.volumes || is_fleeting(stack, container),
         };
         removed.push(push(&mut plan, observed_subject(container), action, after));
     }

@@ -470,8 +470,10 @@ impl Builder<'_> {
         }
         let action = Action::RemoveContainer {
             id: container.id.clone(),
-            anonymous_volumes: matches!(cause, Cause::Orphan | Cause::Surplus)
-                || self.wanted.demands.drop_volumes.contains(&container.id),
+            anonymous_volumes: match cause {
+                Cause::Surplus => super::down::is_fleeting(self.wanted.stack, container),
+                _ => self.wanted.demands.drop_volumes.contains(&container.id),
+            },
         };
         self.push(observed_subject(container), action, cause.clone(), after)
     }

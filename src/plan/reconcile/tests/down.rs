@@ -181,3 +181,59 @@ fn a_service_that_the_file_no_longer_has_keeps_its_time_to_stop() {
         assert_eq!(grace, Some(Duration::from_secs(60)), "{plan}");
     }
 }
+
+/// Which containers go with their volumes without a name.
+fn with_volumes(plan: &Plan) -> Vec<(String, bool)> {
+    let removals = plan.operations.iter().filter_map(|o| match o.action {
+        Action::RemoveContainer {
+            anonymous_volumes, ..
+        } => Some((o.subject.to_string(), anonymous_volumes)),
+        _ => None,
+    });
+    removals.collect()
+}
+
+#[test]
+fn volumes_without_a_name_stay_where_nobody_says_that_they_are_fleeting() {
+    let mut keeps = runs("keeps", &[]);
+    keeps.container.keeps_anonymous_volumes = true;
+    keeps.replicas = 2;
+    let services = [
+        keeps,
+        runs("fleeting", &[]).replicated(2),
+        runs("foreign", &[]),
+    ];
+    let mut scene = Scene::running(services.into_iter().chain([runs("gone", &[])]));
+    scene.container("gold-foreign-1").config = None;
+    scene.stack.services.remove("gone");
+    scene.scope.remove("gone");
+    let down = |volumes| {
+        let removal = Removal {
+            volumes,
+            ..Removal::default()
+        };
+        with_volumes(&remove(&scene.stack, &scene.observed, removal))
+    };
+    for (name, goes) in down(false) {
+        assert_eq!(goes, name.contains("fleeting"), "{name}");
+    }
+    assert!(down(true).iter().all(|(_, goes)| *goes));
+
+    for name in ["keeps", "fleeting"] {
+        scene.edit(name, |service| service.replicas = 1);
+    }
+    let mut up = with_volumes(&scene.plan());
+    up.sort();
+    let expected = [
+        ("gold-fleeting-2", true),
+        ("gold-foreign-1", false),
+        ("gold-gone-1", false),
+        ("gold-keeps-2", false),
+    ];
+    assert_eq!(
+        up,
+        expected.map(|(name, goes)| (name.to_owned(), goes)),
+        "{}",
+        scene.plan()
+    );
+}
