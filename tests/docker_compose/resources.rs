@@ -268,6 +268,35 @@ a = 1
 }
 
 #[test]
+fn a_file_of_a_secret_or_config_that_is_missing_is_an_error_and_no_folder() {
+    for section in ["secrets", "configs"] {
+        let file = format!(
+            "
+services:
+  a:
+    image: dev.local/busybox
+    init: true
+    command: sleep 1000
+    {section}: [given]
+{section}:
+  given: {{file: ./kept/given}}
+"
+        );
+        let seen = same(&file, |project, tool| {
+            let ended = project.run(tool, &["up", "-d", "--wait"]);
+            let told = format!("{}{}", ended.said, ended.printed);
+            assert!(told.contains("kept/given"), "{tool:?} {told}");
+            let is_there = project.dir.join("kept").exists();
+            let runs = containers(&project.name)
+                .iter()
+                .any(|container| container["State"]["Running"] == true);
+            (ended.code, is_there, runs)
+        });
+        assert_eq!(seen, (1, false, false), "{section}");
+    }
+}
+
+#[test]
 fn a_variable_that_is_not_set_is_missed_only_by_what_is_made_with_it() {
     let file = "
 services:

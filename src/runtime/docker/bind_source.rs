@@ -55,8 +55,7 @@ fn foreign(source: &Utf8Path, target: &str, service: &str) -> RuntimeError {
 }
 
 fn missing(source: &Utf8Path, target: &str, service: &str) -> RuntimeError {
-    let message =
-        format!("there is no {source}, which `volumes` of services.{service} mounts at {target}");
+    let message = format!("there is no {source}, which services.{service} mounts at {target}");
     let meant = nearest(source).map(|name| format!("did you mean {name}? Else "));
     let help = format!(
         "{}make that file; if it is to be a folder: mkdir -p {source}",
@@ -105,9 +104,7 @@ mod tests {
         let source = dir.join("nginx.conf");
         let error = prepare(&source, "/etc/nginx.conf", "web").unwrap_err();
         assert!(!source.exists());
-        let message = format!(
-            "there is no {source}, which `volumes` of services.web mounts at /etc/nginx.conf"
-        );
+        let message = format!("there is no {source}, which services.web mounts at /etc/nginx.conf");
         assert_eq!(error.0.message, message);
         let help = error.0.help.unwrap();
         assert!(

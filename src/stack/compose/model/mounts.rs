@@ -8,7 +8,7 @@ use super::{Making, Read};
 use crate::stack::compose::node::Node;
 use crate::stack::{Mount, MountOptions};
 
-type Options = BTreeMap<String, MountOptions>;
+pub(super) type Options = BTreeMap<String, MountOptions>;
 
 impl Making<'_> {
     pub(super) fn mounts(&mut self, service: &str, node: &Node) -> (Vec<Mount>, Options) {
@@ -34,7 +34,7 @@ impl Making<'_> {
             options.insert(target.clone(), given);
             mounts.push(Mount::Tmpfs { target });
         }
-        mounts.extend(self.mounted_files(node));
+        mounts.extend(self.mounted_files(node, &mut options));
         (mounts, options)
     }
 

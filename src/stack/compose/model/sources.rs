@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 
+use super::mounts::Options;
 use super::{Making, Read};
 use crate::stack::compose::node::Node;
 use crate::stack::{ContainerFile, Mount, Part, Reference, SecretSource, Template};
@@ -10,16 +11,19 @@ const READABLE: u32 = 0o444;
 
 impl Making<'_> {
     /// Those that are files of the host.
-    pub(super) fn mounted_files(&mut self, node: &Node) -> Vec<Mount> {
+    pub(super) fn mounted_files(&mut self, node: &Node, options: &mut Options) -> Vec<Mount> {
         let mut mounts = Vec::new();
         for (section, key) in [("secrets", "secrets"), ("configs", "configs")] {
             for item in node.list(section) {
                 let source = item.string("source").unwrap_or_default();
                 let defined = self.project.get(key).and_then(|all| all.get(&source));
                 if let Some(file) = defined.and_then(|defined| defined.string("file")) {
+                    let target = target(section, item, &source);
+                    // A folder in its place would be read as an empty one, long after.
+                    options.entry(target.clone()).or_default().must_exist = true;
                     mounts.push(Mount::Bind {
                         source: Utf8PathBuf::from(file),
-                        target: target(section, item, &source),
+                        target,
                         read_only: true,
                     });
                 }

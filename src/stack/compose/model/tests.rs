@@ -465,3 +465,15 @@ fn what_is_watched_and_not_there_is_a_warning() {
     );
     assert_eq!(warning.help(), Some("there is no /src/shop/web/srv"));
 }
+
+#[test]
+fn files_of_secrets_and_configs_have_to_be_there() {
+    let found = stack(
+        "services:\n  a: {image: x, secrets: [s], configs: [{source: c, target: /etc/c}], volumes: ['./d:/d']}\n\
+         secrets: {s: {file: ./s}}\nconfigs: {c: {file: ./c}}\n",
+    )
+    .unwrap();
+    let mounts = &found.services["a"].container.mounts;
+    let must = |target: &str| mounts.get(target).is_some_and(|given| given.must_exist);
+    assert!(must("/run/secrets/s") && must("/etc/c") && !must("/d"));
+}
