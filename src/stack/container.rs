@@ -195,6 +195,15 @@ pub struct MountOptions {
     pub propagation: Option<String>,
     /// Of a bind: what is mounted below does not come along.
     pub non_recursive: bool,
+    /// Of a bind that is read-only: what is mounted below is not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub writable_below: bool,
+    /// Of a bind that is read-only: it is an error where what is mounted below cannot be read-only, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub read_only_below: bool,
+    /// Of a bind or volume: `z` or `Z`, how the host labels what is in it for SELinux.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selinux: Option<String>,
     /// Of a bind: the folder has to be there.
     pub must_exist: bool,
     /// Of a volume: nothing of the image is copied into it.

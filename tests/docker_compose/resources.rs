@@ -1,6 +1,6 @@
 //! Ports, volumes, networks, files and copies of a service.
 
-use crate::engine::{ask, call, containers, names, networks, text, volumes};
+use crate::engine::{ask, call, containers, minor_version, names, networks, text, volumes};
 use crate::tool::{Project, Tool, eventually, same};
 
 /// Published ports of each container, by its name.
@@ -293,6 +293,88 @@ services:
             (ended.code, is_there, runs)
         });
         assert_eq!(seen, (1, false, false), "{section}");
+    }
+}
+
+#[test]
+fn labels_of_selinux_reach_the_engine() {
+    let file = "
+services:
+  a:
+    image: dev.local/busybox
+    init: true
+    command: sleep 1000
+    stop_grace_period: 1s
+    volumes: ['./a:/a:z', './b:/b:ro,Z', 'data:/data:Z', './plain:/plain']
+volumes: {data: {}}
+";
+    let seen = same(file, |project, tool| {
+        for folder in ["a", "b", "plain"] {
+            project.write(format!("{folder}/there").as_ref(), "there\n");
+        }
+        project.up(tool);
+        let container = &containers(&project.name)[0];
+        let binds = container["HostConfig"]["Binds"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let dir = project.dir.to_string_lossy();
+        let binds = binds.map(|bind| text(bind).replace(&*dir, "DIR").replace(&project.name, "P"));
+        // The plain one is in `Mounts`, or in both without a difference.
+        let mut labelled: Vec<String> = binds
+            .filter(|bind| bind.to_lowercase().ends_with('z'))
+            .collect();
+        labelled.sort();
+        let read = project.inside("a", &["cat", "/a/there", "/b/there", "/plain/there"]);
+        let refused = project.look("a", &["touch", "/b/new"]).is_none();
+        (labelled, read, refused)
+    });
+    let binds = ["DIR/a:/a:rw,z", "DIR/b:/b:ro,Z", "P_data:/data:rw,Z"];
+    assert_eq!(
+        seen,
+        (binds.map(str::to_owned).to_vec(), "there\n".repeat(3), true)
+    );
+}
+
+#[test]
+fn what_is_mounted_below_a_mount_is_read_only_where_the_file_says_so() {
+    for way in ["readonly", "writable", "disabled"] {
+        let file = format!(
+            "
+services:
+  a:
+    image: dev.local/busybox
+    init: true
+    command: sleep 1000
+    stop_grace_period: 1s
+    volumes: [{{type: bind, source: ./a, target: /a, read_only: true, bind: {{recursive: {way}, propagation: rprivate}}}}]
+#### a/there
+there
+"
+        );
+        // What an older engine does not know, it passes over in silence; `dev` does not.
+        if way == "readonly" && minor_version() < 44 {
+            let project = Project::new(&file);
+            let ended = project.run(Tool::Dev, &["up", "-d", "--wait"]);
+            assert_eq!(ended.code, 1, "{ended:?}");
+            assert!(ended.printed.contains("recursive: readonly"), "{ended:?}");
+            continue;
+        }
+        let seen = same(&file, |project, tool| {
+            project.up(tool);
+            let host = &containers(&project.name)[0]["HostConfig"];
+            let given = &host["Mounts"][0]["BindOptions"];
+            [
+                "NonRecursive",
+                "ReadOnlyNonRecursive",
+                "ReadOnlyForceRecursive",
+            ]
+            .map(|name| given[name] == true)
+        });
+        // An older engine shows what it knows, and mounts as `writable` says in any case.
+        let is_told = way == "disabled" || minor_version() >= 44;
+        let given = ["disabled", "writable", "readonly"].map(|one| is_told && one == way);
+        assert_eq!(seen, given, "{way}");
     }
 }
 

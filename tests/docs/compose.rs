@@ -61,6 +61,7 @@ fn every_attribute_and_every_meant_difference() {
     for row in rows() {
         let (what, why) = match row.support {
             Support::Honoured => ("honoured", ""),
+            Support::Partly(what) => ("partly", what),
             Support::Warned(why) => ("warned", why),
             Support::Refused(why) => ("refused", why),
         };

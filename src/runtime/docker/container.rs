@@ -45,6 +45,7 @@ impl Docker {
         self.prepare_bind_sources(spec)?;
         self.names_devices(spec)?;
         let mounted = self.mounted_images(spec, &what).await?;
+        self.mounts_read_only_below(spec)?;
         let engine = Engine {
             version: self.version(),
             podman: self.is_podman(),
@@ -116,6 +117,27 @@ impl Docker {
             "it speaks API {}; Docker Engine 28.1 (API {}) and later can; without `interface_name` the devices are eth0, eth1 …",
             self.version(),
             create::INTERFACE_NAME
+        );
+        Err(RuntimeError::new(FailureClass::Other, message).help(help))
+    }
+
+    /// An engine that mounts nothing so says nothing of it.
+    fn mounts_read_only_below(&self, spec: &ContainerSpec) -> Result<(), RuntimeError> {
+        let mut given = spec.options.given.mounts.iter();
+        let Some((target, _)) = given.find(|(_, options)| options.read_only_below) else {
+            return Ok(());
+        };
+        if self.version() >= create::READ_ONLY_BELOW {
+            return Ok(());
+        }
+        let message = format!(
+            "cannot create container {}: this engine mounts nothing at {target} that is read-only with all below it (`recursive: readonly`)",
+            spec.name
+        );
+        let help = format!(
+            "it speaks API {}; Docker Engine 25 (API {}) and later can; `recursive: writable` is what it does",
+            self.version(),
+            create::READ_ONLY_BELOW
         );
         Err(RuntimeError::new(FailureClass::Other, message).help(help))
     }

@@ -27,6 +27,8 @@ const HOST_GATEWAY: ApiVersion = ApiVersion::new(1, 41);
 
 /// From here on, the device of a network is called inside as the file says; before, nobody is told that it is not.
 pub(super) const INTERFACE_NAME: ApiVersion = ApiVersion::new(1, 49);
+/// From here on, a mount is read-only with all below it, and can be asked to be; before, nobody is told that it is not.
+pub(super) const READ_ONLY_BELOW: ApiVersion = ApiVersion::new(1, 44);
 const INTERFACE: &str = "com.docker.network.endpoint.ifname";
 /// From here on, a folder of a volume can be mounted; before, all of it is.
 pub(super) const VOLUME_SUBPATH: ApiVersion = ApiVersion::new(1, 45);
@@ -113,6 +115,7 @@ fn labels(
 }
 
 fn host_config(spec: &ContainerSpec, networks: &[NetworkAttachment], engine: Engine) -> HostConfig {
+    let (mounts, binds) = mounts(spec);
     HostConfig {
         network_mode: if spec.host_network {
             Some("host".to_owned())
@@ -121,7 +124,8 @@ fn host_config(spec: &ContainerSpec, networks: &[NetworkAttachment], engine: Eng
         },
         pid_mode: spec.host_pid.then(|| "host".to_owned()),
         port_bindings: (!spec.host_network).then(|| port_bindings(&spec.ports)),
-        mounts: Some(mounts(spec)),
+        mounts: Some(mounts),
+        binds: Some(binds).filter(|binds| !binds.is_empty()),
         tmpfs: Some(options::tmpfs(&spec.options)).filter(|mounts| !mounts.is_empty()),
         // Restarts are gated, so they are not the engine's while `dev` is there.
         restart_policy: Some(restart_policy(Restart::No)),
@@ -169,18 +173,25 @@ fn port_bindings(ports: &[PortSpec]) -> PortMap {
     map
 }
 
-fn mounts(spec: &ContainerSpec) -> Vec<Mount> {
+/// And those that are told in the engine's older way.
+fn mounts(spec: &ContainerSpec) -> (Vec<Mount>, Vec<String>) {
     let given = &spec.options.given.mounts;
-    let mount = |of: &MountSpec| {
+    let (mut mounts, mut binds) = (Vec::new(), Vec::new());
+    for of in &spec.mounts {
         let mut mount = mount(of);
-        match given.get(of.mount.target()) {
-            Some(options) if options.raw.is_some() => return None,
-            Some(options) => options::mount(&mut mount, options),
-            None => {}
+        if let Some(options) = given.get(of.mount.target()) {
+            if options.raw.is_some() {
+                continue;
+            }
+            if let Some(bind) = options::labelled(&mount, options) {
+                binds.push(bind);
+                continue;
+            }
+            options::mount(&mut mount, options);
         }
-        Some(mount)
-    };
-    spec.mounts.iter().filter_map(mount).collect()
+        mounts.push(mount);
+    }
+    (mounts, binds)
 }
 
 fn mount(spec: &MountSpec) -> Mount {

@@ -33,6 +33,8 @@ impl Docker {
                     mount.source = Some(name);
                 }
                 Some(_) => {}
+                // Mounted in another way than those here.
+                None if spec.mounts.iter().any(|own| own.mount.target() == target) => {}
                 None => mounts.push(Mount {
                     target: Some(target),
                     source: Some(name),

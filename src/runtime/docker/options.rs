@@ -187,13 +187,14 @@ pub(super) fn mount(mount: &mut bollard::models::Mount, options: &MountOptions) 
     match mount.typ {
         Some(MountType::BIND) => {
             let propagation = options.propagation.as_deref().and_then(propagation);
-            if propagation.is_some() || options.non_recursive {
-                mount.bind_options = Some(MountBindOptions {
-                    propagation,
-                    non_recursive: options.non_recursive.then_some(true),
-                    ..MountBindOptions::default()
-                });
-            }
+            let given = MountBindOptions {
+                propagation,
+                non_recursive: options.non_recursive.then_some(true),
+                read_only_non_recursive: options.writable_below.then_some(true),
+                read_only_force_recursive: options.read_only_below.then_some(true),
+                ..MountBindOptions::default()
+            };
+            mount.bind_options = Some(given).filter(|given| *given != MountBindOptions::default());
         }
         Some(MountType::VOLUME)
             if options.no_copy || options.subpath.is_some() || !options.labels.is_empty() =>
@@ -219,6 +220,29 @@ pub(super) fn mount(mount: &mut bollard::models::Mount, options: &MountOptions) 
         }
         _ => {}
     }
+}
+
+/// The same as one text, which is the engine's only way to say how SELinux is to label it, and which it does not need otherwise.
+/// `None` besides where that text cannot say all of it: the engine takes no label then.
+pub(super) fn labelled(mount: &bollard::models::Mount, options: &MountOptions) -> Option<String> {
+    let label = options.selinux.as_deref()?;
+    let is_more = options.non_recursive
+        || options.writable_below
+        || options.read_only_below
+        || options.subpath.is_some();
+    let (source, target) = (mount.source.as_deref()?, mount.target.as_deref()?);
+    let is_one = matches!(mount.typ, Some(MountType::BIND | MountType::VOLUME));
+    if is_more || !is_one {
+        return None;
+    }
+    let access = match mount.read_only {
+        Some(true) => "ro",
+        _ => "rw",
+    };
+    let no_copy = options.no_copy.then_some("nocopy");
+    let more = [Some(label), options.propagation.as_deref(), no_copy];
+    let more: Vec<&str> = more.into_iter().flatten().collect();
+    Some(format!("{source}:{target}:{access},{}", more.join(",")))
 }
 
 fn propagation(text: &str) -> Option<MountBindOptionsPropagationEnum> {

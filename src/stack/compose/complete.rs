@@ -97,7 +97,7 @@ impl Complete<'_> {
             let path = joined(path, key);
             let off = self.disabled.iter().find(|name| is_of(&path, name));
             let finding = match support {
-                Support::Honoured => None,
+                Support::Honoured | Support::Partly(_) => None,
                 Support::Warned(_) if off.is_some() || is_silent => None,
                 Support::Refused(_) if off.is_some() => {
                     self.unfit.extend(off.cloned());

@@ -16,6 +16,8 @@ pub(super) struct Attribute {
 pub enum Support {
     /// It means what the Compose Specification says.
     Honoured,
+    /// The same, but for what it says.
+    Partly(&'static str),
     /// It means nothing on one machine, which a warning says, with the reason.
     Warned(&'static str),
     /// It cannot be had, which an error says, with the reason.
@@ -162,6 +164,15 @@ impl Attribute {
             form,
             support: Support::Honoured,
             silent: None,
+        }
+    }
+
+    /// Honoured, but for what it says.
+    pub const fn partly(key: &'static str, form: Form, what: &'static str) -> Self {
+        Self {
+            key,
+            form,
+            support: Support::Partly(what),
         }
     }
 

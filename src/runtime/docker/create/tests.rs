@@ -107,6 +107,67 @@ fn the_whole_body() {
 }
 
 #[test]
+fn a_mount_with_a_label_is_told_in_the_older_way() {
+    let mount = |mount| MountSpec {
+        mount,
+        volume: Some("gold_data".to_owned()),
+    };
+    let bind = |target: &str, read_only| stack::Mount::Bind {
+        source: "/src".into(),
+        target: target.to_owned(),
+        read_only,
+    };
+    let volume = stack::Mount::Volume {
+        key: "data".to_owned(),
+        target: "/data".to_owned(),
+        read_only: false,
+    };
+    let mut spec = spec();
+    spec.mounts = [
+        bind("/a", true),
+        bind("/b", true),
+        bind("/c", false),
+        volume,
+    ]
+    .map(mount)
+    .into();
+    let label = |label: &str| stack::MountOptions {
+        selinux: Some(label.to_owned()),
+        ..stack::MountOptions::default()
+    };
+    let propagated = stack::MountOptions {
+        propagation: Some("rslave".to_owned()),
+        ..label("Z")
+    };
+    let below = stack::MountOptions {
+        read_only_below: true,
+        ..label("z")
+    };
+    let no_copy = stack::MountOptions {
+        no_copy: true,
+        ..label("z")
+    };
+    let given = [
+        ("/a", propagated),
+        ("/b", below),
+        ("/c", label("z")),
+        ("/data", no_copy),
+    ];
+    spec.options.given.mounts = given.map(|(at, given)| (at.to_owned(), given)).into();
+    let host = &json(&spec, on(1, 44))["HostConfig"];
+    let binds = [
+        "/src:/a:ro,Z,rslave",
+        "/src:/c:rw,z",
+        "gold_data:/data:rw,z,nocopy",
+    ];
+    assert_eq!(host["Binds"], serde_json::json!(binds));
+    let mounts = host["Mounts"].as_array().unwrap();
+    assert_eq!(mounts.len(), 1);
+    assert_eq!(mounts[0]["Target"], "/b");
+    assert_eq!(mounts[0]["BindOptions"]["ReadOnlyForceRecursive"], true);
+}
+
+#[test]
 fn old_engines_get_one_network_at_a_time() {
     let spec = spec();
     let (_, later) = body(&spec, "i", on(1, 41));

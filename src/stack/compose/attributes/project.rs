@@ -6,6 +6,7 @@ use crate::stack::compose::form::{
 };
 
 const SWARM: &str = "only Docker Swarm has drivers for it";
+const EXTERNAL: &str = "what uses it is an error: only Docker Swarm keeps such";
 
 pub(in crate::stack::compose) static PROJECT: Table = Table::new(
     "project",
@@ -140,7 +141,7 @@ static SECRETS: Named = Named {
             Attribute::warned("driver", Form::Text, SWARM),
             Attribute::warned("driver_opts", Form::Options, SWARM),
             Attribute::new("environment", Form::Text),
-            Attribute::new("external", Form::External),
+            Attribute::partly("external", Form::External, EXTERNAL),
             Attribute::new("file", Form::Text),
             Attribute::warned(
                 "labels",
@@ -161,7 +162,7 @@ static CONFIGS: Named = Named {
         &[
             Attribute::new("content", Form::Text),
             Attribute::new("environment", Form::Text),
-            Attribute::new("external", Form::External),
+            Attribute::partly("external", Form::External, EXTERNAL),
             Attribute::new("file", Form::Text),
             Attribute::warned(
                 "labels",

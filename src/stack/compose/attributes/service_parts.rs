@@ -309,7 +309,11 @@ pub(super) static PORTS: List = List {
                     "there is one machine, and a port is published there",
                 ),
                 Attribute::new("name", Form::Text),
-                Attribute::new("protocol", Form::Text),
+                Attribute::partly(
+                    "protocol",
+                    Form::Text,
+                    "`tcp` and `udp`; any other is an error",
+                ),
                 Attribute::new("published", Form::Scalar),
                 Attribute::new("target", Form::Int(0, 65_535)),
             ],
@@ -341,14 +345,15 @@ static VOLUME_BIND: Table = Table::new(
     &[
         Attribute::new("create_host_path", Form::OptOut),
         Attribute::new("propagation", Form::Text),
-        Attribute::new(
+        Attribute::partly(
             "recursive",
             Form::Choice(&["enabled", "disabled", "writable", "readonly"]),
+            "`readonly` needs Docker Engine 25",
         ),
-        Attribute::warned(
+        Attribute::partly(
             "selinux",
             Form::Choice(&["z", "Z"]),
-            "the mounts of the engine carry no such label",
+            "beside another `recursive` than `enabled`, and `subpath`, the engine takes no label",
         ),
     ],
 );
@@ -393,9 +398,10 @@ pub(super) static VOLUMES: List = List {
                         ],
                     )),
                 ),
-                Attribute::new(
+                Attribute::partly(
                     "type",
                     Form::Choice(&["bind", "volume", "tmpfs", "cluster", "npipe", "image"]),
+                    "`bind`, `volume` and `tmpfs`; any other is an error",
                 ),
                 Attribute::new("volume", Form::Table(&VOLUME_VOLUME)),
             ],

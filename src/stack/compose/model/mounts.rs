@@ -19,6 +19,7 @@ impl Making<'_> {
                 continue;
             };
             let given = mount_options(item);
+            self.unlabelled(service, item, &given);
             if given != MountOptions::default() {
                 options.insert(mount.target().to_owned(), given);
             }
@@ -38,6 +39,21 @@ impl Making<'_> {
         (mounts, options)
     }
 
+    /// What the engine's way of mounting cannot say together.
+    fn unlabelled(&mut self, service: &str, item: &Node, given: &MountOptions) {
+        let is_more = given.non_recursive
+            || given.writable_below
+            || given.read_only_below
+            || given.subpath.is_some();
+        let label = item.get("bind").and_then(|bind| bind.get("selinux"));
+        if let Some(label) = label.filter(|_| is_more) {
+            let message = format!(
+                "`selinux` of a mount of `services.{service}` has no effect: the engine takes it neither beside `recursive` nor beside `subpath`"
+            );
+            self.no_effect(label.span, message);
+        }
+    }
+
     fn mount(&mut self, service: &str, item: &Node) -> Option<Mount> {
         let target = item.string("target").unwrap_or_default();
         if !target.starts_with('/') {
@@ -46,23 +62,11 @@ impl Making<'_> {
         }
         let read_only = item.is_set("read_only");
         match item.text_at("type").unwrap_or("volume") {
-            "bind" => {
-                let recursive = item.get("bind").and_then(|bind| bind.get("recursive"));
-                if let Some(way) = recursive.filter(|way| {
-                    ["writable", "readonly"]
-                        .iter()
-                        .any(|one| way.as_text() == Some(one))
-                }) {
-                    let message =
-                        format!("services.{service}: a mount that is read-only all the way down");
-                    self.refuse(way.span, message, "`enabled` and `disabled` can be had");
-                }
-                Some(Mount::Bind {
-                    source: Utf8PathBuf::from(item.string("source").unwrap_or_default()),
-                    target,
-                    read_only,
-                })
-            }
+            "bind" => Some(Mount::Bind {
+                source: Utf8PathBuf::from(item.string("source").unwrap_or_default()),
+                target,
+                read_only,
+            }),
             "volume" => Some(match item.string("source") {
                 Some(key) => Mount::Volume {
                     key,
@@ -129,9 +133,13 @@ fn mount_options(item: &Node) -> MountOptions {
         Some("image") => part("image"),
         _ => volume,
     };
+    let recursive = bind.text_at("recursive");
     MountOptions {
         propagation: bind.string("propagation"),
-        non_recursive: bind.text_at("recursive") == Some("disabled"),
+        non_recursive: recursive == Some("disabled"),
+        writable_below: recursive == Some("writable"),
+        read_only_below: recursive == Some("readonly"),
+        selinux: bind.string("selinux"),
         must_exist: bind.flag("create_host_path") == Some(false),
         no_copy: volume.is_set("nocopy"),
         subpath: within.string("subpath"),
