@@ -372,15 +372,24 @@ impl<'a> SyncRules<'a> {
         }
     }
 
+    fn syncs(&self) -> impl Iterator<Item = &Rule<'a>> {
+        let rules = self.rules.iter();
+        rules.filter(|rule| matches!(rule.rule.action, WatchAction::Sync { .. }))
+    }
+
     /// The folders and files that sync rules start from. Absolute.
     pub fn bases(&self) -> BTreeSet<&Utf8Path> {
-        let syncs = self
-            .rules
-            .iter()
-            .filter(|rule| matches!(rule.rule.action, WatchAction::Sync { .. }));
-        syncs
+        self.syncs()
             .flat_map(|rule| rule.bases.iter().map(|(_, base, _)| base.as_path()))
             .collect()
+    }
+
+    /// Whether what .gitignore names in one of them is left alone until it is saved.
+    pub fn heeds_git(&self, base: &Utf8Path) -> bool {
+        let mut from = self
+            .syncs()
+            .filter(|rule| rule.bases.iter().any(|(_, own, _)| own == base));
+        !from.any(|rule| rule.rule.initial_sync)
     }
 
     /// Where sync rules lead to. Absolute, in the container.

@@ -18,6 +18,9 @@ pub struct WatchRule {
     /// `ignore` is read as a .dockerignore in each of `paths`, as Compose has it, and not as a .gitignore.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub as_dockerignore: bool,
+    /// When watching begins, what .gitignore names is brought in, too: of Compose's rules, those that ask for that themselves.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub initial_sync: bool,
     /// What the build of the service leaves out, which counts for a rule of a Compose file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<LeftOut>,

@@ -124,6 +124,39 @@ not
     assert_eq!(seen, "./old=old\n./sub/one=first\n");
 }
 
+#[test]
+fn an_initial_sync_brings_what_git_ignores() {
+    let file = "
+services:
+  web:
+    image: dev.local/busybox
+    init: true
+    stop_grace_period: 1s
+    command: sh -c 'mkdir -p /app; exec sleep 1000'
+    develop:
+      watch:
+        - {action: sync, path: ./dist, target: /app, initial_sync: true}
+#### .gitignore
+*.gen
+#### .git/HEAD
+ref: refs/heads/main
+#### dist/made.gen
+made
+#### dist/sub/made.gen
+made
+#### dist/main
+main
+";
+    let seen = same(file, |project, tool| {
+        let _watching = project.watch(tool);
+        eventually("the initial sync", || {
+            let tree = project.look("web", TREE)?;
+            (tree.lines().count() == 3).then_some(tree)
+        })
+    });
+    assert_eq!(seen, "./made.gen=made\n./main=main\n./sub/made.gen=made\n");
+}
+
 /// What `web` serves, and how often it was started, once that is `wanted`.
 fn served(project: &Project, wanted: &str) -> String {
     eventually(wanted, || {

@@ -104,6 +104,7 @@ pub fn rule(paths: &[&str], action: WatchAction) -> WatchRule {
         ignore: Vec::new(),
         include: Vec::new(),
         as_dockerignore: false,
+        initial_sync: false,
         left_out: None,
         action,
     }

@@ -573,6 +573,7 @@ impl Service {
             ignore: Vec::new(),
             include: Vec::new(),
             as_dockerignore: false,
+            initial_sync: false,
             left_out: None,
             action: crate::stack::WatchAction::Sync {
                 target: "/app".to_owned(),

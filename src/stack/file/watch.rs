@@ -111,6 +111,7 @@ fn rule(reader: &mut Reader<'_>, node: &Node, source: Option<&Source>) -> Option
         ignore: node.texts_of("ignore"),
         include: Vec::new(),
         as_dockerignore: false,
+        initial_sync: false,
         left_out: None,
         action,
     })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use camino::Utf8Path;
 
-use super::manifest::{Piece, lies_at, target};
+use super::manifest::{Piece, lies_at, root, target};
 use crate::plan::react::{PathKind, SyncRules, Way};
 use crate::stack::AfterSync;
 use crate::watch::Root;
@@ -54,6 +54,7 @@ impl<'a> Layers<'a> {
     }
 
     fn there(&self, base: &Utf8Path, source: &Path, at: &[u8]) -> Option<Piece> {
+        let root = root(self.rules, base);
         let base = base.as_std_path();
         let depth = source.strip_prefix(base).ok()?.components().count();
         let metadata = if depth == 0 {
@@ -62,7 +63,7 @@ impl<'a> Layers<'a> {
             lies_at(source, depth).ok()?
         };
         let can_be_sent = metadata.is_dir() || metadata.is_file() || metadata.is_symlink();
-        if !can_be_sent || is_left_out(base, source, metadata.is_dir()) {
+        if !can_be_sent || is_left_out(root, source, metadata.is_dir()) {
             return None;
         }
         let kind = if metadata.is_dir() {
@@ -93,10 +94,13 @@ fn sources(way: &Way, target: &Path) -> [Option<PathBuf>; 2] {
     [named.then(|| base.to_owned()), inside]
 }
 
-fn is_left_out(base: &Path, source: &Path, is_folder: bool) -> bool {
-    let mut rules = Rules::new(Root::new(base));
+fn is_left_out(root: Root, source: &Path, is_folder: bool) -> bool {
+    let base = root.path.clone();
+    let mut rules = Rules::new(root);
     let within = source.ancestors().skip(1);
-    let mut above: Vec<&Path> = within.take_while(|above| above.starts_with(base)).collect();
+    let mut above: Vec<&Path> = within
+        .take_while(|above| above.starts_with(&base))
+        .collect();
     above.reverse();
     for folder in above {
         if rules.leaves_out(folder, true) {

@@ -160,7 +160,7 @@ pub(super) fn walk_by(
     let (mut problems, mut seen) = (Vec::new(), HashSet::new());
     let layers = Layers::new(rules);
     for base in rules.bases() {
-        let mut ignore = Rules::new(Root::new(base));
+        let mut ignore = Rules::new(root(rules, base));
         let mut todo = vec![base.as_std_path().to_owned()];
         while let Some(path) = todo.pop() {
             let visited = visit(&path, base.as_std_path(), rules, &mut ignore, &mut todo);
@@ -188,6 +188,14 @@ pub(super) fn walk_by(
         }
     }
     problems
+}
+
+/// A folder or file that sync rules start from, as it is walked through.
+pub(super) fn root(rules: &SyncRules, base: &Utf8Path) -> Root {
+    Root {
+        gitignore: rules.heeds_git(base),
+        ..Root::new(base)
+    }
 }
 
 fn visit(

@@ -336,6 +336,23 @@ fn a_new_container_gets_everything_that_the_rules_cover() {
 }
 
 #[test]
+fn an_initial_sync_knows_nothing_of_git() {
+    let mut place = Place::new();
+    fs::create_dir(place.path(".git")).unwrap();
+    place.write(".gitignore", "*.gen\n");
+    for path in ["app/a.gen", "app/b", "app/.b.swp"] {
+        place.write(path, path);
+    }
+    let is_sent =
+        |place: &Place, path: &str| place.manifest().entries.contains_key(path.as_bytes());
+    assert!(!is_sent(&place, "/srv/app/a.gen") && is_sent(&place, "/srv/app/b"));
+    let api = place.stack.services.get_mut("api").unwrap();
+    api.watch[1].initial_sync = true;
+    assert!(is_sent(&place, "/srv/app/a.gen") && is_sent(&place, "/srv/app/b"));
+    assert!(!is_sent(&place, "/srv/app/.b.swp"));
+}
+
+#[test]
 fn what_did_not_change_is_not_read_again_to_tell_what_a_container_has() {
     let place = Place::new();
     place.write("app/main.py", "one");

@@ -141,7 +141,11 @@ static WATCH_RULES: List = List {
                 Attribute::new("exec", Form::Table(&HOOK)),
                 Attribute::new("ignore", Form::List(&TEXT_OR_TEXTS)),
                 Attribute::new("include", Form::List(&TEXT_OR_TEXTS)),
-                Attribute::new("initial_sync", Form::Bool),
+                Attribute::partly(
+                    "initial_sync",
+                    Form::Bool,
+                    "without it, too, what the container lacks is brought in, but for what `.gitignore` names",
+                ),
                 Attribute::new("path", Form::Text),
                 Attribute::new("target", Form::Text),
             ],

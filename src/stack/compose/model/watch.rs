@@ -93,6 +93,7 @@ impl Making<'_> {
             ignore: rule.strings("ignore"),
             include: rule.strings("include"),
             as_dockerignore: true,
+            initial_sync: rule.is_set("initial_sync"),
             left_out: left_out.cloned(),
             action,
         })
