@@ -291,7 +291,13 @@ async fn follow(
                         }
                     }
                 }
-                Some(Change::Container { .. } | Change::Ended { .. } | Change::Other) => {}
+                Some(
+                    Change::Container { .. }
+                    | Change::Ended { .. }
+                    | Change::Signalled { .. }
+                    | Change::Stopped { .. }
+                    | Change::Other,
+                ) => {}
                 Some(Change::Lost(_)) | None => return,
             },
         }

@@ -45,6 +45,7 @@ impl Engine {
             };
         }
         for service in again {
+            self.outside.forget(&service);
             self.retry(&service);
         }
         self.rehash_everything();
@@ -101,6 +102,7 @@ impl Engine {
             }
         }
         for (name, _) in &meant {
+            self.outside.forget(name);
             self.retry(name);
             if self.is_job(name) {
                 self.rerun.insert(name.clone());
@@ -111,6 +113,9 @@ impl Engine {
     }
 
     pub(super) fn stop_services(&mut self, names: Vec<String>) {
+        for name in &names {
+            self.outside.forget(name);
+        }
         if let Goal::Up { stopped, .. } = &mut self.goal {
             stopped.extend(names);
         }

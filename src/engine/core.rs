@@ -150,6 +150,7 @@ pub struct Engine {
     pub(super) walk: Walk,
     pub(super) cancels: BTreeMap<Ticket, CancellationToken>,
     pub(super) look: LookState,
+    pub(super) outside: super::outside::Outside,
     pub(super) outcome: Option<Outcome>,
     /// Everything is as it will be left: from now on the engine restarts, as the stack file says.
     pub(super) handed_over: bool,
@@ -270,6 +271,7 @@ impl Engine {
                 wanted: true,
                 ..LookState::default()
             },
+            outside: super::outside::Outside::default(),
             outcome: None,
             handed_over: false,
             at_once: false,
@@ -436,7 +438,7 @@ impl Engine {
                 probed: self.readiness_probe(&service.name).is_some()
                     || self.look.unseen.contains(&service.name),
                 provisions: !service.provision.is_empty(),
-                replicas: service.replicas,
+                replicas: service.replicas - self.outside.missing(&service.name),
             })
             .collect();
         infos.extend(self.leaving());

@@ -122,6 +122,7 @@ impl Engine {
             return;
         }
         self.observed = observed;
+        self.see_outside();
         self.begin_doubt();
         for bounce in std::mem::take(&mut self.bounce_first) {
             self.bounce(bounce);
@@ -200,6 +201,8 @@ impl Engine {
         // What is needed comes first: who needs it would else be told to lack it until the look is taken in.
         let order = self.stack.in_order();
         current.sort_by_key(|container| order.iter().position(|name| *name == container.service));
+        let outside = &self.outside;
+        current.retain(|container| !outside.is_missing(&container.service, container.index));
         for container in &current {
             self.see(container);
         }
@@ -217,9 +220,11 @@ impl Engine {
                 !containers
                     .iter()
                     .any(|c| c.service == *name && c.index == *index)
+                    || self.outside.is_missing(name, *index)
             })
             .collect();
         for (service, index) in gone {
+            self.removed_outside(&service, index);
             self.life_is_over(&service, index);
             self.emit(Event::Instance {
                 service,
@@ -290,7 +295,7 @@ impl Engine {
                 code,
                 out_of_memory,
             } if ended => {
-                self.ended(container, code, out_of_memory);
+                self.judge_end(container, (code, out_of_memory));
             }
             // Who only looks sees what was noted.
             Status::Exited { code: 0, .. }
@@ -450,10 +455,31 @@ impl Engine {
                     self.job_ended(&id, at);
                 }
             }
+            Change::Signalled {
+                id,
+                service,
+                may_stop,
+            } => {
+                if may_stop {
+                    self.outside.signalled(&id);
+                }
+                self.changed(Change::Container {
+                    id,
+                    service: Some(service),
+                    began: false,
+                });
+            }
+            Change::Stopped {
+                id,
+                service,
+                index,
+                at,
+            } => self.stopped_outside(id, service, index, at),
             Change::Other => self.look.wanted |= self.walk.is_idle(),
             Change::Lost(text) => {
                 // What a look under way has found may be from before.
                 self.look.epoch += 1;
+                self.doubt_outside();
                 self.runtime_failed(text);
                 self.follow_changes();
             }

@@ -25,6 +25,7 @@ mod instances;
 mod jobs;
 mod look;
 mod on_host;
+mod outside;
 mod perform;
 mod probing;
 mod provision;

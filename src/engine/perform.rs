@@ -101,6 +101,7 @@ impl Engine {
             return;
         }
         self.note_job(&operation, input.as_deref());
+        self.note_own(&operation.action, input.as_deref());
         let call = Call {
             action: operation.action,
             input,
@@ -305,6 +306,7 @@ impl Engine {
     }
 
     fn started(&mut self, container: ObservedContainer) {
+        self.outside.runs(&container);
         let generation = container.generation();
         let over =
             |known: &&ObservedContainer| known.generation() == generation && !known.is_running();

@@ -138,6 +138,7 @@ impl Engine {
             rerun: &self.rerun,
             seed: &seed,
             demands: &self.demands,
+            left: &self.outside.left(),
             restarts: self.restarts(),
             home: Home {
                 dir: self.stack.dir.as_str(),

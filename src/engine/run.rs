@@ -192,7 +192,11 @@ impl Engine {
             .iter()
             .filter(|(name, _)| self.has_time(name));
         let supervised = supervised.filter_map(|(_, supervisor)| supervisor.next_deadline());
-        let further = [self.refused.next_deadline(), self.brake.next_deadline(time)];
+        let further = [
+            self.refused.next_deadline(),
+            self.brake.next_deadline(time),
+            self.outside.next_deadline(time),
+        ];
         let further = further.into_iter().flatten();
         for at in supervised
             .chain(further)
@@ -208,6 +212,7 @@ impl Engine {
         let time = now();
         self.look.wanted |= self.refused.come_due(time);
         self.look_at_ports();
+        self.judge_outside();
         if self.state.runtime_up {
             self.reject_late_candidates(time);
         }
@@ -267,6 +272,7 @@ impl Engine {
         }
         match &self.goal {
             Goal::Up { .. } if self.demands.create_only => self.conclude_creation(),
+            Goal::Up { .. } if self.is_all_stopped_outside() => self.end_stopped_outside(),
             Goal::Up { .. } if self.is_replacing() => self.take_back(),
             Goal::Up { .. } => {
                 let Some(verdict) = self.state.verdict() else {

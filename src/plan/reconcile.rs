@@ -43,6 +43,8 @@ pub struct Wanted<'a> {
     pub seed: &'a BTreeSet<String>,
     /// What somebody asked for beside that things are as they should be, and containers whose host port was taken.
     pub demands: &'a Demands,
+    /// Replicas that somebody stopped beside `dev`: they stay as they are.
+    pub left: &'a BTreeSet<(String, u32)>,
     /// Which restart policy the containers should have on the engine.
     pub restarts: RestartOwner,
     /// Only what this checkout made is an orphan of ours.
@@ -87,6 +89,9 @@ pub fn reconcile(wanted: &Wanted<'_>) -> Plan {
         // Whatever it may be that failed, trying it again is for later.
         let standing = wanted.standing.get(service);
         while let Some(spec) = containers.next_if(|spec| spec.service == *service) {
+            if wanted.left.contains(&(spec.service.clone(), spec.index)) {
+                continue;
+            }
             match standing {
                 None => builder.instance(spec),
                 Some(Standing::Backoff) => {}

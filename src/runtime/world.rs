@@ -65,6 +65,22 @@ pub enum Change {
         /// Nanoseconds since 1970.
         at: i64,
     },
+    /// A container was sent a signal. `may_stop`: it is none that only `docker kill` sends by itself.
+    Signalled {
+        id: String,
+        service: String,
+        may_stop: bool,
+    },
+    /// Somebody told the engine to stop a container, and it has ended. Comes after [`Change::Ended`], and not for one that
+    /// ended in another way.
+    Stopped {
+        id: String,
+        service: String,
+        /// Which replica.
+        index: u32,
+        /// Nanoseconds since 1970.
+        at: i64,
+    },
     /// A network, volume or image of the project came or went.
     Other,
     /// The stream ended: the engine went away, or was restarted.

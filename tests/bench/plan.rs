@@ -150,6 +150,7 @@ fn planned(
             rerun: &names,
             seed: &names,
             demands: &demands,
+            left: &BTreeSet::new(),
             restarts: RestartOwner::Dev,
             home: Home {
                 dir: stack.dir.as_str(),

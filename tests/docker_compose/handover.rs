@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::engine::{ask, call, containers, networks, text, volumes};
-use crate::tool::{Project, Tool};
+use crate::tool::{Project, Tool, eventually};
 
 const FILE: &str = r#"
 services:
@@ -179,4 +179,109 @@ fn volumes_without_a_name_stay_when_their_container_goes() {
             assert!(are_kept(&before), "{from:?} {to:?} {way:?}");
         }
     }
+}
+
+const RESTARTED: &str = r#"
+services:
+  once:
+    image: dev.local/busybox
+    command: "true"
+  web:
+    image: dev.local/busybox
+    init: true
+    command: sleep 1000
+    restart: unless-stopped
+    depends_on: {once: {condition: service_completed_successfully}}
+  side:
+    image: dev.local/busybox
+    init: true
+    command: sleep 1000
+    restart: always
+"#;
+
+fn status(project: &Project, service: &str) -> String {
+    let status = project.run(Tool::Dev, &["status"]).printed;
+    let line = status.lines().find(|line| line.contains(service));
+    line.unwrap_or_default().to_owned()
+}
+
+fn running(project: &Project) -> Vec<String> {
+    let services = ["ps", "--services", "--status", "running"];
+    let printed = project.done(Tool::Compose, &services);
+    let mut services: Vec<String> = printed.lines().map(str::to_owned).collect();
+    services.sort();
+    services
+}
+
+/// Longer than `dev` takes to start again what ended, and to hear that it did.
+fn stays(what: &str, is_so: impl Fn() -> bool) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(4);
+    while std::time::Instant::now() < until {
+        assert!(is_so(), "{what}");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn what_compose_stops_beside_a_dev_that_watches_stays_stopped_until_it_is_started() {
+    let project = Project::new(RESTARTED);
+    project.done(Tool::Dev, &["up", "-d"]);
+    project.done(Tool::Compose, &["stop", "web"]);
+    eventually("it is shown", || {
+        status(&project, "web").contains("stopped").then_some(())
+    });
+    stays("it stays stopped", || running(&project) == ["side"]);
+    assert!(!status(&project, "web").contains("failed"));
+    project.done(Tool::Dev, &["start", "web"]);
+    assert_eq!(running(&project), ["side", "web"]);
+    // Compose's own start and restart count, too, and nothing is stopped for them.
+    project.done(Tool::Compose, &["stop", "web"]);
+    eventually("it is shown", || {
+        status(&project, "web").contains("stopped").then_some(())
+    });
+    project.done(Tool::Compose, &["start", "web"]);
+    project.done(Tool::Compose, &["restart", "-t", "1", "side"]);
+    eventually("it is ready", || {
+        let is_ready = |service| status(&project, service).contains("ready");
+        (is_ready("web") && is_ready("side")).then_some(())
+    });
+    stays("both run", || running(&project) == ["side", "web"]);
+    project.done(Tool::Dev, &["down"]);
+}
+
+#[test]
+fn what_compose_takes_down_beside_a_dev_that_watches_stays_away() {
+    let project = Project::new(RESTARTED);
+    project.done(Tool::Dev, &["up", "-d"]);
+    project.done(Tool::Compose, &["down", "-t", "1"]);
+    stays("nothing comes back", || {
+        containers(&project.name).is_empty() && networks(&project.name).is_empty()
+    });
+    // The engine in the background has ended, and all begins anew.
+    project.done(Tool::Dev, &["up", "-d"]);
+    assert_eq!(running(&project), ["side", "web"]);
+    project.done(Tool::Dev, &["down"]);
+}
+
+#[test]
+fn what_is_removed_without_a_stop_is_made_anew() {
+    let project = Project::new(RESTARTED);
+    project.done(Tool::Dev, &["up", "-d"]);
+    let before = ids(&project);
+    project.done(Tool::Compose, &["kill", "web"]);
+    eventually("it runs again", || {
+        (running(&project) == ["side", "web"]).then_some(())
+    });
+    let web = containers(&project.name);
+    let web = web
+        .iter()
+        .find(|c| text(&c["Name"]).contains("web"))
+        .map(|c| text(&c["Id"]).to_owned());
+    let web = web.expect("it runs");
+    crate::engine::call("DELETE", &format!("/containers/{web}?force=1"), "");
+    eventually("it is made anew", || {
+        (running(&project) == ["side", "web"]).then_some(())
+    });
+    assert_ne!(ids(&project), before);
+    project.done(Tool::Dev, &["down"]);
 }

@@ -151,14 +151,28 @@ fn a_container_that_is_stopped_by_hand_is_shown_and_the_next_up_starts_it() {
 }
 
 #[test]
-fn a_container_that_is_stopped_by_hand_under_a_running_up_comes_back() {
+fn a_container_that_is_killed_by_hand_under_a_running_up_comes_back() {
+    let stack = Stack::new("killed2", serves("web", ""));
+    let mut up = stack.up();
+    let web = stack.container("web");
+    docker(["kill", &web.id]);
+    stack.until_with(&mut up, "it is ready again", |status| {
+        status.is("web", "ready") && stack.container("web").started > web.started
+    });
+}
+
+#[test]
+fn a_running_up_whose_containers_are_all_stopped_by_hand_says_so_and_ends() {
     let stack = Stack::new("stopped2", serves("web", ""));
     let mut up = stack.up();
     let web = stack.container("web");
     docker(["stop", &web.id]);
-    stack.until_with(&mut up, "it is ready again", |status| {
-        status.is("web", "ready") && stack.container("web").started > web.started
-    });
+    up.ends()
+        .succeeds()
+        .says("web was stopped from outside")
+        .says("nothing is left to run");
+    assert_eq!(stack.container("web").started, web.started);
+    assert!(!stack.container("web").is_running());
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod life;
 mod model;
 mod mounted;
 mod observe;
+mod outside;
 mod overlap;
 mod processes;
 mod reload;

@@ -575,7 +575,7 @@ impl Model {
         self.start(&id)
     }
 
-    fn start(&mut self, id: &str) -> Result<Output, RuntimeError> {
+    pub fn start(&mut self, id: &str) -> Result<Output, RuntimeError> {
         let Some(container) = self.containers.get(id) else {
             return Err(refused(
                 FailureClass::Other,

@@ -197,6 +197,45 @@ impl SimWorld {
         }
     }
 
+    /// The word that comes after the end of what was told to stop.
+    fn tell_stop(&self, id: String, service: String, index: u32) {
+        let millis = i64::try_from(clock::now()).unwrap_or(i64::MAX);
+        self.tell(Change::Stopped {
+            id,
+            service,
+            index,
+            at: millis.saturating_mul(1_000_000) + 999_999,
+        });
+    }
+
+    /// By hand: `docker stop`.
+    pub fn stop(&self, name: &str) {
+        let seen = self.kill(name);
+        self.tell_stop(seen.id, seen.service, seen.index);
+    }
+
+    /// By hand: `docker kill --signal TERM`.
+    pub fn kill(&self, name: &str) -> ObservedContainer {
+        let seen = self.model().by_name(name).map(|found| found.seen.clone());
+        let seen = seen.expect("it was there");
+        self.tell(Change::Signalled {
+            id: seen.id.clone(),
+            service: seen.service.clone(),
+            may_stop: true,
+        });
+        self.end(name, 143, false);
+        seen
+    }
+
+    /// By hand: `docker start`.
+    pub fn start(&self, name: &str) {
+        let id = self.id(name);
+        let started = self.model().start(&id).expect("it starts");
+        if let Output::Started(container) = started {
+            self.tell_of(&id, &container.service, true);
+        }
+    }
+
     /// By hand: `docker rm -f`.
     pub fn remove(&self, name: &str) {
         let id = self.id(name);
@@ -314,11 +353,12 @@ impl SimWorld {
 
     fn effect(&self, call: &Call) -> Result<Output, RuntimeError> {
         let stopped = match &call.action {
-            Action::StopContainer { id, .. } | Action::RemoveContainer { id, .. } => self
-                .model()
-                .containers
-                .get(id)
-                .map(|container| (id.clone(), container.seen.service.clone())),
+            Action::StopContainer { id, .. } | Action::RemoveContainer { id, .. } => {
+                self.model().containers.get(id).map(|container| {
+                    let seen = &container.seen;
+                    (id.clone(), seen.service.clone(), seen.index)
+                })
+            }
             _ => None,
         };
         let output = self.model().perform(call)?;
@@ -337,8 +377,13 @@ impl SimWorld {
                 self.live(&container.id);
             }
             (Action::StopContainer { .. } | Action::RemoveContainer { .. }, _) => {
-                if let Some((id, service)) = stopped {
+                if let Some((id, service, index)) = stopped {
                     self.tell_of(&id, &service, false);
+                    if let Action::StopContainer { .. } = call.action
+                        && !id.starts_with(PROCESS_ID)
+                    {
+                        self.tell_stop(id, service, index);
+                    }
                 }
             }
             _ => self.tell(Change::Other),

@@ -31,6 +31,7 @@ pub struct Scene {
     pub rerun: BTreeSet<String>,
     pub seed: BTreeSet<String>,
     pub demands: Demands,
+    pub left: BTreeSet<(String, u32)>,
     pub restarts: RestartOwner,
     /// The id of what each build comes out as, whatever it is from.
     pub comes_out_as: Option<String>,
@@ -86,6 +87,7 @@ impl Scene {
             rerun: BTreeSet::new(),
             seed: BTreeSet::new(),
             demands: Demands::default(),
+            left: BTreeSet::new(),
             restarts: RestartOwner::Dev,
             comes_out_as: None,
             clock: 1_700_000_000,
@@ -167,6 +169,7 @@ impl Scene {
             rerun: &self.rerun,
             seed: &self.seed,
             demands: &self.demands,
+            left: &self.left,
             restarts: self.restarts,
             home: crate::plan::observed::Home {
                 dir: self.stack.dir.as_str(),

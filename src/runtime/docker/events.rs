@@ -10,7 +10,7 @@ use super::call::{QUICK, encode, lines};
 use super::classify::failure;
 use super::fault::Fault;
 use crate::engine::event::FailureClass;
-use crate::plan::desired::{LABEL_PROJECT, LABEL_SERVICE};
+use crate::plan::desired::{LABEL_NUMBER, LABEL_PROJECT, LABEL_SERVICE};
 use crate::runtime::RuntimeError;
 
 /// Something changed: look again.
@@ -49,6 +49,10 @@ pub enum ContainerAction {
     Kill {
         signal: String,
     },
+    /// Somebody asked the engine to stop it, and it has ended: after `Die`, which comes of anything. `index`: which replica.
+    Stop {
+        index: u32,
+    },
     Pause,
     Unpause,
     Rename,
@@ -58,7 +62,7 @@ pub enum ContainerAction {
 
 /// What the engine is asked to send. Execs are not in it: a probe by exec sends three events each time, and an engine
 /// that looked again on each would spin on its own probes.
-const WANTED: &str = r#"{"type":["container","network","volume","image"],"event":["create","start","die","oom","kill","pause","unpause","rename","update","destroy","remove","delete","tag","untag","pull","load","import"]}"#;
+const WANTED: &str = r#"{"type":["container","network","volume","image"],"event":["create","start","die","oom","kill","stop","pause","unpause","rename","update","destroy","remove","delete","tag","untag","pull","load","import"]}"#;
 
 /// Source: Docker Engine API, "Monitor events".
 #[derive(Deserialize)]
@@ -170,6 +174,11 @@ fn action(message: &Message) -> Option<ContainerAction> {
         "oom" => ContainerAction::Oom,
         "kill" => ContainerAction::Kill {
             signal: attribute("signal").cloned().unwrap_or_default(),
+        },
+        "stop" => ContainerAction::Stop {
+            index: attribute(LABEL_NUMBER)
+                .and_then(|number| number.parse().ok())
+                .unwrap_or(1),
         },
         "pause" => ContainerAction::Pause,
         "unpause" => ContainerAction::Unpause,

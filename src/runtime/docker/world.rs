@@ -325,6 +325,25 @@ fn translate(change: super::Change) -> Change {
             code,
             at: change.at,
         },
+        ChangeKind::Container {
+            id,
+            service,
+            action: ContainerAction::Stop { index },
+        } => Change::Stopped {
+            id,
+            service,
+            index,
+            at: change.at,
+        },
+        ChangeKind::Container {
+            id,
+            service,
+            action: ContainerAction::Kill { signal },
+        } => Change::Signalled {
+            id,
+            service,
+            may_stop: !matches!(signal.as_str(), "9" | "KILL" | "SIGKILL"),
+        },
         // It runs on as it did.
         ChangeKind::Container {
             action: ContainerAction::Rename,
