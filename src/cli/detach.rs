@@ -24,7 +24,11 @@ use crate::stack::compose::given;
 /// How long a background engine may take until it listens.
 const BIRTH: Duration = Duration::from_secs(20);
 
-/// The process that `-d` leaves behind: an engine without a view.
+/// How long it may take to leave the stack to the container engine: whoever ends everything, as at a shutdown, kills it then.
+const LEAVING: Duration = Duration::from_secs(8);
+
+/// The process that `-d` leaves behind: an engine without a view. A signal ends it, and stops nothing: what runs is restarted
+/// by the container engine from then on, so that it is there after a reboot, too.
 ///
 /// # Errors
 /// The engine could not do its work: whoever started it prints that.
@@ -37,10 +41,28 @@ pub async fn background(
     rustix::process::setsid().map_err(|error| CliError::state(error.into()))?;
     let mut interrupts = Interrupts::listen()?;
     let mut running = begin(session, arguments, lock, Until::Told, None).await?;
+    let mut patience = None;
     loop {
+        let late = async {
+            match patience {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             news = running.feed.next() => if news.is_none() { break },
-            () = interrupts.next() => running.tell(input::Command::StopAndLeave).await,
+            () = late => {
+                running.tell(input::Command::Leave).await;
+                patience = None;
+            }
+            () = interrupts.next() => {
+                let command = match patience {
+                    None => input::Command::HandOver,
+                    Some(_) => input::Command::Leave,
+                };
+                running.tell(command).await;
+                patience = Some(Instant::now() + LEAVING);
+            }
         }
     }
     match outcome_error(session, &running.end().await) {

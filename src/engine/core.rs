@@ -154,6 +154,8 @@ pub struct Engine {
     pub(super) outcome: Option<Outcome>,
     /// Everything is as it will be left: from now on the engine restarts, as the stack file says.
     pub(super) handed_over: bool,
+    /// Told to leave what runs to the container engine: nothing else is begun.
+    pub(super) leaving: bool,
     /// Stopping has no patience.
     pub(super) at_once: bool,
     /// Instead of what the stack file says, until what was asked for with it is through.
@@ -274,6 +276,7 @@ impl Engine {
             outside: super::outside::Outside::default(),
             outcome: None,
             handed_over: false,
+            leaving: false,
             at_once: false,
             grace: None,
             inputs,

@@ -115,6 +115,8 @@ pub enum Command {
     Subscribe {
         reply: oneshot::Sender<super::bus::Subscription>,
     },
+    /// End once the container engine, and the supervisors of processes, restart what runs as the stack file says.
+    HandOver,
     /// End at once; what runs goes on running.
     Leave,
 }

@@ -13,7 +13,7 @@ use crate::plan::desired::{Desired, desire};
 use crate::plan::hold::{Gate, Hold};
 use crate::plan::observed::{Home, ObservedContainer, Status};
 use crate::plan::reconcile::{
-    RestartOwner, Standing, Wanted, job_is_current, reconcile, remove, stop,
+    RestartOwner, Standing, Wanted, hand_over, job_is_current, reconcile, remove, stop,
 };
 use crate::plan::{Action, Cause, Operation, Plan};
 use crate::runtime::RuntimeError;
@@ -53,6 +53,10 @@ impl Engine {
     /// What would be done now, without doing it.
     pub(super) fn make_plan(&mut self) -> Plan {
         let mut plan = match self.goal.clone() {
+            Goal::Up { .. } if self.leaving => {
+                let left = self.outside.left();
+                hand_over(&self.stack, &self.observed, &self.scope(), &left)
+            }
             Goal::Up { stopped, .. } => {
                 let mut plan = self.plan_up();
                 let stop = stop(&self.stack, &self.observed, &stopped);

@@ -271,6 +271,11 @@ impl Engine {
             return;
         }
         match &self.goal {
+            Goal::Up { .. } if self.leaving => {
+                if self.walk.open_operations() == 0 {
+                    self.outcome = Some(Outcome::Left);
+                }
+            }
             Goal::Up { .. } if self.demands.create_only => self.conclude_creation(),
             Goal::Up { .. } if self.is_all_stopped_outside() => self.end_stopped_outside(),
             Goal::Up { .. } if self.is_replacing() => self.take_back(),
@@ -378,6 +383,18 @@ impl Engine {
             }
             Command::Subscribe { reply } => {
                 let _gone = reply.send(self.bus.subscribe(&self.state));
+            }
+            // Nobody could tell an engine that is away.
+            Command::HandOver if !self.look.seen || !self.state.runtime_up => {
+                self.outcome = Some(Outcome::Left);
+            }
+            // What ends already ends with what it was told to end with.
+            Command::HandOver if self.is_ending() => {}
+            Command::HandOver => {
+                self.leaving = true;
+                self.look.wanted = true;
+                self.plan();
+                self.launch();
             }
             Command::Leave => self.outcome = Some(Outcome::Left),
         }

@@ -20,7 +20,7 @@ use super::observed::{Generation, Home, Observed, ObservedImage};
 use super::operation::{Action, Cause, Input, OpId, Operation, Plan, Subject};
 use crate::stack::{Namespace, Pull, Service, Stack};
 
-pub use down::{Images, Removal, remove, stop};
+pub use down::{Images, Removal, hand_over, remove, stop};
 pub use jobs::{job_hash, job_hash_from, job_is_current};
 
 /// What planning an `up` compares.

@@ -285,3 +285,48 @@ fn what_is_removed_without_a_stop_is_made_anew() {
     assert_ne!(ids(&project), before);
     project.done(Tool::Dev, &["down"]);
 }
+
+/// Every `dev` that runs in the folder of a project, to be told something.
+fn signal_background(project: &Project, signal: &str) {
+    let processes = fs_err::read_dir("/proc").expect("processes");
+    let ids = processes.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let is_ours = |id: &String| {
+        let cwd = std::fs::read_link(format!("/proc/{id}/cwd"));
+        let said = std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        cwd.is_ok_and(|cwd| cwd == project.dir) && said.contains("--background")
+    };
+    let ids: Vec<String> = ids.filter(is_ours).collect();
+    assert_eq!(ids.len(), 1, "one engine in the background");
+    let sent = std::process::Command::new("kill")
+        .args(["-s", signal, &ids[0]])
+        .status();
+    assert!(sent.expect("kill runs").success());
+    let gone = || !std::path::Path::new(&format!("/proc/{}", ids[0])).exists();
+    eventually("it has left", || gone().then_some(()));
+}
+
+fn policy(project: &Project, service: &str) -> String {
+    let found = containers(&project.name);
+    let name = format!("/{}-{service}-1", project.name);
+    let container = found.iter().find(|c| text(&c["Name"]) == name);
+    let container = container.unwrap_or_else(|| panic!("no {name}"));
+    text(&container["HostConfig"]["RestartPolicy"]["Name"]).to_owned()
+}
+
+#[test]
+fn an_engine_in_the_background_that_is_told_to_end_leaves_restarts_to_the_container_engine() {
+    let project = Project::new(RESTARTED);
+    for signal in ["TERM", "HUP"] {
+        project.done(Tool::Dev, &["up", "-d"]);
+        assert_eq!(policy(&project, "web"), "no", "dev does it");
+        let before = ids(&project);
+        signal_background(&project, signal);
+        assert_eq!(policy(&project, "web"), "unless-stopped");
+        assert_eq!(policy(&project, "side"), "always");
+        assert_eq!(policy(&project, "once"), "no");
+        assert_eq!(running(&project), ["side", "web"]);
+        assert_eq!(ids(&project), before);
+    }
+    project.done(Tool::Dev, &["down"]);
+    assert!(ids(&project).is_empty());
+}

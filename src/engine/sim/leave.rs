@@ -179,6 +179,68 @@ async fn whoever_leaves_hands_restarts_to_the_engine() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_watches_and_leaves_hands_restarts_over_and_stops_and_starts_nothing() {
+    let lasting = |name: &str, restart| crate::stack::Service {
+        restart,
+        ..probed(name, &[])
+    };
+    let bench = Bench::new([
+        lasting("db", Restart::UnlessStopped),
+        lasting("side", Restart::Always),
+        probed("api", &["db"]),
+    ]);
+    let mut run = bench.up();
+    run.until_settled().await;
+    run.tell(Command::Stop {
+        services: vec!["side".to_owned()],
+    })
+    .await;
+    run.until_phase("side", Phase::Stopped).await;
+    run.pass(SECOND).await;
+    let before = bench.world.containers();
+    let calls = bench.world.journal().len();
+    run.tell(Command::HandOver).await;
+    let (outcome, events) = run.ended().await;
+    assert_eq!(outcome, Outcome::Left, "{:#?}", story(&events));
+    let policy = |name: &str| {
+        let model = bench.world.model();
+        model.by_name(name).unwrap().seen.restart_policy.clone()
+    };
+    assert_eq!(policy("gold-db-1"), "unless-stopped");
+    assert_eq!(policy("gold-side-1"), "no", "stopped by hand");
+    assert_eq!(policy("gold-api-1"), "no");
+    assert_eq!(bench.world.containers(), before);
+    let after = bench.world.journal();
+    assert_eq!(after.len(), calls + 1, "{:?}", &after[calls..]);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_leaves_while_a_build_runs_does_not_wait_for_it() {
+    let db = crate::stack::Service {
+        restart: Restart::Always,
+        ..probed("db", &[])
+    };
+    let bench = Bench::new([db, probed("api", &["db"]).built()]);
+    bench
+        .world
+        .set_latency(|latency| latency.build = 300 * SECOND);
+    let mut run = bench.up();
+    run.until_phase("api", Phase::Building).await;
+    run.until_phase("db", Phase::Ready).await;
+    let begun = tokio::time::Instant::now();
+    run.tell(Command::HandOver).await;
+    let (outcome, _) = run.ended().await;
+    assert_eq!(outcome, Outcome::Left);
+    assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
+    let model = bench.world.model();
+    assert_eq!(
+        model.by_name("gold-db-1").unwrap().seen.restart_policy,
+        "always"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn stopping_keeps_the_containers_and_ends_dependents_first() {
     let bench = Bench::new(gold());
     let mut run = bench.up();

@@ -9,7 +9,7 @@ use super::instance::observed_subject;
 use crate::plan::desired::{image_references, image_tags};
 use crate::plan::observed::{Observed, ObservedContainer, Status};
 use crate::plan::operation::{Action, Cause, OpId, Operation, Plan, Subject};
-use crate::stack::{Hook, Stack};
+use crate::stack::{Hook, Restart, Stack};
 
 /// What a `down` takes away beside containers and networks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +79,38 @@ pub(super) fn is_fleeting(stack: &Stack, container: &ObservedContainer) -> bool 
     let service = stack.services.get(&container.service);
     container.config.is_some()
         && service.is_some_and(|service| !service.container.keeps_anonymous_volumes)
+}
+
+/// Whoever leaves has what is to run restarted by the container engine, as the stack file says. `left`: what stays as it is,
+/// by service and replica.
+pub fn hand_over(
+    stack: &Stack,
+    observed: &Observed,
+    scope: &BTreeSet<String>,
+    left: &BTreeSet<(String, u32)>,
+) -> Plan {
+    let mut plan = Plan::default();
+    for container in observed.current() {
+        let Some(service) = stack.services.get(&container.service) else {
+            continue;
+        };
+        let key = (container.service.clone(), container.index);
+        let known = match container.restart_policy.as_str() {
+            "" => Restart::No.engine_name(),
+            known => known,
+        };
+        let stays = service.is_job() || !scope.contains(&key.0) || left.contains(&key);
+        if stays || known == service.restart.engine_name() {
+            continue;
+        }
+        let action = Action::SetRestartPolicy {
+            id: container.id.clone(),
+            policy: service.restart,
+        };
+        let id = push(&mut plan, observed_subject(container), action, Vec::new());
+        plan.operations[id].cause = Cause::Detach;
+    }
+    plan
 }
 
 /// Removes everything of the project: containers, networks, and volumes where asked.
