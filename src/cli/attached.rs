@@ -16,7 +16,7 @@ use super::show::{Ended, Follow, Interrupts};
 use super::up::conclude;
 use crate::engine::feed::{Feed, inquire, request};
 use crate::engine::state::State;
-use crate::engine::wire::Request;
+use crate::engine::wire::{ENDING, Request};
 
 /// How long an engine of ours may take from its last word to its end.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ pub async fn join(
     let socket = session.socket()?;
     let ask = Request::Up {
         services: arguments.services.clone(),
-        origin: session.origin(),
+        origin: Box::new(session.origin_beside()),
         wishes: arguments.changes.wishes(),
     };
     if let Some(timeout) = arguments.timeout {
@@ -52,12 +52,24 @@ pub async fn join(
         // One that does not listen any more takes nothing else up either.
         let _ended = request(&socket, &Request::Grace { millis }).await;
     }
-    let Ok(number) = inquire(&socket, &ask).await else {
-        return Ok(None);
+    let number = match inquire(&socket, &ask).await {
+        Ok(number) => number,
+        Err(error) if is_refusal(&error) => {
+            return Err(CliError::Own {
+                message: format!("the running `dev` does not take this up: {error}"),
+                help: Some("`dev stop` first, then the same again".to_owned()),
+            });
+        }
+        Err(_) => return Ok(None),
     };
     attach.asked.since = Some(number);
     let feed = Feed::attach(&socket).await.ok();
     Ok(feed.filter(|feed| !feed.state.ending))
+}
+
+/// It refuses what is asked, and not only because it ends.
+fn is_refusal(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::Other && error.to_string() != ENDING
 }
 
 /// Follows the engine; `None`: it has left, nobody stopped the services, and somebody else has to look after them.

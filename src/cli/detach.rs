@@ -148,6 +148,6 @@ fn spawn(session: &Session, global: &GlobalArgs, arguments: &UpArgs) -> Result<C
 async fn hand_stdin(child: &mut Child) {
     if let (Some(text), Some(mut stdin)) = (given(), child.stdin.take()) {
         // Whether it has read it is told by how it goes on.
-        let _written = tokio::time::timeout(BIRTH, stdin.write_all(text)).await;
+        let _written = tokio::time::timeout(BIRTH, stdin.write_all(&text)).await;
     }
 }

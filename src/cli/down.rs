@@ -112,7 +112,8 @@ pub async fn stop(global: &GlobalArgs, arguments: &StopArgs) -> Result<ExitCode,
 /// # Errors
 /// The stack cannot be read, or no container engine answers.
 pub async fn start(global: &GlobalArgs, arguments: &StartArgs) -> Result<ExitCode, CliError> {
-    let session = Session::open(global)?;
+    let mut session = Session::open_as_up(global)?;
+    session.keeps_reading = true;
     let up = UpArgs {
         services: arguments.services.clone(),
         wait: true,

@@ -32,6 +32,7 @@ mod output;
 mod passing;
 mod plan;
 mod promote;
+mod reread;
 mod restart;
 mod run;
 mod runtime;

@@ -28,13 +28,13 @@ pub struct Broken {
 }
 
 impl Session {
-    /// As [`Session::open`]; where the stack file has errors, a session with what runs: its services have names, needs and
+    /// As [`Session::open_as_up`]; where the stack file has errors, a session with what runs: its services have names, needs and
     /// replicas, and nothing else. Says so in one line.
     ///
     /// # Errors
     /// Those of the stack file, where nothing tells which stack it is.
     pub async fn open_anyway(global: &GlobalArgs) -> Result<Self, CliError> {
-        let errors = match Self::open(global) {
+        let errors = match Self::open_as_up(global) {
             Err(CliError::Stack(errors)) => errors,
             Ok(session) => return session.by_old_name(global).await,
             Err(error) => return Err(error),
@@ -85,6 +85,8 @@ impl Session {
             docker: tokio::sync::OnceCell::new(),
             owner: None,
             outside: Vec::new(),
+            variables: BTreeSet::new(),
+            keeps_reading: true,
             document: crate::stack::file::Document::default(),
             warnings: Vec::new(),
             adjust: crate::stack::Adjustments::default(),

@@ -1,6 +1,6 @@
 //! What every command begins with: the stack file, its state folder, the container engine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,21 +10,15 @@ use tokio::sync::OnceCell;
 use super::args::{ChangeArgs, GlobalArgs, PullWhen, Scale};
 use super::error::CliError;
 use super::output::to_stderr;
-use super::runtime::{list, moved};
-use crate::engine::core::{Loaded, Reload, Setup, Warning};
-use crate::engine::default_services;
+use super::reread::{read_facts, short};
+use crate::engine::core::{Loaded, Setup};
 use crate::engine::goal::{Goal, Until};
-use crate::engine::inquire::Origin;
 use crate::engine::store::{Remembered, Store};
 use crate::plan::observed::{Home, Observed};
 use crate::runtime::docker::Docker;
 use crate::runtime::process::ProcessWorld;
 use crate::runtime::{Both, Environment};
-use crate::secret;
-use crate::stack::file::{
-    Diagnostic, Document, LoadRequest, Outside, check_outside, load, variables_of,
-};
-use crate::stack::resolve::{Absent, Facts};
+use crate::stack::file::{Diagnostic, Document, LoadRequest, Outside, check_outside, load};
 use crate::stack::{Adjustments, Runtime, Source, Stack};
 
 /// How long a stack without containers waits for an engine that may hold some from before.
@@ -44,6 +38,10 @@ pub struct Session {
     /// What is made on the container engine carries this name.
     pub(super) owner: Option<String>,
     pub(super) outside: Vec<Outside>,
+    /// Variables that Compose files were read with.
+    pub(super) variables: BTreeSet<String>,
+    /// An engine that runs goes on reading as it does.
+    pub keeps_reading: bool,
     /// The layers merged.
     pub document: Document,
     /// What is odd about the stack file.
@@ -84,6 +82,8 @@ impl Session {
             docker: OnceCell::new(),
             owner: None,
             outside: loaded.outside,
+            variables: loaded.variables,
+            keeps_reading: false,
             document: loaded.document,
             warnings: loaded.warnings,
             adjust: Adjustments::default(),
@@ -123,6 +123,8 @@ impl Session {
             docker: self.docker.clone(),
             owner: None,
             outside: loaded.outside,
+            variables: loaded.variables,
+            keeps_reading: false,
             document: loaded.document,
             warnings: loaded.warnings,
             adjust: Adjustments::default(),
@@ -256,60 +258,6 @@ impl Session {
         }
     }
 
-    /// What the stack is read with here.
-    pub fn origin(&self) -> Origin {
-        let variables = variables_of(&self.outside, &self.stack).into_iter();
-        let value = |name: String| {
-            let value = self.environment.variables.get(&name).cloned();
-            (name, value)
-        };
-        Origin {
-            envs: self.request.envs.clone(),
-            variables: variables.map(value).collect(),
-            adjust: self.adjust.clone(),
-        }
-    }
-
-    fn reload(&self) -> Reload {
-        let request = self.request.clone();
-        let store = self.store.clone();
-        let variables = self.environment.variables.clone();
-        let hosted = self.stack.runtime == Runtime::Process;
-        Arc::new(move |origin: Origin| {
-            let variables = origin.over(&variables);
-            let (mut request, store) = (request.clone(), store.clone());
-            request.envs = origin.envs;
-            let adjust = origin.adjust;
-            request.environment.clone_from(&variables);
-            Box::pin(async move {
-                let stack = tokio::task::spawn_blocking(move || load(&request)).await;
-                let stack = stack.map_err(|error| error.to_string())?;
-                let loaded = stack.map_err(|error| super::error::plain(&error))?;
-                let warnings = loaded.warnings.iter().map(short).collect();
-                let (mut stack, env_files, outside) =
-                    (loaded.stack, loaded.env_files, loaded.outside);
-                if hosted {
-                    stack = moved(&stack, &store, &variables).map_err(|refused| list(&refused))?;
-                }
-                adjust
-                    .apply(&mut stack)
-                    .map_err(|error| error.to_string())?;
-                let facts = read_facts(&stack, &store, &variables).await;
-                // What is not up by default is told when somebody asks for it.
-                let scope = default_services(&stack);
-                let scope = stack.closure(scope.iter().map(String::as_str));
-                check_outside(&outside, &stack, &scope, &facts)
-                    .map_err(|error| super::error::plain(&error))?;
-                Ok(Loaded {
-                    stack,
-                    facts,
-                    env_files,
-                    warnings,
-                })
-            })
-        })
-    }
-
     /// Takes in what the command line changes of the stack; `named`: its services.
     ///
     /// # Errors
@@ -410,41 +358,8 @@ pub(super) fn socket_of(store: &Store, environment: &Environment) -> Result<Utf8
     store.socket(runtime.as_deref()).map_err(CliError::state)
 }
 
-fn short(warning: &Diagnostic) -> Warning {
-    let place = warning.location();
-    Warning {
-        place: place.map_or_else(String::new, |at| {
-            format!("{}:{}:{}", at.file, at.line, at.column)
-        }),
-        message: warning.message().to_owned(),
-    }
-}
-
 fn open_store(stack: &Stack) -> Result<Store, CliError> {
     Store::open(&stack.dir, &stack.name).map_err(CliError::state)
-}
-
-async fn read_facts(stack: &Stack, store: &Store, variables: &BTreeMap<String, String>) -> Facts {
-    let kept = store.secrets();
-    let context = secret::Context {
-        dir: &stack.dir,
-        kept: &kept,
-        environment: variables,
-        random: secret::random,
-    };
-    let (secrets, errors) = secret::load(&stack.secrets, &context).await;
-    let absent = errors.into_iter().map(|error| {
-        let (why, help) = (error.to_string(), error.help());
-        (error.name().to_owned(), Absent { why, help })
-    });
-    let git = super::git::facts(stack).await;
-    Facts {
-        environment: variables.clone(),
-        secrets,
-        absent: absent.collect(),
-        git,
-        ..Facts::default()
-    }
 }
 
 /// What the command line asks for.

@@ -142,6 +142,7 @@ pub(super) fn wanted(session: &Session, arguments: &UpArgs) -> BTreeSet<String> 
 fn remember(session: &Session, arguments: &UpArgs) -> Result<(), CliError> {
     let remembered = Remembered {
         envs: session.request.envs.clone(),
+        reading: Some(session.request.reading()),
         scope: arguments.services.clone(),
         runtime: session.stack.runtime,
         scale: session.adjust.scale.clone(),

@@ -9,6 +9,7 @@ use super::core::{Engine, Loaded, Warning};
 use super::event::Level;
 use super::goal::Goal;
 use super::round::default_services;
+use super::wire::ENDING;
 use crate::plan::observed::Generation;
 use crate::secret::Redactor;
 use crate::stack::resolve::Facts;
@@ -77,7 +78,7 @@ impl Engine {
     /// Services, and which replica of each.
     fn prepare_restart(&mut self, names: &[String]) -> Result<Vec<(String, Option<u32>)>, String> {
         if self.is_ending() {
-            return Err("the engine is ending".to_owned());
+            return Err(ENDING.to_owned());
         }
         let names: Vec<String> = if names.is_empty() {
             self.scope().into_iter().collect()
@@ -122,11 +123,15 @@ impl Engine {
         self.begin_again();
     }
 
-    /// Takes in what reading the stack again gave.
+    /// Takes in what reading the stack again gave. `grows`: where everything is up, so is what is new.
     ///
     /// # Errors
     /// In words: it cannot be taken in, and what was before stays.
-    pub(super) fn take_in(&mut self, result: Result<Box<Loaded>, String>) -> Result<(), String> {
+    pub(super) fn take_in(
+        &mut self,
+        result: Result<Box<Loaded>, String>,
+        grows: bool,
+    ) -> Result<(), String> {
         let loaded = *result?;
         if loaded.stack.name != self.stack.name {
             // Everything that runs has the old name, and nothing may be made of the new one beside it.
@@ -147,7 +152,7 @@ impl Engine {
             let everything = *services == default_services(&self.stack);
             services.retain(|name| stack.services.contains_key(name));
             stopped.retain(|name| stack.services.contains_key(name));
-            if everything {
+            if everything && grows {
                 *services = default_services(&stack);
             }
         }

@@ -85,7 +85,7 @@ pub enum Command {
     /// Add these services (and what they need) to what is up; those that gave up are tried again. Empty: all.
     Up {
         services: Vec<String>,
-        origin: Origin,
+        origin: Box<Origin>,
         wishes: Wishes,
         reply: Numbered,
     },

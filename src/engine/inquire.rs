@@ -2,6 +2,7 @@
 //! and looks at the world, each begun after the question, and numbers the questions so that a view can tell.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,21 +11,41 @@ use tokio::sync::oneshot;
 use super::core::{Engine, Loaded};
 use super::event::{Event, Level};
 use super::input::Input;
+use super::wire::ENDING;
 use crate::plan::demands::Wishes;
 use crate::stack::Adjustments;
+use crate::stack::file::Reading;
 
 /// How long reading the stack may take, secrets and all.
 const READING: Duration = Duration::from_secs(60);
 
 /// What the stack is read with, as it is meant where somebody brings it up.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
+    /// Which files, and how; `None`: as before.
+    #[serde(default)]
+    pub reading: Option<Reading>,
+    /// The text of the standard input, where that is among the files.
+    #[serde(default)]
+    pub stdin: Option<String>,
     /// `--env`, in order.
     pub envs: Vec<String>,
     /// Variables that the stack refers to as they are there; `None`: not set. For others the engine's own count.
     pub variables: BTreeMap<String, Option<String>>,
     /// What is changed of it once it is read.
     pub adjust: Adjustments,
+}
+
+/// Without values: any of them may be a secret.
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Origin")
+            .field("reading", &self.reading)
+            .field("envs", &self.envs)
+            .field("variables", &self.variables.keys())
+            .field("adjust", &self.adjust)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Origin {
@@ -102,7 +123,7 @@ impl Engine {
     pub(super) fn inquire(&mut self, up: Option<Up>, reply: Numbered) {
         if self.is_ending() {
             // The asker may be gone.
-            drop(reply.send(Err("the engine is ending".to_owned())));
+            drop(reply.send(Err(ENDING.to_owned())));
             return;
         }
         self.inquiries.given += 1;
@@ -137,6 +158,10 @@ impl Engine {
         }
         if let Some((_, next, _)) = ups.last() {
             origin.envs.clone_from(&next.envs);
+            if next.reading.is_some() {
+                origin.reading.clone_from(&next.reading);
+                origin.stdin.clone_from(&next.stdin);
+            }
             origin.variables.extend(next.variables.clone());
         }
         origin
@@ -145,7 +170,7 @@ impl Engine {
     pub(super) fn reloaded(&mut self, result: Result<Box<Loaded>, String>) {
         let origin = self.next_origin();
         let asked = std::mem::take(&mut self.inquiries.read);
-        match self.take_in(result) {
+        match self.take_in(result, self.means_more(&asked, &origin)) {
             Ok(()) => {
                 self.set_origin(origin);
                 self.rebuild_unread();
@@ -169,15 +194,25 @@ impl Engine {
         }
     }
 
+    /// Whether services that the file has from now on come up with the others. Not those of files that are read anew for
+    /// somebody who names what is to come up of them.
+    fn means_more(&self, asked: &[Inquiry], origin: &Origin) -> bool {
+        let mut ups = asked.iter().filter_map(|inquiry| inquiry.up.as_ref());
+        origin.reading == self.origin.reading || ups.any(|(names, ..)| names.is_empty())
+    }
+
     /// The next `dev` without `--env` means the same.
     fn set_origin(&mut self, origin: Origin) {
-        let is_new = self.origin.envs != origin.envs || self.origin.adjust != origin.adjust;
+        let is_new = self.origin.envs != origin.envs
+            || self.origin.reading != origin.reading
+            || self.origin.adjust != origin.adjust;
         self.origin = origin;
         if !is_new || !self.acts {
             return;
         }
         let mut remembered = self.store.remembered().unwrap_or_default();
         remembered.envs.clone_from(&self.origin.envs);
+        remembered.reading.clone_from(&self.origin.reading);
         remembered.scale.clone_from(&self.origin.adjust.scale);
         remembered.loopback = self.origin.adjust.loopback;
         if let Err(error) = self.store.remember(Some(&remembered)) {

@@ -357,7 +357,7 @@ impl Engine {
                 origin,
                 wishes,
                 reply,
-            } => self.inquire(Some((services, origin, wishes)), reply),
+            } => self.inquire(Some((services, *origin, wishes)), reply),
             Command::Compare { reply } => self.inquire(None, reply),
             Command::Restart { services, reply } => self.restart(&services, reply),
             Command::Stop { services } => self.stop_services(services),

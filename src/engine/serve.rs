@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::bus::{Message, subscribe};
 use super::input::{Command, Input};
-use super::wire::{Request, Tell};
+use super::wire::{ENDING, Request, Tell};
 
 /// Clients at once; more wait for their turn.
 const CLIENTS: usize = 64;
-/// Longest request, in bytes.
-const REQUEST: u64 = 1024 * 1024;
+/// Longest requests of one client, in bytes: a stack file from standard input may be in them.
+const REQUEST: u64 = 4 * 1024 * 1024;
 /// A client that does not read for this long is let go.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -120,7 +120,7 @@ async fn pass_on(request: Request, inputs: &mpsc::Sender<Input>) -> Tell {
     let answers = matches!(command, Command::Restart { .. });
     if inputs.send(Input::Command(command)).await.is_err() {
         return Tell::Refused {
-            why: "the engine is ending".to_owned(),
+            why: ENDING.to_owned(),
         };
     }
     if is_numbered {
@@ -128,7 +128,7 @@ async fn pass_on(request: Request, inputs: &mpsc::Sender<Input>) -> Tell {
             Ok(Ok(number)) => Tell::Asked { number },
             Ok(Err(why)) => Tell::Refused { why },
             Err(_) => Tell::Refused {
-                why: "the engine is ending".to_owned(),
+                why: ENDING.to_owned(),
             },
         };
     }

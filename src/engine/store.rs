@@ -16,6 +16,7 @@ use super::event::Failure;
 use crate::plan::allocate::Allocations;
 use crate::plan::observed::{BuildRecord, JobRecord};
 use crate::stack::Runtime;
+use crate::stack::file::Reading;
 
 /// Who makes a state folder locks it within this time.
 const ABOUT_TO_LOCK: Duration = Duration::from_secs(60);
@@ -34,6 +35,9 @@ pub struct Store {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Remembered {
     pub envs: Vec<String>,
+    /// How its files are found and read.
+    #[serde(default)]
+    pub reading: Option<Reading>,
     /// Services of the last `up`; empty: all.
     pub scope: Vec<String>,
     /// On what it runs; `Auto` while that was not to be decided.

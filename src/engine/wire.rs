@@ -10,6 +10,9 @@ use crate::plan::demands::Wishes;
 use crate::plan::observed::Generation;
 use crate::plan::reconcile::Removal;
 
+/// Why an engine takes nothing up any more.
+pub const ENDING: &str = "the engine is ending";
+
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -18,7 +21,7 @@ pub enum Request {
     Attach,
     Up {
         services: Vec<String>,
-        origin: Origin,
+        origin: Box<Origin>,
         wishes: Wishes,
     },
     /// Look at everything again.

@@ -4,6 +4,7 @@
 //! Needs an engine with the images of `tests/engines`, and the plugin that `tests/engines/peers` builds.
 
 mod before;
+mod beside;
 mod builds;
 mod converted;
 mod doctor;

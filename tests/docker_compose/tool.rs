@@ -115,6 +115,13 @@ impl Project {
         ended(self.command(tool, arguments).output().expect("it runs"))
     }
 
+    /// The same with further variables in its environment.
+    pub fn run_in(&self, tool: Tool, variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
+        let mut command = self.command(tool, arguments);
+        command.envs(variables.iter().copied());
+        ended(command.output().expect("it runs"))
+    }
+
     /// A command that nobody waits for.
     pub fn begin(&self, tool: Tool, arguments: &[&str]) -> Begun {
         let mut command = self.command(tool, arguments);

@@ -285,7 +285,7 @@ impl Run {
         let (reply, answer) = tokio::sync::oneshot::channel();
         self.tell(Command::Up {
             services: services.iter().map(|&name| name.to_owned()).collect(),
-            origin: Origin::default(),
+            origin: Box::new(Origin::default()),
             wishes,
             reply,
         })

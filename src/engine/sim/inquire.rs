@@ -137,11 +137,15 @@ async fn layers_of_an_up_are_those_of_the_stack_from_then_on() {
         let origin = Origin {
             envs: envs.iter().map(|&env| env.to_owned()).collect(),
             variables: [("X".to_owned(), Some("1".to_owned()))].into(),
+            reading: Some(crate::stack::file::Reading {
+                profiles: envs.iter().map(|&env| env.to_owned()).collect(),
+                ..crate::stack::file::Reading::default()
+            }),
             ..Origin::default()
         };
         run.tell(Command::Up {
             services: Vec::new(),
-            origin,
+            origin: Box::new(origin),
             wishes: crate::plan::demands::Wishes::default(),
             reply,
         })
@@ -157,6 +161,9 @@ async fn layers_of_an_up_are_those_of_the_stack_from_then_on() {
     assert_eq!(read_with.variables["X"].as_deref(), Some("1"));
     let remembered = bench.store().remembered().unwrap();
     assert_eq!(remembered.envs, ["off", "other"]);
+    let reading = remembered.reading.unwrap();
+    assert_eq!(reading.profiles, ["off", "other"]);
+    assert_eq!(read_with.reading, Some(reading));
 
     let number = run.ask_compare().await;
     until_through(&mut run, number).await;

@@ -507,7 +507,7 @@ async fn what_stops_is_shown_until_the_end_and_nothing_new_is_taken_up() {
     let (reply, answer) = tokio::sync::oneshot::channel();
     run.tell(Command::Up {
         services: Vec::new(),
-        origin: crate::engine::inquire::Origin::default(),
+        origin: Box::default(),
         wishes: crate::plan::demands::Wishes::default(),
         reply,
     })

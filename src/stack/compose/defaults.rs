@@ -1,8 +1,7 @@
 //! What a file need not say.
 
-use std::collections::BTreeMap;
-
 use super::node::{Map, Node, Value};
+use super::variables::Environment;
 
 fn text(text: impl Into<String>) -> Value {
     Value::Text(text.into())
@@ -15,7 +14,7 @@ fn items<'a>(table: &'a mut Node, key: &str) -> impl Iterator<Item = &'a mut Nod
 }
 
 /// What holds for a project by itself, before others include it: its paths and its environment are its own.
-pub(super) fn defaults(project: &mut Node, environment: &BTreeMap<String, String>) {
+pub(super) fn defaults(project: &mut Node, environment: &Environment) {
     for (_, service) in project.section_mut("services") {
         if let Some(build) = service.get_mut("build") {
             build.default("context", text("."));
@@ -66,7 +65,7 @@ fn devices(service: &mut Node) {
 }
 
 /// Variables without a value have that of the environment.
-fn from_environment(variables: &mut Map, environment: &BTreeMap<String, String>) {
+fn from_environment(variables: &mut Map, environment: &Environment) {
     for (name, entry) in variables {
         if entry.node.is_null()
             && let Some(value) = environment.get(name)
@@ -77,7 +76,7 @@ fn from_environment(variables: &mut Map, environment: &BTreeMap<String, String>)
 }
 
 /// What follows for the whole: names of resources, networks that everything is on, what services wait for.
-pub(super) fn normalize(project: &mut Node, name: &str, environment: &BTreeMap<String, String>) {
+pub(super) fn normalize(project: &mut Node, name: &str, environment: &Environment) {
     let mut uses_default = false;
     for (_, service) in project.section_mut("services") {
         uses_default |= networks(service);
@@ -138,7 +137,7 @@ fn networks(service: &mut Node) -> bool {
     networks.get("default").is_some()
 }
 
-fn build(service: &mut Node, environment: &BTreeMap<String, String>) {
+fn build(service: &mut Node, environment: &Environment) {
     let Some(build) = service.get_mut("build") else {
         return;
     };

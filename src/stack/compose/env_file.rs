@@ -7,9 +7,10 @@ use camino::Utf8Path;
 
 use super::dotenv::{self, DotenvError};
 use super::include::env_file;
-use super::load::{Environment, Files};
+use super::load::Files;
 use super::node::{Entry, Map, Node, Value};
 use super::substitute::Lookup;
+use super::variables::Environment;
 use crate::stack::file::{Code, Finding, Sink, Span};
 
 type Variables = BTreeMap<String, String>;

@@ -8,9 +8,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::attributes::PROJECT;
 use super::dotenv;
 use super::form::Form;
-use super::load::{Environment, Loader, Scope};
+use super::load::{Loader, Scope};
 use super::merge::merge;
 use super::node::{Node, Value};
+use super::variables::Environment;
 use crate::stack::file::{Code, Finding, Span};
 
 static A_PROJECT: Form = Form::Table(&PROJECT);
@@ -123,9 +124,7 @@ impl Loader<'_> {
                 Finding::new(Code::EnvFile, message).at(span.unwrap_or(include.span), "read here")
             })?;
         }
-        for (name, value) in found {
-            environment.entry(name).or_insert(value);
-        }
+        environment.fill(found);
         Ok(environment)
     }
 }

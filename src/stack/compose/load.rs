@@ -1,7 +1,7 @@
 //! Files into one project: read, filled in, in canonical form, with what they include and extend, one over the other.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -15,11 +15,9 @@ use super::interpolate::interpolate;
 use super::merge::{merge, unify, without_resets};
 use super::node::Node;
 use super::paths::Base;
+use super::variables::Environment;
 use super::{short, stdin, yaml};
 use crate::stack::file::{Code, Diagnostic, Finding, Sink, Source, Span};
-
-/// Variables by name.
-pub(super) type Environment = BTreeMap<String, String>;
 
 static A_PROJECT: Form = Form::Table(&PROJECT);
 

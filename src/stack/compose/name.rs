@@ -2,9 +2,10 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::load::{Environment, Files};
+use super::load::Files;
 use super::node::Value;
 use super::project::Request;
+use super::variables::Environment;
 use super::{substitute, yaml};
 use crate::stack::file::{Code, Diagnostic, LoadError};
 

@@ -9,10 +9,11 @@ use super::attributes::PROJECT;
 use super::complete::{Purpose, complete};
 use super::defaults::normalize;
 use super::form::Form;
-use super::load::{Environment, Files, Loader, Noting, Scope};
+use super::load::{Files, Loader, Noting, Scope};
 use super::name::name;
 use super::node::{Map, Node};
 use super::surroundings::{Surroundings, surroundings};
+use super::variables::Environment;
 use super::{consistent, env_file, model, print, yaml};
 use crate::stack::Stack;
 use crate::stack::file::{Code, Diagnostic, Finding, LoadError, Sink};
@@ -56,6 +57,8 @@ pub struct Run {
     pub warnings: Vec<Diagnostic>,
     /// What it was read from beside its layers, missing files included. Absolute.
     pub further_files: BTreeSet<Utf8PathBuf>,
+    /// Variables that it was read with, set or not.
+    pub variables: BTreeSet<String>,
 }
 
 /// Finds the files of a project and resolves them to one.
@@ -96,6 +99,7 @@ pub fn load_stack(request: &Request, source: &dyn Files) -> Result<Run, LoadErro
         stack,
         warnings,
         further_files,
+        variables: resolved.environment.asked(),
     })
 }
 

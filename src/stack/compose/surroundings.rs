@@ -5,9 +5,10 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::load::{Environment, Files};
+use super::load::Files;
 use super::project::Request;
 use super::stdin::is_stdin;
+use super::variables::Environment;
 use super::{dotenv, find};
 use crate::stack::file::{Code, Diagnostic, LoadError};
 
@@ -25,7 +26,7 @@ pub(super) fn surroundings(
     source: &dyn Files,
 ) -> Result<Surroundings, LoadError> {
     let start = &request.start_dir;
-    let mut environment = request.environment.clone();
+    let mut environment = Environment::new(request.environment.clone());
     let listed = |text: &str, separator: &str| -> Vec<Utf8PathBuf> {
         let parts = text
             .split(separator)
@@ -126,9 +127,7 @@ fn add(
             LoadError::one(Diagnostic::error(Code::EnvFile, message))
         })?;
     }
-    for (name, value) in found {
-        environment.entry(name).or_insert(value);
-    }
+    environment.fill(found);
     Ok(())
 }
 

@@ -27,6 +27,7 @@ mod probe;
 mod process;
 mod promote;
 mod reader;
+mod reading;
 mod references;
 mod run;
 mod salvage;
@@ -61,6 +62,7 @@ pub use draft::{Draft, DraftError, draft};
 pub use outside::{Outside, check_outside, variables_of};
 pub use parse::{Layer, parse};
 pub use reader::ReadText;
+pub use reading::Reading;
 pub use salvage::{Salvaged, salvage};
 pub use schema::schema;
 
@@ -124,6 +126,8 @@ pub struct Loaded {
     pub document: Document,
     /// What of the environment and of git its services refer to.
     pub outside: Vec<Outside>,
+    /// Variables that Compose files were read with, set or not.
+    pub variables: BTreeSet<String>,
     /// What its `watch` rules name.
     watched: Vec<watched::Watched>,
 }
@@ -140,6 +144,7 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, LoadError> {
     }
     let (dir, layers) = find::layers(request)?;
     let read = RefCell::new(BTreeSet::new());
+    let variables = RefCell::new(BTreeSet::new());
     let read_text = |path: &Utf8Path| {
         read.borrow_mut().insert(path.to_owned());
         find::env_text(path)
@@ -152,10 +157,13 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, LoadError> {
             name: name.map(str::to_owned),
             ..request.compose()
         };
-        compose::load_stack(&request, &compose::Disk)
+        let run = compose::load_stack(&request, &compose::Disk)?;
+        variables.borrow_mut().extend(run.variables.clone());
+        Ok(run)
     };
     let mut loaded = parse::upon(&dir, layers, request.name.as_deref(), &read_text, &beneath)?;
     loaded.env_files.extend(read.into_inner());
+    loaded.variables = variables.into_inner();
     let absent = loaded.watched.iter().filter_map(watched::Watched::absent);
     loaded.warnings.extend(absent);
     loaded.stack.choose(&request.profiles);
@@ -183,6 +191,7 @@ fn of_compose(request: &LoadRequest) -> Result<Loaded, LoadError> {
         env_files: run.further_files,
         document: Document::default(),
         outside: Vec::new(),
+        variables: run.variables,
         watched: Vec::new(),
     })
 }

@@ -115,6 +115,7 @@ pub(super) fn upon(
     Ok(Loaded {
         stack,
         outside: reader.outside,
+        variables: BTreeSet::new(),
         watched: reader.watched,
         document: Document(root),
         warnings,

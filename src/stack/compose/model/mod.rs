@@ -18,8 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::load::{Environment, Files};
+use super::load::Files;
 use super::node::{Node, Value};
+use super::variables::Environment;
 use crate::stack::file::{Code, Finding, Sink, Span};
 use crate::stack::{Runtime, SecretSource, Service, Stack, StackKubernetes};
 
