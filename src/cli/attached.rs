@@ -87,7 +87,11 @@ pub async fn follow(
     if !until_ready {
         interrupts = interrupts.or_unread();
     }
-    let verdict = |state: &State| asked.verdict(state).filter(|_| until_ready);
+    let verdict = |state: &State| {
+        asked
+            .verdict(state)
+            .filter(|_| until_ready && !state.ending)
+    };
     let ended = Follow {
         feed: &mut feed,
         screen,

@@ -279,6 +279,10 @@ impl Own {
             Ended::Bye(_) | Ended::Verdict(_) => {
                 let state = running.feed.state.clone();
                 let (outcome, asked, begun) = (running.end().await, &self.asked, self.begun);
+                if until == Until::Ready && state.ending && outcome == Outcome::Done {
+                    screen.conclude(asked, &state, false, begun.elapsed());
+                    return Err(ended_early(&state));
+                }
                 if let Outcome::Ended { service, code } = &outcome {
                     screen.close(&state);
                     return Ok(told_end(arguments, service, *code));
@@ -293,6 +297,18 @@ impl Own {
                 conclude(session, &outcome, &mut screen, &state, asked, begun, wait).await
             }
         }
+    }
+}
+
+/// Somebody else ended it before what was waited for.
+fn ended_early(state: &State) -> CliError {
+    let (what, help) = match state.removing {
+        true => ("`dev down` removed everything", None),
+        false => ("`dev stop` stopped everything", Some("`dev start` goes on")),
+    };
+    CliError::Own {
+        message: format!("{what} before all was ready"),
+        help: help.map(str::to_owned),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::engine::{containers, names, state, text};
-use crate::tool::{Project, Tool, same};
+use crate::tool::{Project, Tool, eventually, same};
 
 const PAIR: &str = "
 services:
@@ -193,4 +193,27 @@ fn abort_on_container_exit() {
         (code, left(project))
     });
     assert_eq!(seen.0, 7);
+}
+
+#[test]
+fn a_wait_that_somebody_else_ends() {
+    let file = "
+services:
+  db:
+    image: dev.local/busybox
+    command: sleep 1000
+    init: true
+    stop_grace_period: 1s
+    healthcheck: {test: exit 1, interval: 1s, retries: 1000, start_period: 5m}
+";
+    let failed = same(file, |project, tool| {
+        let up = project.begin(tool, &["up", "--wait"]);
+        eventually("it runs", || {
+            let (status, ..) = state(&project.name, "db")?;
+            (status == "running").then_some(())
+        });
+        project.done(tool, &["down", "-t", "1"]);
+        up.code().expect("it ends") != 0
+    });
+    assert!(failed);
 }

@@ -231,6 +231,19 @@ fn ended(output: Output) -> Ended {
 pub struct Begun(Child);
 
 impl Begun {
+    /// Its exit code, once it has ended by itself; killed where that takes too long.
+    pub fn code(mut self) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < deadline {
+            if let Some(status) = self.0.try_wait().expect("it is ours") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.kill();
+        None
+    }
+
     /// Ctrl-C, and all that follows from it.
     pub fn interrupt(mut self) {
         let group = format!("-{}", self.0.id());
