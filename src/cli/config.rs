@@ -1,5 +1,5 @@
 //! `dev config`: the stack as one stack file, its layers merged. `dev` reads it again to the same stack; with `--resolved`,
-//! values are what the services get, and what holds a secret is `***`.
+//! values are what the services get, and what holds a secret is `***`. Of Compose files alone: their canonical form.
 
 use super::args::{ConfigArgs, ConfigFormat, GlobalArgs};
 use super::compose;
@@ -20,13 +20,13 @@ const HIDDEN: &str = "***";
 pub async fn run(global: &GlobalArgs, arguments: &ConfigArgs) -> Result<ExitCode, CliError> {
     let format = arguments.format(global.json);
     if format == ConfigFormat::Compose {
-        return compose::run(global);
+        return compose::run(global, global.json);
     }
     let session = Session::open(global)?;
-    session.warn(global);
     if session.is_of_compose() {
-        return compose::run(global);
+        return of_compose(global, arguments);
     }
+    session.warn(global);
     let mut document = session.document.clone();
     if session.stack.named {
         document.set(&["name"], &session.stack.name);
@@ -45,6 +45,22 @@ pub async fn run(global: &GlobalArgs, arguments: &ConfigArgs) -> Result<ExitCode
     };
     to_stdout(text.trim_end());
     Ok(ExitCode::Done)
+}
+
+/// Compose files have a form of their own, with all values in it.
+fn of_compose(global: &GlobalArgs, arguments: &ConfigArgs) -> Result<ExitCode, CliError> {
+    match arguments.format {
+        None | Some(ConfigFormat::Compose) => compose::run(global, global.json),
+        Some(ConfigFormat::Json) => compose::run(global, true),
+        Some(ConfigFormat::Toml) if arguments.resolved => Err(CliError::Usage {
+            message: "a dev.toml that stands on a Compose file leaves the values to that"
+                .to_owned(),
+            help: Some(
+                "`dev config --resolved` prints the Compose file, which has them".to_owned(),
+            ),
+        }),
+        Some(ConfigFormat::Toml) => compose::toml(global),
+    }
 }
 
 /// Where it comes from, as a comment.

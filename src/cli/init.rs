@@ -62,7 +62,7 @@ fn write(draft: &Draft, force: bool) -> std::io::Result<()> {
     written.map(drop).map_err(|error| error.error)
 }
 
-fn refused(error: DraftError) -> CliError {
+pub(super) fn refused(error: DraftError) -> CliError {
     match error {
         DraftError::Load(error) => CliError::Stack(error),
         error @ DraftError::Differs(_) => CliError::Own {

@@ -217,3 +217,27 @@ services:
     });
     assert!(failed);
 }
+
+#[test]
+fn formats_of_config() {
+    let project = Project::new(PAIR);
+    let json = |tool, arguments: &[&str]| -> serde_json::Value {
+        let printed = project.done(tool, arguments);
+        serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+    };
+    let theirs = json(Tool::Compose, &["config", "--format", "json"]);
+    for words in [
+        &["config", "--format", "json"][..],
+        &["config", "--format", "json", "--resolved"],
+        &["--json", "config"],
+        &["--json", "config", "--format", "compose"],
+    ] {
+        assert_eq!(json(Tool::Dev, words), theirs, "{words:?}");
+    }
+    let plain = project.done(Tool::Dev, &["config"]);
+    assert_eq!(project.done(Tool::Dev, &["config", "--resolved"]), plain);
+    let toml = project.done(Tool::Dev, &["config", "--format", "toml"]);
+    assert!(toml.contains("compose = "), "{toml}");
+    let both = project.run(Tool::Dev, &["config", "--format", "toml", "--resolved"]);
+    assert_eq!((both.code, both.printed.as_str()), (2, ""), "{both:?}");
+}
