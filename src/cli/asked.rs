@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::engine::goal::Outcome;
-use crate::engine::state::{ServiceState, State};
+use crate::engine::state::{Phase, ServiceState, State};
 
 /// What is judged, and by which names the closing line goes.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +47,17 @@ impl Asked {
             Some(_) => state.settled || !state.services.iter().any(|s| is_left(&s)),
         };
         (state.compared >= since && is_through).then_some(verdict)
+    }
+
+    /// Whether nothing of them runs any more.
+    pub fn have_ended(&self, state: &State) -> bool {
+        let is_meant = |service: &&ServiceState| match self.named.is_empty() {
+            true => service.info.wanted,
+            false => self.named.contains(&service.info.name),
+        };
+        let meant: Vec<&ServiceState> = state.services.iter().filter(is_meant).collect();
+        let ends = |service: &&ServiceState| matches!(service.phase, Phase::Done | Phase::Failed);
+        !meant.is_empty() && meant.iter().all(ends)
     }
 
     /// The state with nothing else in it.

@@ -139,6 +139,11 @@ pub async fn follow(
             screen.close(&state);
             ExitCode::Done
         }
+        // It left because of that.
+        Ended::Bye(_) if session.is_of_compose() && asked.have_ended(&state) => {
+            screen.close(&state);
+            ExitCode::Done
+        }
         Ended::Bye(_) => return Ok(None),
         Ended::Interrupted => {
             screen.remark("detached; the stack goes on running");

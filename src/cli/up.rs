@@ -249,7 +249,10 @@ impl Own {
             Until::Ready
         } else {
             interrupts = interrupts.or_unread();
-            Until::Told
+            match session.is_of_compose() {
+                true => Until::Ended,
+                false => Until::Told,
+            }
         };
         let mut running = begin(session, arguments, lock, until, self.first).await?;
         let ended = Follow {
@@ -291,6 +294,11 @@ impl Own {
                     screen.close(&state);
                     screen
                         .tell("everything is made, and nothing was started: `dev start` does that");
+                    return Ok(ExitCode::Done);
+                }
+                if until == Until::Ended && outcome == Outcome::Done && !state.ending {
+                    screen.close(&state);
+                    screen.tell("everything that was asked for has ended");
                     return Ok(ExitCode::Done);
                 }
                 let wait = until == Until::Ready;

@@ -126,6 +126,8 @@ pub struct Engine {
     pub(super) ends_with: Option<Outcome>,
     /// The log of the container whose end that was is still being read.
     pub(super) reads_last_words: bool,
+    /// Spent on logs of what has ended, before leaving.
+    pub(super) pauses: u32,
     pub(super) jobs: Jobs,
     /// What each image was made from, by tag.
     pub(super) builds: BTreeMap<String, BuildRecord>,
@@ -255,6 +257,7 @@ impl Engine {
             abort: None,
             ends_with: None,
             reads_last_words: false,
+            pauses: 0,
             jobs,
             builds,
             freed: super::freed::Freed::default(),

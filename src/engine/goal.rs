@@ -28,6 +28,8 @@ pub enum Goal {
 pub enum Until {
     /// Only when told to.
     Told,
+    /// The same, and when all that was asked for has ended, and no saved file would make it run again.
+    Ended,
     /// Everything wanted is ready, or cannot get ready any more.
     Ready,
     /// Every instance that runs has answered once.

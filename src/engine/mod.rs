@@ -11,6 +11,7 @@ pub mod cluster;
 mod commands;
 pub mod core;
 pub(crate) mod cover;
+mod ended;
 pub mod event;
 pub mod execute;
 mod failures;

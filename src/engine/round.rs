@@ -154,7 +154,7 @@ impl Engine {
     fn restarts(&self) -> RestartOwner {
         match self.until {
             // Nobody of ours stays then.
-            Until::Ready if self.handed_over => RestartOwner::Engine,
+            Until::Ready | Until::Ended if self.handed_over => RestartOwner::Engine,
             Until::Ready => RestartOwner::DevForNow,
             _ => RestartOwner::Dev,
         }

@@ -295,6 +295,7 @@ impl Engine {
                         operations: 0,
                     });
                 }
+                self.end_with_all(&verdict);
                 if self.until == Until::Ready {
                     self.hand_over();
                     let tried = self.refused.is_empty() || self.refused.is_spent();
@@ -331,7 +332,7 @@ impl Engine {
     }
 
     /// It does not leave yet after all.
-    fn take_back(&mut self) {
+    pub(super) fn take_back(&mut self) {
         if std::mem::take(&mut self.handed_over) {
             self.plan();
             self.launch();

@@ -8,6 +8,7 @@ mod beside;
 mod builds;
 mod converted;
 mod doctor;
+mod ended;
 mod engine;
 mod given;
 mod handed;
