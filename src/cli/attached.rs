@@ -57,7 +57,10 @@ pub async fn join(
         Err(error) if is_refusal(&error) => {
             return Err(CliError::Own {
                 message: format!("the running `dev` does not take this up: {error}"),
-                help: Some("`dev stop` first, then the same again".to_owned()),
+                help: Some(
+                    "it may be of another version: `dev stop` first, then the same again"
+                        .to_owned(),
+                ),
             });
         }
         Err(_) => return Ok(None),

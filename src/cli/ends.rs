@@ -6,6 +6,7 @@ use super::exit::ExitCode;
 use super::output::to_stderr;
 use super::session::Session;
 use super::up::wanted;
+use crate::engine::state::State;
 
 /// # Errors
 /// What is asked of the ends of containers, or of the look, is nothing that there is.
@@ -63,4 +64,16 @@ pub fn told_end(arguments: &UpArgs, service: &str, code: i64) -> ExitCode {
         "{service} ended with {code}; everything is stopped"
     ));
     ExitCode::Command(u8::try_from(code).unwrap_or(1))
+}
+
+/// Somebody else ended it before what was waited for.
+pub fn ended_early(state: &State) -> CliError {
+    let (what, help) = match state.removing {
+        true => ("`dev down` removed everything", None),
+        false => ("`dev stop` stopped everything", Some("`dev start` goes on")),
+    };
+    CliError::Own {
+        message: format!("{what} before all was ready"),
+        help: help.map(str::to_owned),
+    }
 }

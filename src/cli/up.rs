@@ -11,7 +11,7 @@ use super::args::{GlobalArgs, UpArgs};
 use super::asked::Asked;
 use super::attached::{self, Attach};
 use super::detach::{background, detach};
-use super::ends::{check_beside, check_ends, told_end};
+use super::ends::{check_beside, check_ends, ended_early, told_end};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::logs::last_words;
@@ -305,18 +305,6 @@ impl Own {
                 conclude(session, &outcome, &mut screen, &state, asked, begun, wait).await
             }
         }
-    }
-}
-
-/// Somebody else ended it before what was waited for.
-fn ended_early(state: &State) -> CliError {
-    let (what, help) = match state.removing {
-        true => ("`dev down` removed everything", None),
-        false => ("`dev stop` stopped everything", Some("`dev start` goes on")),
-    };
-    CliError::Own {
-        message: format!("{what} before all was ready"),
-        help: help.map(str::to_owned),
     }
 }
 

@@ -21,6 +21,9 @@ pub enum Request {
     Attach,
     Up {
         services: Vec<String>,
+        // Under this name since there is a reading in it: an engine from before would pass over that without a word, and
+        // so it refuses.
+        #[serde(rename = "read_as", alias = "origin")]
         origin: Box<Origin>,
         wishes: Wishes,
     },
@@ -72,6 +75,28 @@ pub enum Tell {
 mod tests {
     use super::*;
     use crate::view::samples;
+
+    #[test]
+    fn an_up_says_how_the_stack_is_read_to_engines_that_know_of_it_alone() {
+        let before = r#"{"do":"up","services":["api"],
+            "origin":{"envs":["off"],"variables":{"X":"1"},"adjust":{"scale":{},"alone":[]}},
+            "wishes":{"build":"changed","pull":"as_written","recreate":"changed","renew_volumes":false,"create_only":false}}"#;
+        let request: Request = serde_json::from_str(before).unwrap();
+        let Request::Up { origin, .. } = &request else {
+            panic!("{request:?}");
+        };
+        assert_eq!(
+            (origin.envs.join(" "), &origin.reading),
+            ("off".to_owned(), &None)
+        );
+        let line = serde_json::to_string(&request).unwrap();
+        assert!(!line.contains("\"origin\""), "{line}");
+        assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);
+        assert!(
+            !format!("{request:?}").contains("\"1\""),
+            "values may be secrets"
+        );
+    }
 
     #[test]
     fn a_state_with_instances_comes_back_as_it_was() {
