@@ -477,3 +477,18 @@ fn files_of_secrets_and_configs_have_to_be_there() {
     let must = |target: &str| mounts.get(target).is_some_and(|given| given.must_exist);
     assert!(must("/run/secrets/s") && must("/etc/c") && !must("/d"));
 }
+
+#[test]
+fn a_label_that_the_engine_cannot_be_told_is_a_warning() {
+    let told = |bind: &str| {
+        let text = format!(
+            "services:\n  a: {{image: x, volumes: [{{type: bind, source: ./d, target: /d, bind: {bind}}}]}}\n"
+        );
+        let warnings = run(&text).unwrap().warnings;
+        warnings.iter().any(|told| told.code() == Code::NoEffect)
+    };
+    assert!(told("{selinux: z, recursive: disabled}"));
+    assert!(
+        !told("{selinux: z}") && !told("{selinux: Z, propagation: rslave, recursive: enabled}")
+    );
+}
