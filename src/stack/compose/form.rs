@@ -173,6 +173,7 @@ impl Attribute {
             key,
             form,
             support: Support::Partly(what),
+            silent: None,
         }
     }
 

@@ -40,7 +40,7 @@ fn of_table(table: &'static Table, (above, around): (&str, Support), rows: &mut 
             _ => format!("{above}.{key}"),
         };
         let support = match around {
-            Support::Honoured => *support,
+            Support::Honoured | Support::Partly(_) => *support,
             Support::Warned(_) | Support::Refused(_) => around,
         };
         rows.push(Row {
