@@ -135,7 +135,7 @@ impl Engine {
 
     /// Who waits until all is ready, or ends with what ends, goes by what is there.
     fn heeds_outside(&self) -> bool {
-        let goes_on = self.until == Until::Told && self.abort.is_none();
+        let goes_on = matches!(self.until, Until::Told | Until::Ended) && self.abort.is_none();
         goes_on && matches!(self.goal, Goal::Up { .. })
     }
 

@@ -264,6 +264,24 @@ fn what_compose_takes_down_beside_a_dev_that_watches_stays_away() {
 }
 
 #[test]
+fn a_dev_in_front_heeds_what_compose_stops_and_ends_with_the_last() {
+    let project = Project::new(RESTARTED);
+    let up = project.begin(Tool::Dev, &["up"]);
+    eventually("both run", || {
+        (running(&project) == ["side", "web"]).then_some(())
+    });
+    project.done(Tool::Dev, &["wait", "--timeout", "1m"]);
+    project.done(Tool::Compose, &["stop", "web"]);
+    eventually("it is shown", || {
+        status(&project, "web").contains("stopped").then_some(())
+    });
+    stays("it stays stopped", || running(&project) == ["side"]);
+    project.done(Tool::Compose, &["down", "-t", "1"]);
+    assert_eq!(up.code(), Some(0));
+    assert!(containers(&project.name).is_empty());
+}
+
+#[test]
 fn what_is_removed_without_a_stop_is_made_anew() {
     let project = Project::new(RESTARTED);
     project.done(Tool::Dev, &["up", "-d"]);

@@ -195,6 +195,7 @@ async fn changes_arrive_and_execs_do_not() {
                 signal: "15".into()
             },
             ContainerAction::Die { code: 3 },
+            ContainerAction::Stop { index: 1 },
             ContainerAction::Destroy,
         ]
     );
