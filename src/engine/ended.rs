@@ -94,14 +94,8 @@ impl Engine {
 }
 
 fn is_over(instance: &InstanceState) -> bool {
-    let runs = |status| {
-        matches!(
-            status,
-            Status::Running | Status::Paused | Status::Restarting
-        )
-    };
     let found = instance.found.as_ref();
-    instance.successor.is_none() && !found.is_some_and(|found| runs(found.status))
+    instance.successor.is_none() && !found.is_some_and(|found| found.status.is_up())
 }
 
 /// Whether a saved file brings something new to it.

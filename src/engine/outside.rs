@@ -368,7 +368,7 @@ impl Engine {
             && stops.values().all(is_over)
             && self.heeds_outside()
             && self.scope().iter().all(is_at_rest)
-            && !self.observed.containers.iter().any(is_up)
+            && !self.observed.containers.iter().any(|c| c.status.is_up())
     }
 
     /// As after `dev stop`, but that nothing is stopped for it: what somebody starts at this moment goes on.
@@ -379,13 +379,6 @@ impl Engine {
         );
         self.pursue(Goal::Stop(BTreeSet::new()));
     }
-}
-
-fn is_up(container: &ObservedContainer) -> bool {
-    matches!(
-        container.status,
-        Status::Running | Status::Paused | Status::Restarting
-    )
 }
 
 /// Nanoseconds since 1970.

@@ -102,6 +102,13 @@ pub enum Status {
     Dead,
 }
 
+impl Status {
+    /// It runs, is held, or is about to run again by its engine's own doing.
+    pub fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Restarting)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedNetwork {
     pub id: String,

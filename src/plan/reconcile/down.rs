@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::instance::observed_subject;
 use crate::plan::desired::{image_references, image_tags};
-use crate::plan::observed::{Observed, ObservedContainer, Status};
+use crate::plan::observed::{Observed, ObservedContainer};
 use crate::plan::operation::{Action, Cause, OpId, Operation, Plan, Subject};
 use crate::stack::{Hook, Restart, Stack};
 
@@ -197,13 +197,8 @@ fn stop_into(
 ) -> BTreeMap<String, OpId> {
     let mut by_container = BTreeMap::new();
     let mut by_service: BTreeMap<&str, Vec<OpId>> = BTreeMap::new();
-    let running = observed.containers.iter().filter(|container| {
-        wanted(&container.service)
-            && matches!(
-                container.status,
-                Status::Running | Status::Paused | Status::Restarting
-            )
-    });
+    let containers = observed.containers.iter();
+    let running = containers.filter(|c| wanted(&c.service) && c.status.is_up());
     let mut running: Vec<_> = running.collect();
     let depth = depths(stack);
     let needed_by = needed_by(stack);

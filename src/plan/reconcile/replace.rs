@@ -85,7 +85,7 @@ impl Builder<'_> {
             let subject = subject(&named);
             after = vec![self.set_aliases(subject, container.clone(), spec, cause, after)];
         }
-        if is_up(holder) {
+        if holder.status.is_up() {
             let stop = self.stop_container(holder, cause, after);
             // It serves for as long as the new one could not start anyway.
             self.gate(stop, &spec.service);
@@ -150,7 +150,7 @@ impl Builder<'_> {
             let id = Input::Known(holder.id.clone());
             after = vec![self.set_aliases(subject, id, &bare, &Cause::Replaces, after)];
         }
-        if is_up(holder) {
+        if holder.status.is_up() {
             after = vec![self.stop_container(holder, &Cause::Replaces, after)];
         }
         self.once_ready(first, spec, container);
@@ -240,7 +240,7 @@ impl Builder<'_> {
             self.go_on(spec, image, holder, next);
             return;
         }
-        if self.starts_first(spec) && !is_up(holder) && next.status == Status::Running {
+        if self.starts_first(spec) && !holder.status.is_up() && next.status == Status::Running {
             // It is the one that is found, and serves until the newer one does.
             let container = Input::Known(next.id.clone());
             self.name_again(&as_successor(spec), next, &Cause::Replaces);
@@ -248,7 +248,7 @@ impl Builder<'_> {
             self.rename(spec, &container, vec![gone]);
             return;
         }
-        if !is_up(holder) && !is_up(next) {
+        if !holder.status.is_up() && !next.status.is_up() {
             // Whatever comes, something is to serve until then.
             let successor = Some(next);
             self.fall_back(spec, &Place { holder, successor });
@@ -288,13 +288,13 @@ impl Builder<'_> {
                 self.push(observed_subject(next), action, Cause::Paused, Vec::new());
             }
             Status::Running | Status::Restarting => {
-                if is_up(holder) && self.wanted.demands.alone.contains_key(&next.id) {
+                if holder.status.is_up() && self.wanted.demands.alone.contains_key(&next.id) {
                     // It is started again once the one before does not run.
                     self.stop_container(next, &Cause::Unattached, Vec::new());
                     return;
                 }
                 let level = self.level(&as_successor(spec), next);
-                if is_up(holder) {
+                if holder.status.is_up() {
                     self.hand_over(spec, (holder, Some(next)), &container, &cause, level);
                     return;
                 }
@@ -334,7 +334,7 @@ impl Builder<'_> {
         }
         let Some(next) = place.successor else { return };
         let mut after = Vec::new();
-        if is_up(next) {
+        if next.status.is_up() {
             after = vec![self.stop_container(next, &Cause::Rejected, after)];
         }
         let holder = place.holder;
@@ -355,10 +355,6 @@ impl Builder<'_> {
         };
         self.push(observed_subject(next), action, Cause::Rejected, after);
     }
-}
-
-fn is_up(container: &ObservedContainer) -> bool {
-    container.is_running() || container.status == Status::Restarting
 }
 
 /// Under the name that it has until it has taken its place.

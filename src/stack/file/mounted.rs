@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Code;
 use super::diagnostic::Diagnostic;
 use super::watched::literal;
+use crate::stack::path::clean;
 use crate::stack::{AfterSync, Mount, Service, Stack, WatchAction};
 
 /// Takes such paths out of their rules; returns what is to be said of them. A restart that was to follow stays.
@@ -60,7 +61,6 @@ fn mounts(service: &Service) -> Vec<(Utf8PathBuf, Utf8PathBuf)> {
 
 /// Whether what lies at `from` is at `to` by a mount of `source` at `at`.
 fn is_same(from: &Utf8Path, to: &Utf8Path, source: &Utf8Path, at: &Utf8Path) -> bool {
-    let clean = |path: &Utf8Path| path.components().collect::<Utf8PathBuf>();
     let (from, source) = (clean(from), clean(source));
     let below = to
         .strip_prefix(at)
@@ -92,6 +92,7 @@ mod tests {
         };
         assert!(is("/src/www", "/srv/www", "/src/www", "/srv/www"));
         assert!(is("/src/./www", "/srv/www", "/src/www/", "/srv/www"));
+        assert!(is("/src/app/../www", "/srv/www", "/src/www", "/srv/www"));
         assert!(is("/src/www/a", "/srv/www/a", "/src/www", "/srv/www"));
         assert!(is("/src", "/srv", "/src/www", "/srv/www"));
         assert!(!is("/src/www", "/srv/www", "/src/other", "/srv/www"));
