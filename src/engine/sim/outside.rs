@@ -79,6 +79,22 @@ async fn a_stop_that_is_heard_after_a_look_has_seen_the_end_counts_all_the_same(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_that_is_told_before_the_end_counts_all_the_same() {
+    for late in [0, 200] {
+        let bench = Bench::new([always(probed("web", &[])), probed("db", &[])]);
+        let mut run = bench.up();
+        run.until_settled().await;
+        let news = Duration::from_millis(late);
+        bench.world.set_latency(|latency| latency.news = news);
+        bench.world.stop_told_first("gold-web-1");
+        run.pass(60 * SECOND).await;
+        assert!(is_stopped(&bench, "gold-web-1"));
+        assert_eq!(bench.world.count("start gold-web-1"), 1);
+        assert!(run.state().service("web").unwrap().info.stopped);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_kill_and_a_removal_without_a_stop_are_nobodys_word() {
     let bench = Bench::new([always(probed("web", &[])), probed("db", &[])]);
     let mut run = bench.up();

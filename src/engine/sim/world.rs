@@ -214,8 +214,21 @@ impl SimWorld {
         self.tell_stop(seen.id, seen.service, seen.index);
     }
 
+    /// The same, where the engine tells the stop before the end: it does not keep the two in order.
+    pub fn stop_told_first(&self, name: &str) {
+        let seen = self.signal(name);
+        self.tell_stop(seen.id, seen.service, seen.index);
+        self.end(name, 143, false);
+    }
+
     /// By hand: `docker kill --signal TERM`.
     pub fn kill(&self, name: &str) -> ObservedContainer {
+        let seen = self.signal(name);
+        self.end(name, 143, false);
+        seen
+    }
+
+    fn signal(&self, name: &str) -> ObservedContainer {
         let seen = self.model().by_name(name).map(|found| found.seen.clone());
         let seen = seen.expect("it was there");
         self.tell(Change::Signalled {
@@ -223,7 +236,6 @@ impl SimWorld {
             service: seen.service.clone(),
             may_stop: true,
         });
-        self.end(name, 143, false);
         seen
     }
 

@@ -49,7 +49,8 @@ pub enum ContainerAction {
     Kill {
         signal: String,
     },
-    /// Somebody asked the engine to stop it, and it has ended: after `Die`, which comes of anything. `index`: which replica.
+    /// Somebody asked the engine to stop it, and it has ended. `Die`, which comes of any end, is told a moment before or after
+    /// it. `index`: which replica.
     Stop {
         index: u32,
     },
