@@ -46,7 +46,7 @@ impl Engine {
             };
         }
         for service in again {
-            self.outside.forget(&service);
+            self.forget_outside(&service);
             self.retry(&service);
         }
         self.rehash_everything();
@@ -103,7 +103,7 @@ impl Engine {
             }
         }
         for (name, _) in &meant {
-            self.outside.forget(name);
+            self.forget_outside(name);
             self.retry(name);
             if self.is_job(name) {
                 self.rerun.insert(name.clone());
@@ -115,7 +115,7 @@ impl Engine {
 
     pub(super) fn stop_services(&mut self, names: Vec<String>) {
         for name in &names {
-            self.outside.forget(name);
+            self.forget_outside(name);
         }
         if let Goal::Up { stopped, .. } = &mut self.goal {
             stopped.extend(names);

@@ -36,6 +36,8 @@ pub(super) struct Outside {
     stops: BTreeMap<(String, u32), Stop>,
     /// Services of which every replica is stopped.
     services: BTreeSet<String>,
+    /// Ids of containers that ran and were paused.
+    held: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -85,10 +87,19 @@ impl Outside {
         }
     }
 
-    /// Somebody said through `dev` what is to be with a service.
-    pub fn forget(&mut self, service: &str) {
+    /// Containers that stay paused.
+    pub fn held(&self) -> &BTreeSet<String> {
+        &self.held
+    }
+
+    /// Somebody said through `dev` what is to be with a service, which has these containers.
+    pub fn forget<'a>(&mut self, service: &str, ids: impl Iterator<Item = &'a str>) {
         self.stops.retain(|(name, _), _| name != service);
         self.services.remove(service);
+        for id in ids {
+            self.held.remove(id);
+            self.ran.remove(id);
+        }
     }
 
     /// A life was seen.
@@ -137,6 +148,13 @@ impl Engine {
     fn heeds_outside(&self) -> bool {
         let goes_on = matches!(self.until, Until::Told | Until::Ended) && self.abort.is_none();
         goes_on && matches!(self.goal, Goal::Up { .. })
+    }
+
+    /// Somebody said through `dev` what is to be with a service.
+    pub(super) fn forget_outside(&mut self, service: &str) {
+        let containers = self.observed.containers.iter();
+        let its = containers.filter(|container| container.service == service);
+        self.outside.forget(service, its.map(|c| c.id.as_str()));
     }
 
     /// Somebody stopped a container that ran.
@@ -239,10 +257,14 @@ impl Engine {
         let number = self.look.number;
         let running = self.observed.current().filter(|c| c.is_running());
         let running: Vec<ObservedContainer> = running.cloned().collect();
+        let heeds = self.heeds_outside();
         let outside = &mut self.outside;
-        for container in &running {
-            outside.runs(container);
-        }
+        let are_running = running.iter().filter(|c| c.status == Status::Running);
+        are_running.for_each(|container| outside.runs(container));
+        let paused = self.observed.current();
+        let paused = paused.filter(|c| c.status == Status::Paused && heeds);
+        let held = paused.filter(|c| outside.ran.contains(&c.id));
+        outside.held = held.map(|c| c.id.clone()).collect();
         let mut again = BTreeSet::new();
         outside.stops.retain(|(service, index), stop| {
             let runs = running.iter().any(|container| {

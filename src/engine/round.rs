@@ -143,6 +143,7 @@ impl Engine {
             seed: &seed,
             demands: &self.demands,
             left: &self.outside.left(),
+            held: self.outside.held(),
             restarts: self.restarts(),
             home: Home {
                 dir: self.stack.dir.as_str(),

@@ -45,6 +45,8 @@ pub struct Wanted<'a> {
     pub demands: &'a Demands,
     /// Replicas that somebody stopped beside `dev`: they stay as they are.
     pub left: &'a BTreeSet<(String, u32)>,
+    /// Ids of containers that somebody paused, and that stay so.
+    pub held: &'a BTreeSet<String>,
     /// Which restart policy the containers should have on the engine.
     pub restarts: RestartOwner,
     /// Only what this checkout made is an orphan of ours.

@@ -71,8 +71,8 @@ pub enum Change {
         service: String,
         may_stop: bool,
     },
-    /// Somebody told the engine to stop a container, and it has ended. Comes after [`Change::Ended`], and not for one that
-    /// ended in another way.
+    /// Somebody told the engine to stop a container, and it has ended. Comes a moment after [`Change::Ended`] or before it,
+    /// and not for one that ended in another way.
     Stopped {
         id: String,
         service: String,

@@ -270,7 +270,9 @@ impl Narrator {
                 Paint::Warn,
                 "!",
                 true,
-                "paused by somebody else".to_owned(),
+                format!(
+                    "paused from outside; `docker unpause` or `dev start {name}` lets it go on"
+                ),
             ),
             // What has never run here needs no word, nor what was said to be removed; what came of a crash is told next.
             Phase::Stopped if is_told_to_stop(service, seen) => {

@@ -338,7 +338,10 @@ impl<'a> Teller<'a> {
             ),
             Phase::Paused => (
                 Paint::Warn,
-                format!("is paused for {since}, by somebody else"),
+                format!(
+                    "is paused for {since}, from outside; `docker unpause` or `dev start {}` lets it go on",
+                    cell(&service.info.name)
+                ),
             ),
             phase => (Paint::Plain, at_work(service, words::phase(phase), &since)),
         }

@@ -151,6 +151,7 @@ fn planned(
             seed: &names,
             demands: &demands,
             left: &BTreeSet::new(),
+            held: &BTreeSet::new(),
             restarts: RestartOwner::Dev,
             home: Home {
                 dir: stack.dir.as_str(),

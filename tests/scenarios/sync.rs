@@ -341,11 +341,10 @@ fn a_container_that_is_paused_meanwhile_gets_what_it_missed() {
     docker(["pause", &container]);
     stack.write("www/a.txt", "while it was paused");
     stack.write("www/b/c.txt", "new");
-    // Whoever is first: `dev` continues it by itself.
-    let _already = Command::new("docker")
-        .args(["unpause", &container])
-        .output();
+    stack.until("it is shown as paused", |status| status.is("site", "paused"));
+    docker(["unpause", &container]);
     gets_the_same(&stack, "site");
+    assert_eq!(stack.container("site").id, container);
 }
 
 #[test]

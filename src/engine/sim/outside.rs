@@ -140,6 +140,39 @@ async fn a_restart_and_a_start_from_outside_take_the_stop_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_somebody_paused_stays_so_until_somebody_lets_it_go_on() {
+    let bench = Bench::new([probed("db", &[]), always(probed("web", &["db"]))]);
+    let mut run = bench.up();
+    run.until_settled().await;
+    bench.world.pause("gold-db-1");
+    run.until_phase("db", Phase::Paused).await;
+    run.pass(60 * SECOND).await;
+    assert_eq!(bench.world.containers()["gold-db-1"], Status::Paused);
+    assert_eq!(bench.world.count("unpause gold-db-1"), 0);
+    assert_eq!(bench.world.containers()["gold-web-1"], Status::Running);
+    // Through the container engine.
+    bench.world.unpause("gold-db-1");
+    run.until_phase("db", Phase::Ready).await;
+    // Or through `dev`.
+    bench.world.pause("gold-db-1");
+    run.until_phase("db", Phase::Paused).await;
+    run.ask_up(&["db"]).await;
+    run.until_phase("db", Phase::Ready).await;
+    assert_eq!(bench.world.count("unpause gold-db-1"), 1);
+    // It stays so for the next pause.
+    bench.world.pause("gold-db-1");
+    run.until_phase("db", Phase::Paused).await;
+    run.pass(60 * SECOND).await;
+    assert_eq!(bench.world.count("unpause gold-db-1"), 1);
+    run.kill().await;
+    // Who begins with what is paused lets it go on.
+    let mut run = bench.up();
+    run.until_phase("db", Phase::Ready).await;
+    assert_eq!(bench.world.count("unpause gold-db-1"), 2);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_replica_is_stopped_for_itself() {
     let web = Service {
         replicas: 2,

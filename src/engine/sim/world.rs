@@ -259,10 +259,19 @@ impl SimWorld {
 
     /// By hand: `docker pause`.
     pub fn pause(&self, name: &str) {
+        self.hold(name, Status::Paused);
+    }
+
+    /// By hand: `docker unpause`.
+    pub fn unpause(&self, name: &str) {
+        self.hold(name, Status::Running);
+    }
+
+    fn hold(&self, name: &str, status: Status) {
         let id = self.id(name);
         let mut model = self.model();
         let container = model.containers.get_mut(&id).expect("it was there");
-        container.seen.status = Status::Paused;
+        container.seen.status = status;
         let service = container.seen.service.clone();
         drop(model);
         self.tell_of(&id, &service, false);

@@ -158,6 +158,7 @@ impl Builder<'_> {
             self.name_again(spec, container, &Cause::Replaces);
         }
         match container.status {
+            Status::Paused if self.wanted.held.contains(&container.id) => {}
             Status::Paused => {
                 let action = Action::UnpauseContainer {
                     id: container.id.clone(),

@@ -32,6 +32,7 @@ pub struct Scene {
     pub seed: BTreeSet<String>,
     pub demands: Demands,
     pub left: BTreeSet<(String, u32)>,
+    pub held: BTreeSet<String>,
     pub restarts: RestartOwner,
     /// The id of what each build comes out as, whatever it is from.
     pub comes_out_as: Option<String>,
@@ -88,6 +89,7 @@ impl Scene {
             seed: BTreeSet::new(),
             demands: Demands::default(),
             left: BTreeSet::new(),
+            held: BTreeSet::new(),
             restarts: RestartOwner::Dev,
             comes_out_as: None,
             clock: 1_700_000_000,
@@ -170,6 +172,7 @@ impl Scene {
             seed: &self.seed,
             demands: &self.demands,
             left: &self.left,
+            held: &self.held,
             restarts: self.restarts,
             home: crate::plan::observed::Home {
                 dir: self.stack.dir.as_str(),
