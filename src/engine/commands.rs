@@ -49,6 +49,7 @@ impl Engine {
             self.forget_outside(&service);
             self.retry(&service);
         }
+        self.outdated.held.clear();
         self.rehash_everything();
         self.begin_again();
     }

@@ -153,6 +153,7 @@ pub struct Engine {
     pub(super) cancels: BTreeMap<Ticket, CancellationToken>,
     pub(super) look: LookState,
     pub(super) outside: super::outside::Outside,
+    pub(super) outdated: super::outdated::Outdated,
     pub(super) outcome: Option<Outcome>,
     /// Everything is as it will be left: from now on the engine restarts, as the stack file says.
     pub(super) handed_over: bool,
@@ -277,6 +278,7 @@ impl Engine {
                 ..LookState::default()
             },
             outside: super::outside::Outside::default(),
+            outdated: super::outdated::Outdated::default(),
             outcome: None,
             handed_over: false,
             leaving: false,

@@ -26,6 +26,7 @@ mod instances;
 mod jobs;
 mod look;
 mod on_host;
+mod outdated;
 mod outside;
 mod perform;
 mod probing;

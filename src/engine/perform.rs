@@ -221,6 +221,9 @@ impl Engine {
                 };
                 self.report(&operation, step);
                 let mut hit = self.walk.failed(ticket);
+                if self.holds_network(&operation) {
+                    return;
+                }
                 if is_unsupervised(&operation) {
                     let first = self.refused.note(&operation.subject, &failure, now());
                     // One that ended meanwhile has no policy to change: the next look knows.

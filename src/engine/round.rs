@@ -59,6 +59,7 @@ impl Engine {
             }
             Goal::Up { stopped, .. } => {
                 let mut plan = self.plan_up();
+                self.tell_outdated(&plan);
                 let stop = stop(&self.stack, &self.observed, &stopped);
                 plan.append(match self.is_on_host_only() {
                     true => stop.on_host(),
@@ -144,6 +145,7 @@ impl Engine {
             demands: &self.demands,
             left: &self.outside.left(),
             held: self.outside.held(),
+            held_networks: &self.outdated.held,
             restarts: self.restarts(),
             home: Home {
                 dir: self.stack.dir.as_str(),

@@ -88,6 +88,7 @@ impl fmt::Display for Cause {
             Self::ConfigChanged => f.write_str("its configuration changed"),
             Self::ImageChanged => f.write_str("its image changed"),
             Self::NetworkGone => f.write_str("its network is gone"),
+            Self::NetworkChanged => f.write_str("the options of the network changed"),
             Self::For(service) => write!(f, "for {service}"),
             Self::NotRunning { exit: Some(code) } => write!(f, "it ended with {code}"),
             Self::NotRunning { exit: None } => f.write_str("it does not run"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::desired::{BuildSpec, PROCESS_ID};
+use super::desired::{BuildSpec, DesiredNetwork, DesiredVolume, PROCESS_ID};
 use crate::stack::{Healthcheck, Protocol};
 
 /// Everything that planning compares with; file hashes and job records included.
@@ -118,6 +118,16 @@ pub struct ObservedNetwork {
     /// Carries this project's label.
     pub ours: bool,
     pub dir: Option<String>,
+    /// [`DesiredNetwork::hash`] of what it was made with; `None`: not known.
+    pub config: Option<String>,
+}
+
+impl ObservedNetwork {
+    /// It was made with other options.
+    pub fn is_outdated(&self, wanted: &DesiredNetwork) -> bool {
+        let known = self.config.as_ref();
+        self.ours && !wanted.external && known.is_some_and(|known| *known != wanted.hash())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +139,16 @@ pub struct ObservedVolume {
     pub dir: Option<String>,
     /// [`super::desired::LABEL_CHECKOUT`]
     pub checkout: Option<String>,
+    /// [`DesiredVolume::hash`] of what it was made with; `None`: not known.
+    pub config: Option<String>,
+}
+
+impl ObservedVolume {
+    /// It was made with other options.
+    pub fn is_outdated(&self, wanted: &DesiredVolume) -> bool {
+        let known = self.config.as_ref();
+        self.ours && !wanted.external && known.is_some_and(|known| *known != wanted.hash())
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

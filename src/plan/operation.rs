@@ -62,6 +62,8 @@ pub enum Action {
         key: String,
         internal: bool,
         options: Box<NetworkOptions>,
+        /// [`super::desired::DesiredNetwork::hash`]
+        hash: String,
     },
     RemoveNetwork {
         name: String,
@@ -70,6 +72,8 @@ pub enum Action {
         name: String,
         key: String,
         options: Box<VolumeOptions>,
+        /// [`super::desired::DesiredVolume::hash`]
+        hash: String,
     },
     RemoveVolume {
         name: String,
@@ -186,6 +190,8 @@ pub enum Cause {
     ImageChanged,
     /// A network that it was made on is not there any more.
     NetworkGone,
+    /// The stack file has other options for the network.
+    NetworkChanged,
     /// For something later in the same plan.
     For(String),
     /// It is there, but does not run.

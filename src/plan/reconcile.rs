@@ -6,6 +6,7 @@ mod jobs;
 mod mounted;
 mod prepare;
 mod process;
+mod renew;
 mod replace;
 #[cfg(test)]
 pub(crate) mod scene;
@@ -47,6 +48,8 @@ pub struct Wanted<'a> {
     pub left: &'a BTreeSet<(String, u32)>,
     /// Ids of containers that somebody paused, and that stay so.
     pub held: &'a BTreeSet<String>,
+    /// Names of networks that cannot be made anew for now, whatever the stack file says of their options.
+    pub held_networks: &'a BTreeSet<String>,
     /// Which restart policy the containers should have on the engine.
     pub restarts: RestartOwner,
     /// Only what this checkout made is an orphan of ours.
@@ -84,6 +87,7 @@ pub fn reconcile(wanted: &Wanted<'_>) -> Plan {
     };
     builder.twins();
     builder.orphans();
+    let outdated = builder.outdated_networks();
     // Both in one order, what is needed first: a container may need a process, and the other way round.
     let mut containers = wanted.desired.containers.iter().peekable();
     let mut processes = wanted.desired.processes.iter().peekable();
@@ -95,6 +99,7 @@ pub fn reconcile(wanted: &Wanted<'_>) -> Plan {
                 continue;
             }
             match standing {
+                None if spec.is_on_any(&outdated) => drop(builder.image(&spec.service)),
                 None => builder.instance(spec),
                 Some(Standing::Backoff) => {}
                 Some(Standing::GaveUp) => builder.settle_for(spec),
@@ -107,6 +112,7 @@ pub fn reconcile(wanted: &Wanted<'_>) -> Plan {
         }
     }
     builder.surplus();
+    builder.renew_networks(&outdated);
     if wanted.demands.create_only {
         return builder.plan.without_starts();
     }
@@ -237,6 +243,7 @@ impl Builder<'_> {
                 key: network.key.clone(),
                 internal: network.internal,
                 options: Box::new(network.options.clone()),
+                hash: network.hash(),
             };
             missing.then(|| (Subject::Network(network.name.clone()), action))
         });
@@ -281,6 +288,7 @@ impl Builder<'_> {
                 name: name.clone(),
                 key: volume.key.clone(),
                 options: Box::new(volume.options.clone()),
+                hash: volume.hash(),
             };
             missing.then(|| (Subject::Volume(name.clone()), action))
         });

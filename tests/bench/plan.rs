@@ -152,6 +152,7 @@ fn planned(
             demands: &demands,
             left: &BTreeSet::new(),
             held: &BTreeSet::new(),
+            held_networks: &BTreeSet::new(),
             restarts: RestartOwner::Dev,
             home: Home {
                 dir: stack.dir.as_str(),
@@ -188,6 +189,7 @@ fn there(desired: &Desired, stack: &Stack, mut observed: Observed) -> Observed {
             twins: Vec::new(),
             ours: true,
             dir: Some(stack.dir.to_string()),
+            config: None,
         };
         observed.networks.insert(network.name.clone(), found);
     }
@@ -197,6 +199,7 @@ fn there(desired: &Desired, stack: &Stack, mut observed: Observed) -> Observed {
             created: "1".to_owned(),
             dir: Some(stack.dir.to_string()),
             checkout: None,
+            config: None,
         };
         observed.volumes.insert(volume.name.clone(), found);
     }

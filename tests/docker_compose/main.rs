@@ -6,6 +6,7 @@
 mod before;
 mod beside;
 mod builds;
+mod changed;
 mod converted;
 mod doctor;
 mod ended;

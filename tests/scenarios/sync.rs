@@ -341,7 +341,9 @@ fn a_container_that_is_paused_meanwhile_gets_what_it_missed() {
     docker(["pause", &container]);
     stack.write("www/a.txt", "while it was paused");
     stack.write("www/b/c.txt", "new");
-    stack.until("it is shown as paused", |status| status.is("site", "paused"));
+    stack.until("it is shown as paused", |status| {
+        status.is("site", "paused")
+    });
     docker(["unpause", &container]);
     gets_the_same(&stack, "site");
     assert_eq!(stack.container("site").id, container);

@@ -12,8 +12,8 @@ use crate::engine::state::Phase;
 use crate::plan::Action;
 use crate::plan::observed::Status;
 use crate::plan::reconcile::scene::runs;
-use crate::stack::HostPort;
 use crate::stack::resolve::fixture::http;
+use crate::stack::{HostPort, Network};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -390,6 +390,44 @@ async fn no_room_for_a_network_is_told_once() {
         .filter(|entry| entry.what.contains("network"))
         .count();
     assert_eq!(tries, 1, "{:#?}", story(&run.events()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stopped_for_a_network_that_cannot_be_made_anew_goes_on_with_the_one_that_is_there() {
+    let mut bench = Bench::new([runs("api", &[]), runs("web", &[])]);
+    bench.up_until_ready().ended().await;
+    bench.edit(|stack| {
+        let mut network = Network::default();
+        let label = ("a".to_owned(), "b".to_owned());
+        network.options.labels.extend([label]);
+        stack.networks.insert("default".to_owned(), network);
+    });
+    let removal: Box<dyn Fn(&Action) -> bool + Send> =
+        Box::new(|action| matches!(action, Action::RemoveNetwork { .. }));
+    let refusal = refuse(FailureClass::Other, "the network has active endpoints");
+    bench.world.fault(1, removal, refusal);
+    let mut run = bench.up();
+    run.until_settled().await;
+    run.pass(60 * SECOND).await;
+    assert_eq!(run.phase("api"), Phase::Ready);
+    let journal = bench.world.journal();
+    let tries = journal
+        .iter()
+        .filter(|entry| entry.what.contains("remove network"));
+    assert_eq!(tries.count(), 1);
+    assert_eq!(bench.world.count("create gold-api-1"), 1);
+    let told = run.events().into_iter().filter(|stamped| {
+        matches!(&stamped.event, Event::Notice { text, .. } if text.contains("other containers are on it"))
+    });
+    assert_eq!(told.count(), 1);
+    // Who asks again means it.
+    run.ask_up(&[]).await;
+    let name = "create network gold_default";
+    run.until("made anew", |_| bench.world.count(name) == 2)
+        .await;
+    run.until_settled().await;
+    assert_eq!(run.phase("web"), Phase::Ready);
+    bench.check();
 }
 
 #[tokio::test(start_paused = true)]

@@ -323,7 +323,7 @@ impl Model {
                 );
                 Ok(Output::Image(id))
             }
-            Action::CreateNetwork { name, .. } => {
+            Action::CreateNetwork { name, hash, .. } => {
                 if self.networks.contains_key(name) {
                     return Err(refused(
                         FailureClass::NameTaken,
@@ -338,6 +338,7 @@ impl Model {
                         twins: Vec::new(),
                         ours: true,
                         dir: label(LABEL_DIR),
+                        config: Some(hash.clone()),
                     },
                 );
                 Ok(Output::Nothing)
@@ -356,13 +357,14 @@ impl Model {
                 self.networks.remove(name);
                 Ok(Output::Nothing)
             }
-            Action::CreateVolume { name, .. } => {
+            Action::CreateVolume { name, hash, .. } => {
                 let created = format!("made-{}", self.tick());
                 let made = ObservedVolume {
                     ours: true,
                     created,
                     dir: label(LABEL_DIR),
                     checkout: label(LABEL_CHECKOUT),
+                    config: Some(hash.clone()),
                 };
                 // As engines do it: one that is there stays.
                 self.volumes.entry(name.clone()).or_insert(made);

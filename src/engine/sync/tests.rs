@@ -422,6 +422,28 @@ async fn what_came_and_went_goes_where_comparing_has_sent_it_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_folder_that_came_back_with_what_is_in_it_goes_again() {
+    let mut place = Place::new(AfterSync::Nothing);
+    place.write("app/folder/deep/file", "x");
+    let all = ["app/folder", "app/folder/deep", "app/folder/deep/file"];
+    let mut run = place.begin();
+    run.tells().await;
+    fs::remove_dir_all(place.path("app/folder")).unwrap();
+    run.sends(place.job(&all)).await;
+    place.holds(&[("a", "a")]);
+    // It is back when the file is looked at, and was not yet when the folders were.
+    place.write("app/folder/deep/file", "x");
+    run.sends(place.job(&["app/folder/deep/file"])).await;
+    // By the time that is told, all of it is gone, as if it had never been.
+    fs::remove_dir_all(place.path("app/folder")).unwrap();
+    run.sends(place.job(&["app/folder/deep/file"])).await;
+    run.sends(place.passed(&["app/folder", "app/folder/deep"]))
+        .await;
+    let left: Vec<_> = fs::read_dir(place.path("srv")).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[tokio::test]
 async fn a_folder_that_is_told_of_has_nothing_more_that_comparing_sent_into_it() {
     let mut place = Place::new(AfterSync::Nothing);
     for name in ["folder/seen", "folder/missed", "folder/deep/missed"] {

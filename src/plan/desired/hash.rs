@@ -1,6 +1,16 @@
 //! Hashes over a canonical form: every item with its length, so that no two different things read the same.
 
+use serde::Serialize;
+
 use crate::stack::resolve::Value;
+
+/// The hash of something without secrets, in hexadecimal. `kind`: as for [`Digest::new`].
+pub(super) fn of(kind: &str, what: &impl Serialize) -> String {
+    let text = serde_json::to_string(what).unwrap_or_default();
+    let mut digest = Digest::new(kind, &[0; 32]);
+    digest.text(&text);
+    digest.finish()
+}
 
 /// A hash in the making.
 pub(super) struct Digest<'a> {

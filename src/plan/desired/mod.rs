@@ -82,6 +82,13 @@ pub struct DesiredNetwork {
     pub options: NetworkOptions,
 }
 
+impl DesiredNetwork {
+    /// What it is made with, as a hash: hexadecimal.
+    pub fn hash(&self) -> String {
+        hash::of("network 1", &(self.internal, &self.options))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DesiredVolume {
     /// On the engine: `gold_db-data`.
@@ -91,6 +98,13 @@ pub struct DesiredVolume {
     /// Made by someone else: never created, never removed.
     pub external: bool,
     pub options: VolumeOptions,
+}
+
+impl DesiredVolume {
+    /// What it is made with, as a hash: hexadecimal.
+    pub fn hash(&self) -> String {
+        hash::of("volume 1", &self.options)
+    }
 }
 
 /// What the watcher knows of the sources, as hashes.
@@ -258,7 +272,7 @@ impl Desire<'_> {
 }
 
 /// Keys of the networks that a service is on.
-fn network_keys(service: &Service) -> Vec<&str> {
+pub fn network_keys(service: &Service) -> Vec<&str> {
     let elsewhere = service.host_network || service.container.namespaces.network.is_some();
     match (elsewhere, service.networks.as_slice()) {
         (true, _) => Vec::new(),

@@ -1,5 +1,6 @@
 //! What there should be on the engine, one type for each kind of thing.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -65,6 +66,12 @@ impl ContainerSpec {
     /// The images whose files are mounted into it.
     pub fn mounted_images(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter_map(|mount| mount.mount.image())
+    }
+
+    /// Whether it is attached to one of the networks of these names.
+    pub fn is_on_any(&self, networks: &BTreeSet<String>) -> bool {
+        let mut attached = self.networks.iter();
+        attached.any(|attached| networks.contains(&attached.network))
     }
 }
 

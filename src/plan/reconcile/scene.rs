@@ -33,6 +33,7 @@ pub struct Scene {
     pub demands: Demands,
     pub left: BTreeSet<(String, u32)>,
     pub held: BTreeSet<String>,
+    pub held_networks: BTreeSet<String>,
     pub restarts: RestartOwner,
     /// The id of what each build comes out as, whatever it is from.
     pub comes_out_as: Option<String>,
@@ -90,6 +91,7 @@ impl Scene {
             demands: Demands::default(),
             left: BTreeSet::new(),
             held: BTreeSet::new(),
+            held_networks: BTreeSet::new(),
             restarts: RestartOwner::Dev,
             comes_out_as: None,
             clock: 1_700_000_000,
@@ -173,6 +175,7 @@ impl Scene {
             demands: &self.demands,
             left: &self.left,
             held: &self.held,
+            held_networks: &self.held_networks,
             restarts: self.restarts,
             home: crate::plan::observed::Home {
                 dir: self.stack.dir.as_str(),
@@ -265,12 +268,13 @@ impl Scene {
                 world.images.insert(spec.tag.clone(), image);
                 return Some(id);
             }
-            Action::CreateNetwork { name, .. } => {
+            Action::CreateNetwork { name, hash, .. } => {
                 let made = ObservedNetwork {
                     id: name.clone(),
                     twins: Vec::new(),
                     ours: true,
                     dir: None,
+                    config: Some(hash.clone()),
                 };
                 assert!(
                     world.networks.insert(name.clone(), made).is_none(),
@@ -283,7 +287,7 @@ impl Scene {
                     .remove(name)
                     .expect("a network that is there");
             }
-            Action::CreateVolume { name, .. } => {
+            Action::CreateVolume { name, hash, .. } => {
                 self.created += 1;
                 let created = format!("made-{}", self.created);
                 let made = ObservedVolume {
@@ -291,6 +295,7 @@ impl Scene {
                     created,
                     dir: None,
                     checkout: None,
+                    config: Some(hash.clone()),
                 };
                 assert!(
                     world.volumes.insert(name.clone(), made).is_none(),

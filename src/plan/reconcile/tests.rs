@@ -7,6 +7,7 @@ mod overlaps;
 mod prepare;
 mod processes;
 mod property;
+mod renew;
 mod replacements;
 mod runs;
 mod speed;

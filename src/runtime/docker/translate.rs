@@ -188,6 +188,7 @@ pub(super) fn network(found: Network, project: &str) -> Option<(String, Observed
             twins: Vec::new(),
             ours: is_ours(&labels, project),
             dir: labels.get(LABEL_DIR).cloned(),
+            config: labels.get(LABEL_CONFIG).cloned(),
         },
     ))
 }
@@ -205,6 +206,7 @@ pub(super) fn volume(found: Volume, project: &str) -> (String, ObservedVolume) {
         created,
         dir: found.labels.get(LABEL_DIR).cloned(),
         checkout: found.labels.get(LABEL_CHECKOUT).cloned(),
+        config: found.labels.get(LABEL_CONFIG).cloned(),
     };
     (found.name, volume)
 }

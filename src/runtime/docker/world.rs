@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use super::{ChangeKind, ContainerAction, Docker, LogChunk, LogOptions, Stream};
 use crate::engine::event::FailureClass;
 use crate::plan::Action;
-use crate::plan::desired::{LABEL_NETWORK, LABEL_VOLUME};
+use crate::plan::desired::{LABEL_CONFIG, LABEL_NETWORK, LABEL_VOLUME};
 use crate::plan::observed::Observed;
 use crate::runtime::world::{
     Call, Change, ExecOutput, ExecSpec, FileChange, Ground, Held, LogLine, LogRange, Look, Output,
@@ -56,9 +56,10 @@ impl DockerWorld {
     async fn act(&self, call: &Call, progress: ProgressSender) -> Result<Output, RuntimeError> {
         let docker = &self.docker;
         let input = || call.input.clone().unwrap_or_default();
-        let with = |label: &str, key: &str| {
+        let with = |label: &str, key: &str, hash: &str| {
             let mut labels = call.labels.clone();
             labels.push((label.to_owned(), key.to_owned()));
+            labels.push((LABEL_CONFIG.to_owned(), hash.to_owned()));
             labels
         };
         match &call.action {
@@ -87,19 +88,26 @@ impl DockerWorld {
                 key,
                 internal,
                 options,
+                hash,
             } => {
-                let labels = with(LABEL_NETWORK, key);
+                let labels = with(LABEL_NETWORK, key, hash);
                 docker
                     .create_network(name, *internal, options, &labels)
                     .await?;
                 Ok(Output::Nothing)
             }
             Action::RemoveNetwork { name } => nothing(docker.remove_network(name).await),
-            Action::CreateVolume { name, key, options } => nothing(
-                docker
-                    .create_volume(name, &random()?, options, &with(LABEL_VOLUME, key))
-                    .await,
-            ),
+            Action::CreateVolume {
+                name,
+                key,
+                options,
+                hash,
+            } => {
+                let labels = with(LABEL_VOLUME, key, hash);
+                let created = random()?;
+                let made = docker.create_volume(name, &created, options, &labels);
+                nothing(made.await)
+            }
             Action::RemoveVolume { name } => nothing(docker.remove_volume(name).await),
             Action::RemoveImage { reference } => {
                 nothing(docker.remove_image_and_superseded(reference).await)

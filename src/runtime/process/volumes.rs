@@ -50,6 +50,7 @@ impl ProcessWorld {
                 created,
                 dir: Some(self.dir.to_string()),
                 checkout: None,
+                config: None,
             };
             Some((entry.file_name().to_owned(), volume))
         });

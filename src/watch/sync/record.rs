@@ -172,8 +172,32 @@ impl Record {
             if self.known.insert(Sum::of(&piece.target), now) != Some(now) {
                 write(&mut lines, &piece.target, &piece.source, digest);
             }
+            if *expected != Expected::Absent {
+                self.add_above(piece, &mut lines);
+            }
         }
         self.append(&lines)
+    }
+
+    /// What arrives brings the folders above it: one that was removed before may be there again, though none was sent. It had
+    /// come back here between two looks.
+    fn add_above(&mut self, piece: &Piece, lines: &mut Vec<u8>) {
+        let absent = Expected::Absent.digest();
+        let mut target = piece.target.as_slice();
+        let above = piece.source.ancestors().skip(1);
+        for source in above.take(piece.depth.saturating_sub(1)) {
+            let Some(end) = target.iter().rposition(|byte| *byte == b'/') else {
+                return;
+            };
+            target = &target[..end];
+            let Some(known) = self.known.get_mut(&Sum::of(target)) else {
+                continue;
+            };
+            if *known == look(source, absent) {
+                *known = look(source, UNKNOWN);
+                write(lines, target, source, UNKNOWN);
+            }
+        }
     }
 
     /// These are yet to be sent, whatever was taken note of.

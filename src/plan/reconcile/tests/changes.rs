@@ -203,6 +203,7 @@ fn someone_elses_network_of_the_wanted_name_is_used() {
         twins: Vec::new(),
         ours: false,
         dir: None,
+        config: None,
     };
     scene
         .observed

@@ -84,6 +84,7 @@ fn what_others_made_stays() {
         twins: Vec::new(),
         ours: false,
         dir: None,
+        config: None,
     };
     scene.observed.networks.insert("shared".to_owned(), network);
     let volume = ObservedVolume {
@@ -91,6 +92,7 @@ fn what_others_made_stays() {
         created: "then".to_owned(),
         dir: None,
         checkout: None,
+        config: None,
     };
     scene.observed.volumes.insert("pool".to_owned(), volume);
     let plan = remove(

@@ -6,6 +6,8 @@ use super::{Making, Read};
 use crate::stack::compose::node::Node;
 use crate::stack::{Healthcheck, Probe, ProbeKind};
 
+/// However short the file's own time is: a machine under load is no sick service.
+const LEAST: Duration = Duration::from_secs(30);
 /// The engine's own defaults.
 const EVERY: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -60,12 +62,16 @@ impl Making<'_> {
             .unwrap_or(RETRIES);
         let every = time(interval).unwrap_or(EVERY);
         let start = time(start_period).unwrap_or_default();
+        let timeout = time(timeout).unwrap_or(TIMEOUT);
+        // What fails in the start period does not count, and then so many have to fail: the engine calls it sick not before.
+        let sick = start
+            .saturating_add(every.saturating_mul(retries))
+            .saturating_add(timeout);
         Some(Probe {
             kind: ProbeKind::Exec { command },
             every,
-            timeout: time(timeout).unwrap_or(TIMEOUT),
-            // What fails in the start period does not count, and then so many have to fail.
-            within: Probe::WITHIN.max(start.saturating_add(every.saturating_mul(retries))),
+            timeout,
+            within: LEAST.max(sick),
             retries,
         })
     }

@@ -128,6 +128,26 @@ fn nobody_waits_for_a_health_check_that_is_switched_off() {
 }
 
 #[test]
+fn a_sick_service_is_waited_for_as_long_as_the_file_gives_it_and_half_a_minute_at_least() {
+    for (more, seconds) in [
+        ("interval: 1s, retries: 2, timeout: 1s", 30),
+        ("interval: 10s, retries: 5, timeout: 3s", 53),
+        (
+            "interval: 10s, retries: 5, timeout: 3s, start_period: 1m",
+            113,
+        ),
+        ("retries: 1, timeout: 1s", 31),
+        ("start_period: 0s", 120),
+    ] {
+        let text =
+            format!("services:\n  a:\n    image: x\n    healthcheck: {{test: ask, {more}}}\n");
+        let stack = stack(&text).unwrap();
+        let probe = stack.services["a"].ready.as_ref().unwrap();
+        assert_eq!(probe.within.as_secs(), seconds, "{more}");
+    }
+}
+
+#[test]
 fn a_dockerfile_may_stand_in_the_file() {
     let stack = stack(
         "services:\n  a:\n    build:\n      context: .\n      dockerfile_inline: |\n        FROM x\n        RUN true\n",
