@@ -102,6 +102,7 @@ impl Engine {
         }
         self.note_job(&operation, input.as_deref());
         self.note_own(&operation.action, input.as_deref());
+        let lacking = self.lacking(&operation, input.as_deref());
         let call = Call {
             action: operation.action,
             input,
@@ -131,8 +132,14 @@ impl Engine {
         });
         self.spawn(async move {
             let begun = tokio::time::Instant::now();
+            let performing = async {
+                if let Some(lacking) = lacking {
+                    lacking.bring().await;
+                }
+                world.perform(&call, progress).await
+            };
             tokio::select! {
-                result = world.perform(&call, progress) => {
+                result = performing => {
                     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
                     Input::Operated { ticket, millis, result }
                 }

@@ -11,6 +11,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::place::give;
 use super::protocol::{BESIDE, HOLDS, Owner};
 
+/// The end of the name of a file that others are written before.
+const ASIDE: &str = "-aside";
+
 /// A file that is being written. Dropped before its end, it leaves nothing.
 #[derive(Debug)]
 pub struct Writing {
@@ -57,7 +60,7 @@ impl Writing {
     /// # Errors
     /// What the file system says.
     pub fn put_aside(&mut self) -> io::Result<()> {
-        let aside = self.target.with_file_name(beside_name("-aside"));
+        let aside = self.target.with_file_name(beside_name(ASIDE));
         if aside != self.beside {
             fs::rename(&self.beside, &aside)?;
             self.beside = aside;
@@ -128,7 +131,7 @@ pub fn make_folder(target: &Path, owner: Owner) -> io::Result<()> {
 /// What the file system says; that it is gone already, or holds something, is none.
 pub fn remove(target: &Path) -> io::Result<bool> {
     let removed = match fs::symlink_metadata(target) {
-        Ok(found) if found.is_dir() => match fs::remove_dir(target) {
+        Ok(found) if found.is_dir() => match remove_folder(target) {
             Err(error) if is_held(&error) => return Ok(false),
             other => other.map(|()| true),
         },
@@ -137,6 +140,17 @@ pub fn remove(target: &Path) -> io::Result<bool> {
     };
     match removed {
         Err(error) if is_gone(&error) => Ok(false),
+        other => other,
+    }
+}
+
+/// What a helper that was killed has left in it holds no folder.
+fn remove_folder(target: &Path) -> io::Result<()> {
+    match fs::remove_dir(target) {
+        Err(error) if is_held(&error) => {
+            sweep(target, Some(&target.join(beside_name(ASIDE))));
+            fs::remove_dir(target)
+        }
         other => other,
     }
 }
@@ -177,7 +191,7 @@ fn replace(beside: &Path, target: &Path) -> io::Result<()> {
     match &renamed {
         // A folder stands there.
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-            match fs::remove_dir(target) {
+            match remove_folder(target) {
                 Err(error) if is_held(&error) => {
                     return Err(io::Error::other(HOLDS));
                 }

@@ -224,6 +224,25 @@ fn what_is_cancelled_leaves_what_was_there_and_what_fails_aside_is_told_at_its_e
 }
 
 #[test]
+fn what_a_killed_helper_left_holds_no_folder_that_has_to_go() {
+    let place = Place::new();
+    for folder in ["gone", "file", "own"] {
+        fs::create_dir(place.path(&format!("app/{folder}"))).unwrap();
+        let left = format!("app/{folder}/{BESIDE}76");
+        fs::write(place.path(&left), "half").unwrap();
+    }
+    fs::write(place.path("app/own/own"), "the container's own").unwrap();
+    let mut requests = vec![Request::Remove(place.bytes("app/gone"))];
+    requests.extend(place.file("app/file", b"a file now"));
+    requests.push(Request::Remove(place.bytes("app/own")));
+    assert_eq!(place.change(&requests), []);
+    assert!(!place.path("app/gone").exists());
+    assert_eq!(fs::read(place.path("app/file")).unwrap(), b"a file now");
+    let own = fs::read(place.path("app/own/own")).unwrap();
+    assert_eq!(own, b"the container's own");
+}
+
+#[test]
 fn what_a_killed_helper_left_goes_at_the_next_start() {
     let place = Place::new();
     fs::create_dir(place.path("app/deep")).unwrap();

@@ -16,6 +16,7 @@ mod bad_input;
 mod ci;
 #[cfg(test)]
 mod commands;
+mod dependencies;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]

@@ -350,6 +350,28 @@ fn a_container_that_is_paused_meanwhile_gets_what_it_missed() {
 }
 
 #[test]
+fn what_a_container_refused_is_over_once_its_next_life_has_it() {
+    let stack = with_files("refused-once", "");
+    let mut up = stack.up();
+    let container = stream_is_open(&stack);
+    let inside = |script: &str| docker(["exec", &container, "sh", "-c", script]);
+    inside("mkdir /www/new; echo own >/www/new/own");
+    stack.write("www/new", "a file");
+    stack.until_with(&mut up, "it is refused", |_| {
+        let status = stack.dev(["status"]);
+        status.stdout.contains("degraded")
+    });
+    inside("rm -r /www/new");
+    docker(["kill", &container]);
+    gets_the_same(&stack, "site");
+    stack.until_with(&mut up, "nothing is wrong any more", |status| {
+        let shown = stack.dev(["status"]);
+        status.ready && !shown.stdout.contains("degraded")
+    });
+    stack.dev(["wait"]).succeeds();
+}
+
+#[test]
 fn files_that_come_and_go_leave_nothing() {
     let stack = with_files("vanish", "");
     let _up = stack.up();

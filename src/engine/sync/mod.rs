@@ -5,6 +5,7 @@ mod copy;
 mod done;
 mod foundation;
 mod job;
+mod lacking;
 mod large;
 mod line;
 mod open;
@@ -152,7 +153,7 @@ impl Engine {
     fn begin_line(&mut self, container: &ObservedContainer) {
         let (jobs, queue) = mpsc::channel(JOBS);
         let behind = Arc::new(AtomicBool::new(false));
-        let worker = Worker::new(
+        let mut worker = Worker::new(
             self.world.clone(),
             Arc::clone(&self.stack),
             container,
@@ -163,6 +164,8 @@ impl Engine {
             ),
             self.bounds(),
         );
+        let state = self.state.service(&container.service);
+        worker.told_failure = state.is_some_and(|state| state.sync_failure.is_some());
         let end = CancellationToken::new();
         let (stop, ended) = (self.stop.clone(), end.clone());
         self.tasks.spawn(async move {

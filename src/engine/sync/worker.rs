@@ -51,8 +51,8 @@ pub(super) struct Worker {
     /// What the container has is not what it should have, as far as is known.
     pub(super) doubt: bool,
     failures: u32,
-    /// The last that was told is that something went wrong.
-    told_failure: bool,
+    /// The last that was told is that something went wrong: maybe of an earlier life.
+    pub(super) told_failure: bool,
     /// Several sources may lead to one target.
     overlap: bool,
 }

@@ -238,6 +238,8 @@ impl Builder<'_> {
         match (self.wanted.observed.synced.get(&container.id), image) {
             (Some(Has::Everything), _) => Files::There,
             (Some(Has::Lacks { .. }), _) => Files::Before,
+            // It ended before anybody could compare: that may be why.
+            (None, _) if self.is_synced(&spec.service) && has_ended(container) => Files::Before,
             (None, Some(image)) => self.files(spec, image),
             (None, None) if self.is_synced(&spec.service) => Files::After,
             (None, None) => Files::There,
@@ -478,6 +480,10 @@ impl Builder<'_> {
         };
         self.push(observed_subject(container), action, cause.clone(), after)
     }
+}
+
+fn has_ended(container: &ObservedContainer) -> bool {
+    matches!(container.status, Status::Exited { .. })
 }
 
 pub(super) fn subject(spec: &ContainerSpec) -> Subject {

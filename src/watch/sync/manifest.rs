@@ -190,6 +190,28 @@ pub(super) fn walk_by(
     problems
 }
 
+/// A few of the files that sync rules cover, so many of each folder that they start from. None is read.
+pub fn samples(rules: &SyncRules, of_each: usize) -> Vec<Piece> {
+    let mut samples = Vec::new();
+    for base in rules.bases() {
+        let mut ignore = Rules::new(root(rules, base));
+        let mut todo = vec![base.as_std_path().to_owned()];
+        let before = samples.len();
+        while let Some(path) = todo.pop() {
+            let visited = visit(&path, base.as_std_path(), rules, &mut ignore, &mut todo);
+            if let Ok(Some((piece, metadata))) = visited
+                && metadata.is_file()
+            {
+                samples.push(piece);
+            }
+            if samples.len() - before == of_each {
+                break;
+            }
+        }
+    }
+    samples
+}
+
 /// A folder or file that sync rules start from, as it is walked through.
 pub(super) fn root(rules: &SyncRules, base: &Utf8Path) -> Root {
     Root {

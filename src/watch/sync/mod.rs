@@ -14,7 +14,7 @@ pub use cover::Cover;
 pub use frames::{Sent, send};
 pub use large::{Large, Portion};
 pub use layers::Layers;
-pub use manifest::{Bases, Piece, walk};
+pub use manifest::{Bases, Piece, samples, walk};
 #[cfg(test)]
 pub(crate) use manifest::{Manifest, manifest};
 pub use pack::{Owner, Packed, pack};
