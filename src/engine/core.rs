@@ -179,6 +179,8 @@ pub(super) struct LookState {
     pub under_way: bool,
     /// Counts operations that ended: a look that began before one of them is stale.
     pub epoch: u64,
+    /// Images whose names a `down` has taken away, or has left to others that use them: it asks for them no more.
+    pub let_go: BTreeSet<String>,
     /// Services that began from an image which no look has seen: it may have a HEALTHCHECK of its own.
     pub unseen: BTreeSet<String>,
     /// Counts changes of files: hashes that were read before one of them are stale.

@@ -56,7 +56,11 @@ impl Engine {
     pub(super) fn ask(&self) -> Look {
         let scope = self.scope();
         let images = match &self.goal {
-            Goal::Down(removal) if removal.images != Images::None => removal.images.of(&self.stack),
+            Goal::Down(removal) if removal.images != Images::None => {
+                let mut images = removal.images.of(&self.stack);
+                images.retain(|image| !self.look.let_go.contains(image));
+                images
+            }
             _ => {
                 let mut images = image_references(&self.stack, &scope);
                 images.extend(mounted_images(&self.stack, &scope));

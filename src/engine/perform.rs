@@ -261,6 +261,9 @@ impl Engine {
             let built = |service: &String| spec.services.contains(service);
             self.demands.build.retain(|service| !built(service));
         }
+        if let Action::RemoveImage { reference } = &operation.action {
+            self.look.let_go.insert(reference.clone());
+        }
         if let Action::PullImage { reference, .. } = &operation.action {
             for service in self.made_from(reference) {
                 self.demands.pull.remove(&service);

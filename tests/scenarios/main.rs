@@ -55,6 +55,8 @@ mod secrets;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]
+mod superseded;
+#[cfg(test)]
 mod sync;
 mod sync_busy;
 mod sync_limits;

@@ -349,50 +349,6 @@ fn liveness_that_fails_restarts_the_service() {
 }
 
 #[test]
-fn images_that_newer_ones_replaced_go_but_for_the_last_two() {
-    let app = "[services.app]\nbuild = \".\"\ncommand = [\"sleep\", \"1000000\"]\nstop = { signal = \"KILL\" }\n";
-    let stack = Stack::new("superseded", app);
-    stack.write("Dockerfile", format!("FROM {BUSYBOX}\nCOPY version /\n"));
-    let mut made = Vec::new();
-    for version in 1..=5 {
-        stack.write("version", version.to_string());
-        stack.dev(["up", "--wait"]).succeeds();
-        made.push(
-            stack.container("app").raw["Image"]
-                .as_str()
-                .unwrap()
-                .to_owned(),
-        );
-    }
-    let label = format!("label=com.docker.compose.project={}", stack.name());
-    let list = [
-        "image",
-        "ls",
-        "--all",
-        "--quiet",
-        "--no-trunc",
-        "--filter",
-        &label,
-    ];
-    // A build does not wait until the engine has removed what went.
-    let left = eventually(SOON, "the older images are gone", || {
-        let left = docker(list);
-        let gone = made[..2].iter().all(|image| !left.contains(image.as_str()));
-        if gone { Ok(left) } else { Err(left) }
-    });
-    let left: Vec<&str> = left.lines().collect();
-    // Engines with containerd's image store keep none that has lost its name.
-    let stayed = made[2..4]
-        .iter()
-        .filter(|image| left.contains(&image.as_str()));
-    assert!([0, 2].contains(&stayed.count()), "{made:?} {left:?}");
-    assert!(left.contains(&made[4].as_str()), "{made:?} {left:?}");
-
-    stack.dev(["down", "--rmi", "local"]).succeeds();
-    assert_eq!(docker(list), "", "they go with the stack's own");
-}
-
-#[test]
 fn what_ends_as_soon_as_it_began_is_not_told_ready() {
     for (code, wait) in [("1", "--wait"), ("0", "--detach")] {
         let ends = format!(

@@ -100,6 +100,7 @@ async fn try_one(
         inner: Arc::new(Inner {
             terminals: Mutex::default(),
             named: Named::default(),
+            tidying: tokio_util::task::TaskTracker::new(),
             address: candidate.address.clone(),
             version,
             podman: ping.podman,

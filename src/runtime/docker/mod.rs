@@ -58,6 +58,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bollard::models::ContainerInspectResponse;
+use tokio_util::task::TaskTracker;
 
 use crate::runtime::Environment;
 use named::Named;
@@ -82,6 +83,8 @@ struct Inner {
     /// Whether a container that was looked at has a terminal, by its id: that never changes.
     terminals: Mutex<HashMap<String, bool>>,
     named: Named,
+    /// What goes on after a call has answered, and fails nothing.
+    tidying: TaskTracker,
 }
 
 impl Docker {

@@ -110,7 +110,8 @@ impl DockerWorld {
             }
             Action::RemoveVolume { name } => nothing(docker.remove_volume(name).await),
             Action::RemoveImage { reference } => {
-                nothing(docker.remove_image_and_superseded(reference).await)
+                let removed = docker.remove_image_and_superseded(reference, &call.labels);
+                nothing(removed.await)
             }
             Action::CreateContainer { spec, .. } => Ok(Output::Container(
                 docker.create_container(spec, &input()).await?,

@@ -61,6 +61,9 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Option<BuiltImage>, RuntimeEr
 async fn post(job: &Job<'_>, session: &str) -> Result<String, RuntimeError> {
     let spec = job.spec;
     let mut pairs = pairs(spec, spec.dockerfile.file_name().unwrap_or("Dockerfile"));
+    if job.leaves_names {
+        pairs.retain(|(name, _)| *name != "t");
+    }
     pairs.push(("version", "2".to_owned()));
     pairs.push(("session", session.to_owned()));
     pairs.push(("remote", "client-session".to_owned()));

@@ -7,6 +7,7 @@ mod dockerfile;
 mod failure;
 mod inline;
 mod mask;
+mod names;
 mod same;
 mod session;
 mod solve;
@@ -117,11 +118,10 @@ impl Docker {
                 other => other,
             }
         };
-        tokio::pin!(build);
-        tokio::select! {
-            image = &mut build => image,
-            () = self.prune_superseded(spec) => build.await,
-        }
+        let ended = self.prune_superseded(spec);
+        let image = build.await?;
+        let _heard = ended.send(image.id.clone());
+        Ok(image)
     }
 
     /// [`Self::build`] with options of its own.
@@ -137,9 +137,10 @@ impl Docker {
         let written = inline::Written::of(spec)?;
         let spec = written.as_ref().map_or(spec, |written| &written.spec);
         let source = source(spec).await?;
-        let job = Job {
+        let mut job = Job {
             docker: self,
             spec,
+            leaves_names: false,
             dockerfile: Dockerfile::parse(&source),
             source,
             deadlines: options.deadlines,
@@ -151,17 +152,24 @@ impl Docker {
             .await
             .map_err(|fault| job.fault(&fault))?;
         let before = self.has_tag(spec, options.deadlines.answer).await;
-        let built = match options.builder == Builder::Best && has_it(&engine) {
-            true => buildkit::build(&job).await?,
-            false => None,
-        };
-        let built = match built {
-            Some(image) => image,
-            None => {
-                classic::check(&job)?;
-                classic::build(&job).await?
+        if options.builder == Builder::Best && has_it(&engine) {
+            job.leaves_names = before.as_ref().is_some_and(names::would_be_lost);
+            if let Some(built) = buildkit::build(&job).await? {
+                if !job.leaves_names {
+                    return Ok(self.settle_on(before, built, spec).await);
+                }
+                if let Ok(image) = self.rename_to(before.as_ref(), built, spec).await {
+                    return Ok(image);
+                }
+                // Somebody has removed what has no name.
+                job.leaves_names = false;
+                if let Some(built) = buildkit::build(&job).await? {
+                    return Ok(built);
+                }
             }
-        };
+        }
+        classic::check(&job)?;
+        let built = classic::build(&job).await?;
         Ok(self.settle_on(before, built, spec).await)
     }
 }
@@ -177,6 +185,8 @@ fn has_it(engine: &HeaderMap) -> bool {
 struct Job<'a> {
     docker: &'a Docker,
     spec: &'a BuildSpec,
+    /// BuildKit is to give the image no name: see [`names`].
+    leaves_names: bool,
     dockerfile: Dockerfile,
     source: String,
     deadlines: Deadlines,
@@ -328,6 +338,11 @@ fn without_cache(spec: &BuildSpec) -> BuildSpec {
     let mut spec = spec.clone();
     spec.options.no_cache = true;
     spec
+}
+
+/// All names that the image gets.
+fn tags(spec: &BuildSpec) -> impl Iterator<Item = &String> {
+    std::iter::once(&spec.tag).chain(&spec.options.tags)
 }
 
 /// What both builders are asked for.

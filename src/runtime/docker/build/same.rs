@@ -9,7 +9,8 @@ use bollard::query_parameters::{RemoveImageOptionsBuilder, TagImageOptionsBuilde
 use super::super::Docker;
 use super::super::call::{CHANGE, QUICK, within};
 use super::super::fault::Fault;
-use super::BuiltImage;
+use super::names::split;
+use super::{BuiltImage, tags};
 use crate::plan::desired::BuildSpec;
 
 impl Docker {
@@ -36,7 +37,7 @@ impl Docker {
         if !twin.is_ok_and(|twin| is_same(&twin, &before)) {
             return built;
         }
-        for name in std::iter::once(&spec.tag).chain(&spec.options.tags) {
+        for name in tags(spec) {
             if self.tag(&id, name).await.is_err() {
                 return built;
             }
@@ -50,11 +51,8 @@ impl Docker {
         BuiltImage { id, ..built }
     }
 
-    async fn tag(&self, image: &str, name: &str) -> Result<(), Fault> {
-        let (repository, tag) = match name.rsplit_once(':') {
-            Some((repository, tag)) if !tag.contains('/') => (repository, tag),
-            _ => (name, "latest"),
-        };
+    pub(super) async fn tag(&self, image: &str, name: &str) -> Result<(), Fault> {
+        let (repository, tag) = split(name);
         let options = TagImageOptionsBuilder::new()
             .repo(repository)
             .tag(tag)
@@ -64,7 +62,7 @@ impl Docker {
 }
 
 /// Whether containers of the two are the same; when they were made, and by which steps, is nothing that runs.
-fn is_same(a: &ImageInspect, b: &ImageInspect) -> bool {
+pub(super) fn is_same(a: &ImageInspect, b: &ImageInspect) -> bool {
     let platform = |image: &ImageInspect| {
         let parts = [
             &image.os,

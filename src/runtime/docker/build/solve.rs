@@ -16,10 +16,10 @@ use hyper::upgrade::Upgraded;
 use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint};
 
-use super::Job;
 use super::session::random_id;
 use super::stream::ping;
 use super::trace::Trace;
+use super::{Job, tags};
 use crate::engine::event::FailureClass;
 use crate::runtime::RuntimeError;
 use crate::runtime::docker::call::{QUICK, within};
@@ -33,6 +33,9 @@ const NAMED_CONTEXTS: ApiVersion = ApiVersion::new(1, 42);
 const LIMITS: ApiVersion = ApiVersion::new(1, 42);
 /// Before the name of a further context, so that it cannot be that of the main one.
 pub(super) const FURTHER: &str = "further-";
+
+/// The digest of what was made, in the exporter's answer.
+const DIGEST: &str = "containerimage.digest";
 
 /// Whether `POST /build` cannot say what is asked for.
 pub(super) fn is_needed(options: &BuildOptions) -> bool {
@@ -81,7 +84,7 @@ pub(super) async fn solve(job: &Job<'_>, session: &str) -> Result<String, Runtim
     let mut states: Option<Streaming<StatusResponse>> = None;
     let mut opened = std::pin::pin!(following.status(StatusRequest { r#ref: build }));
     let mut is_opened = false;
-    loop {
+    let answer = loop {
         let next = async {
             match &mut states {
                 Some(states) => states.message().await.ok().flatten(),
@@ -91,8 +94,8 @@ pub(super) async fn solve(job: &Job<'_>, session: &str) -> Result<String, Runtim
         tokio::select! {
             result = &mut solved => {
                 drain(job, states, &mut trace).await;
-                result.map_err(|status| job.failed(status.message(), trace.failed()))?;
-                break;
+                let answer = result.map_err(|status| job.failed(status.message(), trace.failed()))?;
+                break answer.into_inner();
             }
             stream = &mut opened, if !is_opened => {
                 is_opened = true;
@@ -107,6 +110,11 @@ pub(super) async fn solve(job: &Job<'_>, session: &str) -> Result<String, Runtim
                 ping(job.docker, job.deadlines.answer).await.map_err(|fault| job.fault(&fault))?;
             }
         }
+    };
+    // What has no name is known by its digest, which is its id where names would be lost.
+    let mut told = answer.exporter_response;
+    if let Some(id) = told.remove(DIGEST).filter(|_| job.leaves_names) {
+        return Ok(id);
     }
     let image = within(QUICK, job.docker.client().inspect_image(&job.spec.tag)).await;
     let image = image.map_err(|fault| job.fault(&fault))?;
@@ -133,10 +141,10 @@ fn show(job: &Job<'_>, trace: &mut Trace, state: &StatusResponse) {
 
 fn request(job: &Job<'_>, session: &str, build: &str) -> SolveRequest {
     let spec = job.spec;
-    let names: Vec<&str> = std::iter::once(&spec.tag)
-        .chain(&spec.options.tags)
-        .map(String::as_str)
-        .collect();
+    let names: Vec<&str> = match job.leaves_names {
+        true => Vec::new(),
+        false => tags(spec).map(String::as_str).collect(),
+    };
     SolveRequest {
         r#ref: build.to_owned(),
         session: session.to_owned(),
