@@ -74,6 +74,19 @@ impl Redactor {
         Cow::Owned(out)
     }
 
+    /// So many bytes of its end may be the beginning of a value that goes on.
+    pub fn may_begin(&self, text: &[u8]) -> usize {
+        let longest = |needle: &String| {
+            let needle = needle.as_bytes();
+            let sizes = (1..needle.len().min(text.len() + 1)).rev();
+            sizes
+                .into_iter()
+                .find(|size| text.ends_with(&needle[..*size]))
+                .unwrap_or(0)
+        };
+        self.needles.iter().map(longest).max().unwrap_or(0)
+    }
+
     /// Where values are, merged where they overlap: with a first-come search the tail of the second would stay.
     fn hits(&self, text: &str) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();

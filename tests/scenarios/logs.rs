@@ -198,3 +198,12 @@ fn a_line_of_an_earlier_life_makes_nothing_ready_however_much_was_said_since() {
     docker(["restart", "--time", "0", &id]);
     stack.dev(["up", "--wait"]).succeeds();
 }
+
+#[test]
+fn a_last_line_without_an_end_is_shown_and_makes_ready() {
+    let file = "[services.app]\nrun = \"printf 'first\\nServing on 80'; exec sleep 1000\"\nready = { log = \"Serving on\" }\n";
+    let stack = Stack::without_engine("partial", file);
+    stack.dev(["up", "--wait"]).succeeds();
+    let logs = stack.dev(["logs", "app"]).succeeds();
+    logs.says("first").says("Serving on 80");
+}

@@ -1,11 +1,13 @@
 //! What a process says, on its way into the ring: by lines, masked, bounded. A flood waits in the pipe.
 
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use secrecy::SecretString;
 
 use super::launch::Launch;
@@ -17,6 +19,11 @@ use crate::secret::Redactor;
 const CHUNK: usize = 64 * 1024;
 /// Longer lines are cut into pieces of this size.
 const LONGEST_LINE: usize = 64 * 1024;
+/// What was begun and not ended is kept as a line after so much silence: a question, or a last word before long work.
+const QUIET: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 200_000_000,
+};
 /// Chunks that may wait for the disk.
 const WAITING: usize = 4;
 
@@ -28,8 +35,8 @@ pub struct Output {
 impl Output {
     pub fn read(
         launch: &Launch,
-        out: Option<impl Read + Send + 'static>,
-        err: Option<impl Read + Send + 'static>,
+        out: Option<impl Read + AsFd + Send + 'static>,
+        err: Option<impl Read + AsFd + Send + 'static>,
     ) -> Self {
         let (sender, lines) = sync_channel(WAITING);
         let redactor = Arc::new(masking(&launch.secrets));
@@ -65,25 +72,51 @@ fn masking(secrets: &[String]) -> Redactor {
 /// A line, and whether it came from stderr.
 type Said = (bool, String);
 
-fn pump(mut from: impl Read, error: bool, redactor: &Redactor, to: &SyncSender<Vec<Said>>) {
+fn pump(mut from: impl Read + AsFd, error: bool, redactor: &Redactor, to: &SyncSender<Vec<Said>>) {
     let mut chunk = vec![0; CHUNK];
     let mut begun: Vec<u8> = Vec::new();
+    // Whether what is read next goes on with a line of which a part was kept.
+    let mut goes_on = false;
     loop {
+        if !begun.is_empty() && is_quiet(&from) {
+            let rest = begun.split_off(begun.len() - redactor.may_begin(&begun));
+            let part = std::mem::replace(&mut begun, rest);
+            if !part.is_empty() {
+                goes_on = true;
+                if to.send(vec![(error, text(&part, redactor))]).is_err() {
+                    return;
+                }
+            }
+        }
         let size = match from.read(&mut chunk) {
             Ok(0) => break,
             Ok(size) => size,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(_) => break,
         };
-        let lines = split(&mut begun, &chunk[..size]);
+        let mut lines = split(&mut begun, &chunk[..size]);
+        if !lines.is_empty() && std::mem::take(&mut goes_on) && is_end(&lines[0]) {
+            lines.remove(0);
+        }
         let said = lines.iter().map(|line| (error, text(line, redactor)));
         if !lines.is_empty() && to.send(said.collect()).is_err() {
             return;
         }
     }
-    if !begun.is_empty() {
+    if !is_end(&begun) || (!begun.is_empty() && !goes_on) {
         let _nobody_keeps_it = to.send(vec![(error, text(&begun, redactor))]);
     }
+}
+
+/// Nothing comes for a while.
+fn is_quiet(from: &impl AsFd) -> bool {
+    let mut asked = [PollFd::new(from, PollFlags::IN)];
+    matches!(poll(&mut asked, Some(&QUIET)), Ok(0))
+}
+
+/// All that is left of a line is its end.
+fn is_end(line: &[u8]) -> bool {
+    matches!(line, b"" | b"\r")
 }
 
 /// Takes whole lines, and pieces of endless ones; the rest stays in `begun`.
@@ -156,6 +189,49 @@ mod tests {
         assert_eq!(split(&mut begun, b"one\ntw"), [b"one".to_vec()]);
         assert_eq!(split(&mut begun, b"o\n\n"), [b"two".to_vec(), Vec::new()]);
         assert!(begun.is_empty());
+    }
+
+    /// What is said, piece by piece; the next when the one before has come to something.
+    fn heard(secrets: &[&str], pieces: &[(&str, &[&str])]) {
+        use std::io::Write;
+        let (out, mut into) = std::io::pipe().unwrap();
+        let (sender, lines) = sync_channel(WAITING);
+        let secrets: Vec<String> = secrets.iter().map(|&secret| secret.to_owned()).collect();
+        let reader = thread::spawn(move || pump(out, false, &masking(&secrets), &sender));
+        for (piece, wanted) in pieces {
+            into.write_all(piece.as_bytes()).unwrap();
+            let mut came = Vec::new();
+            while came.len() < wanted.len() {
+                let said = lines.recv_timeout(Duration::from_secs(20)).expect("a line");
+                came.extend(said.into_iter().map(|(_, line)| line));
+            }
+            assert_eq!(came, *wanted, "after {piece:?}");
+        }
+        drop(into);
+        assert!(lines.recv_timeout(Duration::from_secs(20)).is_err());
+        reader.join().unwrap();
+    }
+
+    #[test]
+    fn a_line_without_an_end_comes_when_it_is_quiet() {
+        heard(
+            &[],
+            &[
+                ("one\nready?", &["one", "ready?"]),
+                ("\ntwo\n\n", &["two", ""]),
+                ("at ", &["at "]),
+                ("8080\r\n", &["8080"]),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_secret_is_masked_wherever_silence_falls() {
+        heard(
+            &["hunter22"],
+            &[("with hun", &["with "]), ("ter22 in\n", &["*** in"])],
+        );
+        heard(&["hunter22"], &[("hunter22", &["***"])]);
     }
 
     #[test]
