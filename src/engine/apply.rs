@@ -385,6 +385,16 @@ impl ServiceState {
         self.instances.values().all(InstanceState::ran_before)
     }
 
+    /// All of it ran already when it was found at `at`, and nobody was at work on it: how it began was not timed.
+    pub fn was_running(&self, at: u64) -> bool {
+        let mut instances = self.instances.values().peekable();
+        let was = |one: &InstanceState| {
+            let began = one.found.as_ref().and_then(|found| found.began);
+            one.runs() && began.is_some_and(|began| began + UNTIMED <= at)
+        };
+        self.work.is_none() && instances.peek().is_some() && instances.all(was)
+    }
+
     /// Since when it is in its phase, which it was seen to be in at `at`: nobody may have looked when it came to that.
     fn entered(&self, at: u64) -> u64 {
         let found = || {
@@ -523,6 +533,8 @@ impl ServiceState {
 
 /// A life that began this much before it was first seen, in milliseconds, was not begun by whoever looks.
 const UNSEEN: u64 = 2_000;
+/// What began so long before it was seen was not seen to begin, in milliseconds.
+const UNTIMED: u64 = 300;
 
 impl InstanceState {
     /// It ran before anybody looked, and has not failed its probe since.

@@ -366,3 +366,17 @@ fn what_ends_as_soon_as_it_began_is_not_told_ready() {
     );
     stack.dev(["up", "--wait"]).exits(1);
 }
+
+#[test]
+fn what_ran_before_is_not_timed() {
+    let sleeps = format!(
+        "[services.app]\nimage = \"{BUSYBOX}\"\ncommand = [\"sleep\", \"1000000\"]\nstop = {{ signal = \"KILL\" }}\n"
+    );
+    let stack = Stack::new("up-again", sleeps);
+    stack.dev(["up", "--wait"]).succeeds().says("ready in ");
+    let again = stack.dev(["up", "--wait"]).succeeds().all();
+    assert!(again.contains("app"), "{again}");
+    assert!(!again.contains("ready in "), "{again}");
+    let restarted = stack.dev(["restart", "app"]).succeeds().all();
+    assert_eq!(restarted.matches("ready in ").count(), 1, "{restarted}");
+}

@@ -41,7 +41,10 @@ impl Seen {
         }
         match phase {
             // What an earlier `dev` started, nobody has timed.
-            Phase::Starting | Phase::Running => self.began = (!service.ran_before()).then_some(at),
+            Phase::Starting | Phase::Running => {
+                let is_untimed = service.ran_before() || service.was_running(at);
+                self.began = (!is_untimed).then_some(at);
+            }
             // A process that lived for less than one look was not seen to start.
             Phase::Waiting | Phase::Creating | Phase::Crashed | Phase::Stopped => self.began = None,
             _ => {}
