@@ -46,6 +46,11 @@ def main():
     unknown = [name for name in arguments.tasks if name not in TASKS]
     if unknown:
         parser.error(f"no such task: {', '.join(unknown)} (there are: {', '.join(TASKS)})")
+    if not os.environ.get("DOCKER_CONFIG"):
+        parser.error(
+            "DOCKER_CONFIG does not say where docker compose and buildx are: run tests/bench/run, which brings them, or "
+            'DOCKER_CONFIG="$(tests/engines/peers)" python3 tests/bench/main.py'
+        )
     bench = Bench(max(arguments.rounds, 1), arguments.dev)
     facts = report.machine(bench.engine)
     print(", ".join(f"{key} {value}" for key, value in facts.items()))
