@@ -13,6 +13,8 @@ mod attach;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod build_cache;
+#[cfg(test)]
 mod ci;
 #[cfg(test)]
 mod commands;
