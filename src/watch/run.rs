@@ -1,5 +1,6 @@
 //! The thread that looks.
 
+mod git;
 mod hints;
 mod mounted;
 mod roots;
@@ -208,7 +209,9 @@ impl Loop {
             Err(TrySendError::Closed(())) => return false,
         };
         let mut batch = Batch::default();
-        if let Some(settled) = self.sink.settle.take(Instant::now()) {
+        let now = Instant::now();
+        self.sink.settle.heed_lock(now, git::lock_held);
+        if let Some(settled) = self.sink.settle.take(now) {
             batch.overflow = settled.overflow;
             for (path, change) in settled.changes {
                 if self.own.has(&path) {

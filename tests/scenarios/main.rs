@@ -61,6 +61,7 @@ mod superseded;
 #[cfg(test)]
 mod sync;
 mod sync_busy;
+mod sync_git;
 mod sync_limits;
 #[cfg(test)]
 mod up;

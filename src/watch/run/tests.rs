@@ -64,6 +64,33 @@ fn a_file_that_is_written_beside_and_moved_over_is_one_save() {
 }
 
 #[test]
+fn what_changes_while_git_holds_its_lock_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = dir.path().join(".git/index.lock");
+    fs::create_dir(dir.path().join(".git")).unwrap();
+    // In a folder of the checkout.
+    let root = dir.path().join("app");
+    fs::create_dir(&root).unwrap();
+    let (mut watch, mut told) = begun(&root);
+    fs::write(&lock, "").unwrap();
+    for name in 0..200 {
+        let file = root.join(name.to_string());
+        fs::write(&file, "x").unwrap();
+        watch.hint(&file, Hint::Wrote);
+    }
+    for _ in 0..3 {
+        let silence = watch.sink.settle.deadline().unwrap();
+        while silence > Instant::now() {
+            std::thread::yield_now();
+        }
+        assert!(watch.deliver());
+        assert!(told.try_recv().is_err(), "git goes on");
+    }
+    fs::remove_file(&lock).unwrap();
+    assert_eq!(settled(&mut watch, &mut told).paths.len(), 200);
+}
+
+#[test]
 fn what_came_and_went_is_new_when_it_comes_again() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("folder");

@@ -5,7 +5,10 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{BURST, BUSY, CALM, CAP, FEW, LARGE, LARGE_CAP, LONE, QUICK, Waiting};
+use super::{
+    BURST, BUSY, CALM, CAP, FEW, HELD, HELD_CAP, HELD_LARGE, LARGE, LARGE_CAP, LONE, PREPARED,
+    QUICK, Waiting,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Burst {
@@ -15,9 +18,24 @@ pub(super) struct Burst {
     span: Option<(Instant, Instant)>,
     /// When the last batch was over that had something new in it.
     taken: Option<Instant>,
+    held: Option<Held>,
+}
+
+/// It waits for git, or has waited.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    /// When its lock was there.
+    seen: Instant,
+    /// When to look again.
+    again: Option<Instant>,
 }
 
 impl Burst {
+    /// What waits. Sorted.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.waiting.keys().map(PathBuf::as_path)
+    }
+
     pub fn get(&self, path: &Path) -> Option<Waiting> {
         self.waiting.get(path).copied()
     }
@@ -67,12 +85,42 @@ impl Burst {
     /// When it is over; `None` while nothing waits.
     pub fn deadline(&self) -> Option<Instant> {
         let (first, last) = self.span?;
-        let cap = if self.waiting.len() >= LARGE {
-            LARGE_CAP
-        } else {
-            CAP
+        if let Some(again) = self.held.and_then(|held| held.again) {
+            return Some(again);
+        }
+        let cap = if self.is_large() { LARGE_CAP } else { CAP };
+        // What was written under a lock may be told of only after it.
+        let written = self.held.map_or(first, |held| first.max(held.seen));
+        Some((last + self.quiet(first)).min(written + cap))
+    }
+
+    /// It is over, and git has held a lock for so long.
+    pub fn hold(&mut self, held: Option<Duration>, now: Instant) {
+        let Some((first, last)) = self.span else {
+            return;
         };
-        Some((last + self.quiet(first)).min(first + cap))
+        let (quiet, cap) = match self.is_large() {
+            true => (HELD_LARGE, HELD_CAP),
+            false => (HELD * (self.doublings() + 1), LARGE_CAP),
+        };
+        let ends = (last + quiet).min(first + cap);
+        let is_new = |held| held <= now.saturating_duration_since(first) + PREPARED;
+        if held.is_some_and(is_new) && now < ends {
+            let again = Some((now + self.quiet(first)).min(ends));
+            self.held = Some(Held { seen: now, again });
+        } else if now >= first + cap {
+            self.held = None;
+        } else if let Some(held) = &mut self.held {
+            held.again = None;
+        }
+    }
+
+    fn is_large(&self) -> bool {
+        self.waiting.len() >= LARGE
+    }
+
+    fn doublings(&self) -> u32 {
+        self.waiting.len().max(1).ilog2()
     }
 
     /// Longer with every doubling of the number of paths.
@@ -85,9 +133,8 @@ impl Burst {
         if calm && few && !self.waiting.values().any(Waiting::is_unfinished) {
             return QUICK;
         }
-        let doublings = self.waiting.len().max(1).ilog2();
         let lone = if calm { LONE } else { BUSY };
-        (lone * (doublings + 1)).min(BURST)
+        (lone * (self.doublings() + 1)).min(BURST)
     }
 
     /// All of it, and whether more may have changed. Where each path `was_lately` told already, the calm goes on.
@@ -96,7 +143,7 @@ impl Burst {
         now: Instant,
         was_lately: impl Fn(&Path) -> bool,
     ) -> (BTreeMap<PathBuf, Waiting>, bool) {
-        self.span = None;
+        (self.span, self.held) = (None, None);
         let overflow = std::mem::take(&mut self.overflow);
         let waiting = std::mem::take(&mut self.waiting);
         if overflow || !waiting.keys().all(|path| was_lately(path)) {

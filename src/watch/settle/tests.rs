@@ -1,3 +1,5 @@
+mod git;
+
 use proptest::prelude::*;
 
 use super::*;
