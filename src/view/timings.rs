@@ -20,6 +20,10 @@ pub struct Timings {
 /// Milliseconds of one service; work that was done twice, after a crash for example, counts twice.
 #[derive(Debug, Clone, Default)]
 struct Service {
+    /// Something was done for it.
+    worked: bool,
+    /// The end of what needs no other service, since 1970.
+    prepared: Option<u64>,
     /// Pulled or built.
     image: u64,
     create: u64,
@@ -44,6 +48,10 @@ impl Timings {
         } = &event.event
         {
             let service = self.services.entry(service.clone()).or_default();
+            service.worked = true;
+            if matches!(verb, Verb::Pull | Verb::Build | Verb::Create) && service.ready.is_none() {
+                service.prepared = Some(event.at);
+            }
             match verb {
                 Verb::Pull | Verb::Build => service.image += millis,
                 Verb::Create | Verb::Copy => service.create += millis,
@@ -64,11 +72,14 @@ impl Timings {
     }
 
     /// A table with a line for each wanted service, in the order in which they were ready, those of the longest way
-    /// marked; then that way in words. Empty when nothing happened.
+    /// marked; then that way in words. One line where nothing had to be done; empty when nothing happened.
     pub fn report(&self, state: &State, look: Look) -> Vec<Line> {
         let Some(begun) = self.begun else {
             return Vec::new();
         };
+        if let Some(line) = self.nothing_done(state, begun) {
+            return vec![line];
+        }
         let way = self.longest_way(state);
         let mut names: Vec<&str> = state
             .services
@@ -131,6 +142,18 @@ impl Timings {
         ]
     }
 
+    /// A table of dashes would say no more.
+    fn nothing_done(&self, state: &State, begun: u64) -> Option<Line> {
+        let wanted = state.services.iter().filter(|service| service.info.wanted);
+        let known = wanted.map(|service| self.services.get(&service.info.name));
+        let ready = known.map(|known| known.filter(|known| !known.worked)?.ready);
+        let ready: Vec<u64> = ready.collect::<Option<_>>()?;
+        let at = took(ready.iter().max()? - begun);
+        let all = ready.len();
+        let text = format!("nothing had to be done: all {all} were ready after {at}");
+        Some(Line::plain(text))
+    }
+
     /// From the one that was ready last, back over what each had to wait for the longest; the first of it first.
     fn longest_way<'a>(&self, state: &'a State) -> Vec<&'a str> {
         let latest = |names: &mut dyn Iterator<Item = &'a str>| {
@@ -145,14 +168,24 @@ impl Timings {
         while let Some(name) = at {
             way.push(name);
             let needs = state.service(name).map(|service| &service.info.needs);
-            let mut needs = needs
-                .into_iter()
-                .flatten()
-                .map(|need| need.service.as_str());
-            at = latest(&mut needs).filter(|need| !way.contains(need));
+            let needs = needs.into_iter().flatten();
+            let needs = needs.map(|need| need.service.as_str());
+            let mut waited = needs.filter(|need| self.waited_for(name, need));
+            at = latest(&mut waited).filter(|need| !way.contains(need));
         }
         way.reverse();
         way
+    }
+
+    /// Not where it was at work itself until later, nor where both were there already.
+    fn waited_for(&self, name: &str, need: &str) -> bool {
+        let (Some(own), Some(need)) = (self.services.get(name), self.services.get(need)) else {
+            return false;
+        };
+        match own.prepared {
+            Some(prepared) => need.ready.is_some_and(|ready| ready > prepared),
+            None => own.worked && need.worked,
+        }
     }
 }
 
@@ -167,18 +200,25 @@ mod tests {
         unicode: true,
     };
 
-    fn done(service: &str, verb: Verb, at: u64, millis: u64) -> Stamped {
+    fn stamped(at: u64, event: Event) -> Stamped {
         Stamped {
             v: VERSION,
             at: samples::NOW + at,
-            event: Event::Operation {
+            event,
+        }
+    }
+
+    fn done(service: &str, verb: Verb, at: u64, millis: u64) -> Stamped {
+        stamped(
+            at,
+            Event::Operation {
                 service: Some(service.to_owned()),
                 subject: format!("gold-{service}-1"),
                 verb,
                 cause: "it is not there".to_owned(),
                 step: Step::Done { millis },
             },
-        }
+        )
     }
 
     fn text(timings: &Timings, state: &State) -> String {
@@ -202,8 +242,60 @@ mod tests {
         }
         let ready = samples::ready();
         timings.see(&done("api", Verb::Start, 2_600, 290), &samples::starting());
+        timings.see(
+            &done("migrate", Verb::Start, 2_700, 90),
+            &samples::starting(),
+        );
         timings.see(&done("web", Verb::Start, 3_100, 250), &ready);
         insta::assert_snapshot!(text(&timings, &ready));
+    }
+
+    #[test]
+    fn the_way_begins_where_nobody_was_waited_for() {
+        // Its own image took until after what it needs was there.
+        let mut timings = Timings::default();
+        timings.see(&done("db", Verb::Start, 300, 250), &samples::waiting());
+        timings.see(&done("cache", Verb::Start, 300, 250), &samples::starting());
+        timings.see(
+            &done("api", Verb::Build, 8_000, 7_000),
+            &samples::starting(),
+        );
+        timings.see(&done("api", Verb::Start, 8_500, 300), &samples::ready());
+        let told = text(&timings, &samples::ready());
+        assert!(!told.contains("cache → api"), "{told}");
+        // What was there already was not waited for.
+        let mut timings = Timings::default();
+        timings.see(&done("api", Verb::Start, 8_000, 200), &samples::waiting());
+        timings.see(&done("web", Verb::Start, 9_000, 250), &samples::ready());
+        let told = text(&timings, &samples::ready());
+        assert!(told.ends_with("longest way: api → web"), "{told}");
+    }
+
+    #[test]
+    fn says_in_one_line_that_nothing_had_to_be_done() {
+        let mut timings = Timings::default();
+        timings.see(
+            &stamped(
+                0,
+                Event::Settled {
+                    ready: false,
+                    operations: 0,
+                },
+            ),
+            &samples::waiting(),
+        );
+        timings.see(
+            &stamped(
+                107,
+                Event::Settled {
+                    ready: true,
+                    operations: 0,
+                },
+            ),
+            &samples::ready(),
+        );
+        let line = "nothing had to be done: all 5 were ready after 107ms";
+        assert_eq!(text(&timings, &samples::ready()), line);
     }
 
     #[test]

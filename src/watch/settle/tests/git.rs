@@ -5,7 +5,7 @@ use super::*;
 /// What changes and when, in milliseconds, and when somebody holds the lock of the checkout.
 struct Day {
     saves: Vec<u64>,
-    locked: Vec<std::ops::Range<u64>>,
+    locked: Vec<(u64, u64)>,
 }
 
 impl Day {
@@ -19,8 +19,9 @@ impl Day {
                 save(&mut settle, &saved.to_string(), now);
                 saved += 1;
             }
-            let lock = self.locked.iter().find(|locked| locked.contains(&at));
-            settle.heed_lock(now, |_| Some(ms(at - lock?.start)));
+            let is_held = |(from, until): &&(u64, u64)| (*from..*until).contains(&at);
+            let lock = self.locked.iter().find(is_held);
+            settle.heed_lock(now, |_| Some(ms(at - lock?.0)));
             batches.extend(settle.take(now).map(|taken| (at, taken.changes.len())));
             if settle.deadline().is_none() && saved == self.saves.len() {
                 break;
@@ -44,7 +45,7 @@ fn a_checkout_is_one_batch_and_goes_when_git_is_done() {
     for (every, until) in [(1, 9000), (7, 600), (40, 1500)] {
         let checkout = Day {
             saves: steadily(300, until, every),
-            locked: vec![0..until + 5],
+            locked: vec![(0, until + 5)],
         };
         let batches = checkout.batches();
         let (at, _) = batches[0];
@@ -63,13 +64,13 @@ fn what_the_disk_holds_up_is_still_one_batch() {
     let mut saves = steadily(300, 1000, 2);
     saves.extend(steadily(2500, 3000, 2));
     let all = saves.len();
-    let locked = vec![0..3000];
+    let locked = vec![(0, 3000)];
     assert_eq!(Day { saves, locked }.sizes(), [all]);
 }
 
 #[test]
 fn what_is_told_only_after_git_is_done_belongs_to_it() {
-    let (saves, locked) = (steadily(300, 5000, 1), vec![0..4000]);
+    let (saves, locked) = (steadily(300, 5000, 1), vec![(0, 4000)]);
     assert_eq!(Day { saves, locked }.sizes(), [4700]);
 }
 
@@ -78,17 +79,17 @@ fn two_that_follow_one_another_at_once_are_one() {
     let mut saves = steadily(20, 400, 1);
     saves.extend(steadily(430, 800, 1));
     let all = saves.len();
-    let locked = vec![0..402, 415..802];
+    let locked = vec![(0, 402), (415, 802)];
     assert_eq!(Day { saves, locked }.sizes(), [all]);
 }
 
 #[test]
 fn a_lone_save_waits_a_moment_for_a_lock_that_is_new_and_not_at_all_for_an_old_one() {
-    let (saves, locked) = (vec![1000, 1500, 30_000], vec![900..60_000]);
+    let (saves, locked) = (vec![1000, 1500, 30_000], vec![(900, 60_000)]);
     let batches = Day { saves, locked }.batches();
     assert_eq!(batches, [(1050, 1), (1550, 1), (30_001, 1)]);
     // And no longer than it is there.
-    let (saves, locked) = (vec![1000], vec![995..1003]);
+    let (saves, locked) = (vec![1000], vec![(995, 1003)]);
     assert_eq!(Day { saves, locked }.batches(), [(1003, 1)]);
 }
 
@@ -96,14 +97,14 @@ fn a_lone_save_waits_a_moment_for_a_lock_that_is_new_and_not_at_all_for_an_old_o
 fn a_lock_that_was_left_behind_holds_up_its_own_batch_alone() {
     let mut saves = steadily(100, 1000, 1);
     saves.extend(steadily(20_000, 21_000, 1));
-    let locked = vec![0..60_000];
+    let locked = vec![(0, 60_000)];
     let batches = Day { saves, locked }.batches();
     assert_eq!(batches, [(2999, 900), (21_059, 1000)]);
 }
 
 #[test]
 fn who_writes_under_a_lock_for_ever_goes_at_the_cap_and_as_without_one_from_then_on() {
-    let (saves, locked) = (steadily(1000, 60_000, 5), vec![0..100_000]);
+    let (saves, locked) = (steadily(1000, 60_000, 5), vec![(0, 100_000)]);
     let batches = Day { saves, locked }.batches();
     assert_eq!(batches[0], (31_000, 6001));
     let steps = batches.windows(2).map(|two| two[1].0 - two[0].0);
@@ -140,8 +141,8 @@ proptest! {
         let saves: Vec<u64> = pauses.iter().scan(0, |at, pause| { *at += pause; Some(*at) }).collect();
         let mut begin = 0;
         let locked = locks.iter().map(|(free, held)| {
-            let lock = begin + free..begin + free + held;
-            begin = lock.end;
+            let lock = (begin + free, begin + free + held);
+            begin = lock.1;
             lock
         });
         let day = Day { saves: saves.clone(), locked: locked.collect() };
