@@ -513,3 +513,45 @@ fn a_file_that_would_become_a_folder_is_told_with_what_to_write() {
     let there = stack.dev(["exec", "site", "cat", "/etc/app.conf"]);
     assert_eq!(there.stdout, "one");
 }
+
+#[test]
+fn a_signal_follows_what_its_rule_brought_and_nothing_else() {
+    let stack = Stack::new(
+        "hup",
+        format!(
+            r#"
+            [services.site]
+            image = "{BUSYBOX}"
+            command = "trap 'cat /etc/site/conf' HUP; cat /etc/site/conf; while :; do sleep 1000 & wait $!; done"
+            stop = {{ signal = "KILL" }}
+            watch = [
+                {{ paths = ["etc"], sync = "/etc/site", then = {{ signal = "HUP" }} }},
+                {{ paths = ["www"], sync = "/www" }},
+            ]
+            "#
+        ),
+    );
+    stack.write("etc/conf", "one\n");
+    stack.write("www/index.html", "one\n");
+    let _up = stack.up();
+    let before = stack.container("site");
+    let said = |texts: &[&str]| {
+        eventually(SOON, "it has read that", || {
+            let said = docker(["logs", &before.id]);
+            match said.lines().eq(texts.iter().copied()) {
+                true => Ok(()),
+                false => Err(said),
+            }
+        });
+    };
+    said(&["one"]);
+    stack.write("www/index.html", "two\n");
+    gets_the_same(&stack, "site");
+    stack.write("etc/conf", "two\n");
+    said(&["one", "two"]);
+    stack.write("www/index.html", "three\n");
+    gets_the_same(&stack, "site");
+    stack.write("etc/conf", "three\n");
+    said(&["one", "two", "three"]);
+    assert_eq!(stack.container("site").life(), before.life());
+}

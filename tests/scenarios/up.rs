@@ -380,3 +380,34 @@ fn what_ran_before_is_not_timed() {
     let restarted = stack.dev(["restart", "app"]).succeeds().all();
     assert_eq!(restarted.matches("ready in ").count(), 1, "{restarted}");
 }
+
+#[test]
+fn timings_say_what_took_how_long_and_which_way_was_the_longest() {
+    let slow = "ready = { exec = [\"test\", \"-e\", \"/slow\"] }";
+    let stack = Stack::new(
+        "timings",
+        format!(
+            "{}[services.migrate]\nimage = \"{BUSYBOX}\"\njob = true\ncommand = \"true\"\nneeds = [\"db\"]\n{}{}",
+            sleeps("db", slow).replace(
+                "[\"sleep\", \"1000000\"]",
+                "\"sleep 2; touch /slow; exec sleep 1000000\""
+            ),
+            serves("api", "needs = [\"migrate\"]"),
+            sleeps("beside", ""),
+        ),
+    );
+    let ended = stack
+        .dev(["up", "--wait", "--timings"])
+        .succeeds()
+        .says("longest way: db → migrate → api");
+    let table = ended.all();
+    for name in ["db", "migrate", "api", "beside"] {
+        let is_row =
+            |line: &str| line.trim_start_matches(['●', ' ']).split(' ').next() == Some(name);
+        assert!(table.lines().any(is_row), "no {name} in {table}");
+    }
+    stack
+        .dev(["up", "--wait", "--timings"])
+        .succeeds()
+        .says("nothing had to be done");
+}
