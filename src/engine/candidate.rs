@@ -311,6 +311,15 @@ impl Engine {
         deadlines.filter(|at| *at > time).min()
     }
 
+    /// What is to replace something of a service has its time once more.
+    pub(super) fn await_candidates(&mut self, service: &str, time: u64) {
+        for ((of, _), candidate) in &mut self.instances.candidates {
+            if of == service {
+                candidate.since = time;
+            }
+        }
+    }
+
     /// Those that did not get ready in time.
     pub(super) fn reject_late_candidates(&mut self, time: u64) {
         let candidates = self.instances.candidates.iter();
@@ -331,7 +340,10 @@ impl Engine {
             let Some(candidate) = place.and_then(|place| place.candidate().cloned()) else {
                 continue;
             };
-            if !self.try_alone(&candidate) {
+            if self.makes_way(&candidate.id) {
+                // That it was not ready says nothing of what comes in its stead.
+                self.await_candidates(&service, time);
+            } else if !self.try_alone(&candidate) {
                 self.reject(&service, failure);
             }
         }

@@ -1,6 +1,7 @@
 //! Walks a plan: says which operations may run now, and takes in how they ended. Decides nothing else: a failure goes
 //! back as an event with its class, and planning goes on from there.
 
+mod ending;
 #[cfg(test)]
 mod tests;
 
@@ -287,18 +288,6 @@ impl Walk {
                 && concerns(&operation.subject)
         };
         flies || self.plan.operations.iter().any(is_next)
-    }
-
-    /// Whether one flies that ends the present life of this container.
-    pub fn is_ending(&self, container: &str) -> bool {
-        self.flying
-            .values()
-            .any(|flight| match &flight.operation.action {
-                Action::StopContainer { id, .. } | Action::RemoveContainer { id, .. } => {
-                    id == container
-                }
-                _ => false,
-            })
     }
 
     /// Whether one flies that detaches this container from its networks and attaches it again.

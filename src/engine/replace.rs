@@ -3,6 +3,7 @@
 use super::core::{Engine, now};
 use super::event::{Event, Failure, FailureClass, Found};
 use super::state::{InstanceState, ServiceState};
+use crate::plan::hold::Gate;
 use crate::plan::observed::{ObservedContainer, Status};
 use crate::plan::{Operation, Subject};
 
@@ -22,6 +23,21 @@ impl Engine {
             });
             ready == Some(true)
         })
+    }
+
+    /// Whether a container is being stopped or removed, or will be as soon as what comes in its stead is there.
+    pub(super) fn makes_way(&self, container: &str) -> bool {
+        let is_open = |gate: &Gate| self.state.is_open(gate);
+        self.walk.is_to_end(container, is_open)
+    }
+
+    /// Whether all that is not ready of a service does so.
+    pub(super) fn is_making_way(&self, service: &str) -> bool {
+        let current = self.observed.current();
+        let mut unready = current
+            .filter(|container| container.service == service && !self.is_proven(&container.id))
+            .peekable();
+        unready.peek().is_some() && unready.all(|container| self.makes_way(&container.id))
     }
 
     /// What is to replace something that runs has not shown yet whether it stays, or is to be tried again.

@@ -335,6 +335,7 @@ impl Engine {
         if let Some(supervisor) = self.supervisors.get_mut(service) {
             supervisor.reset(now());
         }
+        self.await_candidates(service, now());
         let shows = self
             .state
             .service(service)

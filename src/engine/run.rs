@@ -229,9 +229,14 @@ impl Engine {
                 .state
                 .service(&service)
                 .is_some_and(super::state::ServiceState::is_ready);
+            let makes_way = self.is_making_way(&service);
             let Some(supervisor) = self.supervisors.get_mut(&service) else {
                 continue;
             };
+            if makes_way {
+                // That it was not ready says nothing of what comes in its stead.
+                supervisor.on_resumed(time);
+            }
             if is_ready {
                 // It got there without a word of its own: a replica that was not ready is gone.
                 supervisor.on_ready(time);

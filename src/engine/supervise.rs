@@ -301,7 +301,7 @@ impl Supervisor {
         }
     }
 
-    /// The container engine answers again: what was not seen meanwhile does not count.
+    /// The container engine answers again, or what runs makes way for something else: the time until then does not count.
     pub fn on_resumed(&mut self, now: u64) {
         if self.awaited.is_some() {
             self.await_readiness(now);

@@ -211,6 +211,82 @@ fn a_build_that_a_newer_save_overtakes_ends_on_the_engine_and_its_image_never_ru
     is_alone(&stack);
 }
 
+/// As [`serving`], and it ends as soon as it is told to.
+fn heeding(text: &str) -> String {
+    format!("mkdir -p /www\necho {text} >/www/index.html\nhttpd -f -p 8080 -h /www &\n{HEEDS}")
+}
+
+const HEEDS: &str = "trap 'kill $!; exit 0' TERM\nwait\n";
+
+/// `bad` never gets ready. It has six seconds for that, and ten to end: PID 1 hears no TERM that it does not ask for.
+fn is_tried_by_itself(topic: &str, port: &str, bad: &str) {
+    let stack = with_server(topic, "");
+    stack.edit(format!(
+        r#"
+        [services.site]
+        build = "."
+        ports = {{ http = {port} }}
+        ready = {{ http = "/", within = "6s" }}
+        "#
+    ));
+    stack.write("run", heeding("one"));
+    let mut up = stack.up();
+    let site = format!("{}-site-1", stack.name());
+    let mut events = Command::new("docker");
+    events.args(["events", "--format", "{{.Actor.Attributes.name}}"]);
+    events.args(["--since", &chrono::Utc::now().to_rfc3339()]);
+    events.args(["--filter", "type=container", "--filter", "event=start"]);
+    let mut events = Background::start(events);
+
+    stack.write("run", bad);
+    let next = format!("{site}.next");
+    eventually(SOON, "the bad one is tried", || {
+        let containers = stack.containers();
+        let bad = containers.iter().find(|c| c.name == next);
+        match bad.is_some_and(|bad| bad.is_running()) {
+            true => Ok(()),
+            false => Err(format!("{containers:?}")),
+        }
+    });
+    stack.write("run", heeding("two"));
+    let asked = ["exec", &site, "wget", "-qO-", "http://127.0.0.1:8080/"];
+    eventually(SOON, "the newest serves", || {
+        let output = Command::new("docker").args(asked).output();
+        let output = output.map_err(|error| error.to_string())?;
+        match String::from_utf8_lossy(&output.stdout).trim() {
+            "two" => Ok(()),
+            other => Err(format!("{other}; {}", up.output())),
+        }
+    });
+    stack.until_with(&mut up, "all is well", |status| {
+        status.ready && status.service("site").failure.is_none()
+    });
+    is_alone(&stack);
+    let said = up.output();
+    assert!(
+        !said.contains("get ready") && !said.contains("got ready"),
+        "{said}"
+    );
+    let started = events.output();
+    let mut started: Vec<&str> = started.lines().collect();
+    started.retain(|name| name.starts_with(&site));
+    assert_eq!(started, [&next, &next], "{said}");
+}
+
+#[test]
+fn what_is_saved_while_a_bad_one_is_tried_beside_the_one_before_is_tried_too() {
+    let port = "{ port = 8080, publish = false }";
+    is_tried_by_itself("tried-beside", port, NEVER_READY);
+}
+
+#[test]
+fn what_is_saved_while_a_bad_one_is_tried_instead_of_the_one_before_is_tried_too() {
+    let port = format!("\"{}:8080\"", free_port());
+    is_tried_by_itself("tried-instead", &port, NEVER_READY);
+    let port = format!("\"{}:8080\"", free_port());
+    is_tried_by_itself("tried-heeding", &port, &format!("sleep 1000 &\n{HEEDS}"));
+}
+
 /// Whether a process of this machine has `marker` in its command line; the engine runs here.
 fn step_runs(marker: &str, wanted: bool) -> Result<(), String> {
     let runs = std::fs::read_dir("/proc")

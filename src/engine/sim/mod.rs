@@ -21,6 +21,7 @@ mod mounted;
 mod observe;
 mod outside;
 mod overlap;
+mod overtaken;
 mod processes;
 mod reload;
 mod replace;

@@ -248,8 +248,11 @@ impl Builder<'_> {
             self.rename(spec, &container, vec![gone]);
             return;
         }
-        if !holder.status.is_up() && !next.status.is_up() {
-            // Whatever comes, something is to serve until then.
+        // Else the newest starts as soon as the one before could.
+        let takes_time =
+            matches!(image, Image::Coming { .. }) || !spec.options.given.pre_start.is_empty();
+        if takes_time && !holder.status.is_up() && !next.status.is_up() {
+            // Something is to serve until then.
             let successor = Some(next);
             self.fall_back(spec, &Place { holder, successor });
             return;
