@@ -18,6 +18,7 @@ pub async fn run(global: &GlobalArgs, arguments: &EnvArgs) -> Result<ExitCode, C
         return super::cluster::env(global, arguments).await;
     }
     let session = Session::open(global)?;
+    session.tell_off_host(global);
     session.check_names(&arguments.services)?;
     let settings = settings(&session, |service| {
         arguments.services.is_empty() || arguments.services.contains(&service.name)

@@ -29,7 +29,8 @@ pub async fn run(global: &GlobalArgs, arguments: &ExecArgs) -> Result<ExitCode, 
         let inside = processes.inside(&process.id)?;
         return on_host(&session, inside, arguments).await;
     }
-    if session.is_process(&instance.service) {
+    let off_host = session.stack.off_host.contains_key(&instance.service);
+    if off_host || session.is_process(&instance.service) {
         return Err(not_running(
             &format!("`{instance}` does not run"),
             &instance,

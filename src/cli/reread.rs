@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::args::GlobalArgs;
 use super::error::CliError;
 use super::output::to_stderr;
-use super::runtime::{list, moved};
+use super::runtime::moved;
 use super::session::Session;
+use crate::engine::able_services;
 use crate::engine::core::{Loaded, Reload, Warning};
-use crate::engine::default_services;
 use crate::engine::inquire::Origin;
 use crate::engine::store::Store;
 use crate::secret;
@@ -125,14 +125,14 @@ impl Session {
                 let (mut stack, env_files, outside) =
                     (loaded.stack, loaded.env_files, loaded.outside);
                 if hosted {
-                    stack = moved(&stack, &store, &variables).map_err(|refused| list(&refused))?;
+                    stack = moved(&stack, &store, &variables);
                 }
                 adjust
                     .apply(&mut stack)
                     .map_err(|error| error.to_string())?;
                 let facts = read_facts(&stack, &store, &variables).await;
                 // What is not up by default is told when somebody asks for it.
-                let scope = default_services(&stack);
+                let scope = able_services(&stack);
                 let scope = stack.closure(scope.iter().map(String::as_str));
                 check_outside(&outside, &stack, &scope, &facts)
                     .map_err(|error| super::error::plain(&error))?;

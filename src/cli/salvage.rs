@@ -29,14 +29,19 @@ pub struct Broken {
 
 impl Session {
     /// As [`Session::open_as_up`]; where the stack file has errors, a session with what runs: its services have names, needs and
-    /// replicas, and nothing else. Says so in one line.
+    /// replicas, and nothing else. Says so in one line, and where not all of the stack can run on the host it is to run on, too.
     ///
     /// # Errors
     /// Those of the stack file, where nothing tells which stack it is.
     pub async fn open_anyway(global: &GlobalArgs) -> Result<Self, CliError> {
         let errors = match Self::open_as_up(global) {
             Err(CliError::Stack(errors)) => errors,
-            Ok(session) => return session.by_old_name(global).await,
+            Ok(session) => {
+                let mut session = session.by_old_name(global).await?;
+                session.stay_on_host();
+                session.tell_off_host(global);
+                return Ok(session);
+            }
             Err(error) => return Err(error),
         };
         let environment = Environment::of_process();
@@ -74,6 +79,7 @@ impl Session {
             volumes: BTreeMap::new(),
             secrets: secrets.clone().unwrap_or_default(),
             kubernetes: StackKubernetes::default(),
+            off_host: BTreeMap::new(),
             name: found.name,
         };
         Ok(Self {

@@ -88,7 +88,7 @@ impl Session {
             warnings: loaded.warnings,
             adjust: Adjustments::default(),
         };
-        session.keep_runtime()?;
+        session.keep_runtime();
         Ok(session)
     }
 
@@ -129,7 +129,7 @@ impl Session {
             warnings: loaded.warnings,
             adjust: Adjustments::default(),
         };
-        session.keep_runtime()?;
+        session.keep_runtime();
         Ok(session)
     }
 
@@ -219,8 +219,12 @@ impl Session {
     /// What an engine on this stack starts with.
     ///
     /// # Errors
-    /// No engine answers, a secret cannot be had, or a service that is to come up refers to something that is not there.
+    /// No engine answers, a secret cannot be had, or a service that is to come up refers to something that is not there, or
+    /// cannot run on the host.
     pub async fn setup(&self, goal: Goal, until: Until, watch: bool) -> Result<Setup, CliError> {
+        if let Goal::Up { services, .. } = &goal {
+            self.check_on_host(services)?;
+        }
         let without = self.is_on_no_engine(&goal);
         let required = self.needs_containers(&goal) && !without;
         let (world, loaded) = tokio::join!(self.world_for(&goal, required), self.facts());

@@ -54,6 +54,7 @@ pub(super) async fn run_with(
     session.check_names(&arguments.services)?;
     session.adjust(&arguments.changes, &arguments.services)?;
     check_ends(&session, arguments)?;
+    session.check_on_host(&wanted(&session, arguments))?;
     let front = !arguments.wait && !arguments.detach && !arguments.changes.no_start;
     let mut screen = Output::open(global.json, if front { "Ctrl-C stops" } else { "" }, front)
         .styled(arguments.style)

@@ -15,8 +15,8 @@ use super::output::{Output, to_stderr};
 use super::session::Session;
 use super::show::{Ended, Follow, Interrupts};
 use super::up::outcome_error;
+use crate::engine::able_services;
 use crate::engine::core::Engine;
-use crate::engine::default_services;
 use crate::engine::feed::{Feed, inquire};
 use crate::engine::goal::{Goal, Outcome, Until};
 use crate::engine::state::State;
@@ -31,6 +31,9 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
     let begun = std::time::Instant::now();
     let mut session = Session::open_anyway(global).await?;
     session.check_names(&arguments.services)?;
+    let named = arguments.services.iter();
+    let never = named.filter(|name| session.stack.off_host.contains_key(*name));
+    session.check_on_host(&never.cloned().collect())?;
     let socket = session.socket()?;
     let mut interrupts = Interrupts::listen()?;
     let mut output = Output::open(global.json, "", false);
@@ -60,7 +63,7 @@ pub async fn run(global: &GlobalArgs, arguments: &WaitArgs) -> Result<ExitCode, 
             }
         };
         let own = observer.is_some();
-        let everything = default_services(&session.stack);
+        let everything = able_services(&session.stack);
         let verdict = |state: &State| verdict(state, &asked, &everything, own);
         let mut follow = Follow {
             feed: &mut feed,

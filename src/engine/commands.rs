@@ -8,10 +8,11 @@ use secrecy::ExposeSecret;
 use super::core::{Engine, Loaded, Warning};
 use super::event::Level;
 use super::goal::Goal;
-use super::round::default_services;
+use super::round::able_services;
 use super::wire::ENDING;
 use crate::plan::observed::Generation;
 use crate::secret::Redactor;
+use crate::stack::presets::off_host_text;
 use crate::stack::resolve::Facts;
 
 /// Told which lives end.
@@ -31,7 +32,7 @@ impl Engine {
             return;
         }
         let names: BTreeSet<String> = if names.is_empty() {
-            default_services(&self.stack)
+            able_services(&self.stack)
         } else {
             names.into_iter().collect()
         };
@@ -97,6 +98,10 @@ impl Engine {
         let meant: Vec<(String, Option<u32>)> = meant
             .map(|(name, index)| (name.to_owned(), index))
             .collect();
+        let off_host = stack.off_host_of(meant.iter().map(|(name, _)| name.as_str()));
+        if !off_host.is_empty() {
+            return Err(off_host_text(&off_host));
+        }
         if let Goal::Up { services, stopped } = &mut self.goal {
             for (name, _) in &meant {
                 stopped.remove(name);
@@ -141,6 +146,15 @@ impl Engine {
                 self.stack.name, loaded.stack.name
             ));
         }
+        let before = able_services(&self.stack);
+        if let Goal::Up { services, stopped } = &self.goal {
+            // What is new and cannot run there takes nothing from the others; what is up stays as it is.
+            let up = services.difference(stopped).map(String::as_str);
+            let off_host = loaded.stack.off_host_of(up);
+            if !off_host.is_empty() {
+                return Err(off_host_text(&off_host));
+            }
+        }
         let Loaded {
             stack,
             mut facts,
@@ -150,11 +164,11 @@ impl Engine {
         facts.host_ports.clone_from(&self.facts.host_ports);
         self.learn_secrets(&facts);
         if let Goal::Up { services, stopped } = &mut self.goal {
-            let everything = *services == default_services(&self.stack);
+            let everything = *services == before;
             services.retain(|name| stack.services.contains_key(name));
             stopped.retain(|name| stack.services.contains_key(name));
             if everything && grows {
-                *services = default_services(&stack);
+                *services = able_services(&stack);
             }
         }
         let changed: Vec<String> = stack
@@ -163,10 +177,17 @@ impl Engine {
             .filter(|(name, service)| self.stack.services.get(*name) != Some(service))
             .map(|(name, _)| name.clone())
             .collect();
+        let off_host = match stack.off_host == self.stack.off_host {
+            true => None,
+            false => Some(stack.off_host.clone()),
+        };
         self.stack = Arc::new(stack);
         self.facts = facts;
         self.env_files = env_files;
         self.warn_anew(warnings);
+        if let Some(off_host) = off_host.filter(|services| !services.is_empty()) {
+            self.notice(Level::Warning, off_host_text(&off_host));
+        }
         self.announce_anyway();
         for service in changed {
             self.retry(&service);

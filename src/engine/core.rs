@@ -23,7 +23,7 @@ use super::inquire::{Inquiries, Origin};
 use super::instances::Instances;
 use super::jobs::Jobs;
 use super::refused::Refused;
-use super::round::default_services;
+use super::round::able_services;
 use super::state::{ServiceState, State};
 use super::store::Store;
 use super::supervise::Supervisor;
@@ -352,7 +352,7 @@ impl Engine {
 
     /// The services that are to run now; empty unless the goal is `Up`.
     pub(super) fn scope(&self) -> BTreeSet<String> {
-        match &self.goal {
+        let mut scope = match &self.goal {
             Goal::Up { services, stopped } => {
                 let mut scope = self.stack.closure(services.iter().map(String::as_str));
                 scope.retain(|name| !stopped.contains(name));
@@ -360,13 +360,15 @@ impl Engine {
             }
             // What `up` would mean, and what of the rest is there.
             Goal::Observe => {
-                let meant = default_services(&self.stack);
+                let meant = able_services(&self.stack);
                 let there = self.observed.containers.iter().map(|c| c.service.as_str());
                 self.stack
                     .closure(meant.iter().map(String::as_str).chain(there))
             }
             Goal::Stop(_) | Goal::Down(_) => BTreeSet::new(),
-        }
+        };
+        scope.retain(|name| !self.stack.off_host.contains_key(name));
+        scope
     }
 
     /// Tells the views what the stack is, where that differs from what they know.
@@ -445,6 +447,7 @@ impl Engine {
                 open_ports: self.open_ports(service),
                 on_host: matches!(service.source, crate::stack::Source::Run(_)),
                 on_cluster: false,
+                off_host: self.stack.off_host.get(&service.name).cloned(),
                 probed: self.readiness_probe(&service.name).is_some()
                     || self.look.unseen.contains(&service.name),
                 provisions: !service.provision.is_empty(),
@@ -486,6 +489,7 @@ impl Engine {
             open_ports: Vec::new(),
             on_host: false,
             on_cluster: false,
+            off_host: None,
             probed: false,
             provisions: false,
             replicas,

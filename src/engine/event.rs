@@ -161,6 +161,9 @@ pub struct ServiceInfo {
     /// Pods of a cluster that it was promoted to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub on_cluster: bool,
+    /// Why it cannot run on the host, where all of the stack is to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off_host: Option<String>,
     /// Whether a probe tells that it is ready; without, having run for a while does.
     pub probed: bool,
     /// Something has to be set up inside once its probe passes, before it counts as ready.

@@ -50,4 +50,4 @@ pub mod wire;
 pub mod wishes;
 
 pub use instances::instance_name;
-pub use round::default_services;
+pub use round::{able_services, default_services};

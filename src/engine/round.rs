@@ -558,6 +558,13 @@ fn makings<'a>(desired: &'a Desired, service: &str) -> Vec<&'a str> {
         .collect()
 }
 
+/// Of the default services those that can run, with all that they need: on the host not all can.
+pub fn able_services(stack: &Stack) -> BTreeSet<String> {
+    let mut able = default_services(stack);
+    able.retain(|name| stack.off_host_of([name.as_str()]).is_empty());
+    able
+}
+
 /// The services of a stack without profiles, which `dev up` without names means.
 pub fn default_services(stack: &Stack) -> BTreeSet<String> {
     stack

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::core::{Engine, now};
 use super::event::{Event, Failure, FailureClass};
 use super::goal::{Goal, Outcome};
-use super::round::default_services;
+use super::round::able_services;
 use super::supervise::Supervisor;
 use crate::plan::Cause;
 use crate::plan::demands::{Build, Pull, Recreate, Wishes};
@@ -51,7 +51,7 @@ impl Engine {
     pub(super) fn grant_wishes(&mut self) {
         for (names, wishes) in std::mem::take(&mut self.wishes) {
             let names: BTreeSet<String> = if names.is_empty() {
-                default_services(&self.stack)
+                able_services(&self.stack)
             } else {
                 names.into_iter().collect()
             };

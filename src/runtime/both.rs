@@ -77,7 +77,9 @@ impl Both {
     }
 
     async fn look_at_engine(&self, ask: &Look) -> Result<Observed, RuntimeError> {
-        let needed = !self.without && (self.required || !ask.images.is_empty());
+        // Of what is to run on the host nothing is an image; some of it may not be able to.
+        let images = !self.hosted && !ask.images.is_empty();
+        let needed = !self.without && (self.required || images);
         self.needed.store(needed, Ordering::Relaxed);
         if needed {
             return self.engine().await?.look(ask).await;

@@ -74,6 +74,9 @@ pub struct Stack {
     pub volumes: BTreeMap<String, Volume>,
     pub secrets: BTreeMap<String, SecretSource>,
     pub kubernetes: StackKubernetes,
+    /// Where all runs on the host: services that cannot run there, each with why. They are as the file says them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub off_host: BTreeMap<String, String>,
 }
 
 /// A network of the stack, or one made elsewhere.
@@ -214,5 +217,19 @@ impl Stack {
             }
         }
         found
+    }
+
+    /// What of `wanted` and all that they need cannot run on the host, each with why.
+    pub fn off_host_of<'a>(
+        &'a self,
+        wanted: impl IntoIterator<Item = &'a str>,
+    ) -> BTreeMap<String, String> {
+        let closure = match self.off_host.is_empty() {
+            true => std::collections::BTreeSet::new(),
+            false => self.closure(wanted),
+        };
+        let mut off_host = self.off_host.clone();
+        off_host.retain(|name, _| closure.contains(name));
+        off_host
     }
 }

@@ -44,6 +44,7 @@ pub fn service(name: &str, needs: &[&str], address: &str) -> ServiceState {
         open_ports: Vec::new(),
         on_host: false,
         on_cluster: false,
+        off_host: None,
         probed: name != "migrate",
         provisions: false,
         replicas: 1,

@@ -304,6 +304,10 @@ impl<'a> Teller<'a> {
                 format!("waits for {} ({since})", cell(&blockers.join(", "))),
             ),
             Phase::Waiting => (Paint::Plain, self.waiting(service, &since)),
+            Phase::Idle if service.info.off_host.is_some() => {
+                let why = words::off_host(service).unwrap_or_default();
+                (Paint::Dim, why)
+            }
             Phase::Idle if words::is_not_up(service) => {
                 (Paint::Dim, format!("is not {}", words::up(service)))
             }
@@ -578,6 +582,19 @@ mod tests {
         let reason = words::reason(state.service("api").unwrap(), NOW);
         assert!(reason.unwrap().starts_with("the command after the sync"));
         assert_eq!(words::word(state.service("api").unwrap()), "degraded");
+    }
+
+    #[test]
+    fn what_cannot_run_on_the_host_says_why() {
+        let mut state = samples::starting();
+        samples::enter(&mut state, "api", Phase::Idle, 4_000);
+        let api = samples::get(&mut state, "api");
+        api.holds = vec![Hold::NotUp];
+        api.info.off_host = Some("it is built as an image".to_owned());
+        let told = "cannot run on the host: it is built as an image";
+        assert_eq!(text(&state, "api"), format!("api {told}\n"));
+        let api = state.service("api").unwrap();
+        assert_eq!(words::reason(api, NOW).as_deref(), Some(told));
     }
 
     #[test]

@@ -129,6 +129,7 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
             .or_else(|| backoff(service, now))
             .or_else(|| Some("for its turn".to_owned())),
         Phase::Creating => preparation(service),
+        Phase::Idle if service.info.off_host.is_some() => off_host(service),
         Phase::Idle if is_not_up(service) => Some(format!("not {}", up(service))),
         Phase::Starting | Phase::Running | Phase::Unready => answer(service),
         Phase::Ready if is_degraded(service) => {
@@ -144,6 +145,12 @@ pub(super) fn reason(service: &ServiceState, now: u64) -> Option<String> {
         _ => None,
     }
     .filter(|reason| !reason.is_empty())
+}
+
+/// `cannot run on the host: it is built as an image`
+pub(super) fn off_host(service: &ServiceState) -> Option<String> {
+    let why = service.info.off_host.as_ref()?;
+    Some(format!("cannot run on the host: {}", cell(why)))
 }
 
 /// What one does about a stack that is not up.

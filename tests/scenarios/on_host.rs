@@ -259,17 +259,158 @@ fn a_server_that_is_not_installed_is_named() {
     assert!(stack.processes().is_empty());
 }
 
+/// What a file is edited to that runs: with one that no host can run.
+const MORE: &str = r#"
+    [services.q]
+    preset = "rabbitmq:3"
+"#;
+
+const NOT_ALL: &str =
+    "not all of this stack can run on the host: q: the preset `rabbitmq` knows no server";
+
+fn names(stack: &Stack) -> BTreeSet<String> {
+    users(stack).into_iter().map(|(name, _)| name).collect()
+}
+
 #[test]
-fn a_folder_that_the_servers_user_cannot_reach_is_said_with_what_to_do() {
-    if !rustix::process::geteuid().is_root() {
-        return;
+fn what_cannot_run_on_the_host_keeps_nobody_from_the_rest() {
+    for runtime in ["", "runtime = \"process\"\n"] {
+        let two = format!(
+            "{runtime}[services.pg]\npreset = \"postgres:15\"\n[services.cache]\npreset = \"redis:7\"\n"
+        );
+        let mut stack = stack("off", &two);
+        stack.dev(["up", "--wait"]).succeeds();
+        stack.edit(format!("{two}{MORE}"));
+
+        let status = stack.dev(["status"]).succeeds().says(NOT_ALL);
+        status.says("going by what is there").says("pg");
+        stack.dev(["why", "pg"]).succeeds().says("pg is ready");
+        let why = stack.dev(["why", "q"]).succeeds();
+        why.says("q cannot run on the host: the preset");
+        stack.dev(["logs", "pg"]).succeeds().says(NOT_ALL);
+        stack.dev(["env"]).succeeds().says("PG_URL");
+        stack.dev(["wait"]).succeeds().says(NOT_ALL);
+        stack.dev(["exec", "cache", "true"]).succeeds();
+        stack
+            .dev(["exec", "q", "true"])
+            .exits(125)
+            .says("does not run");
+        stack.dev(["wait", "q"]).exits(2).says(NOT_ALL);
+        stack.dev(["doctor"]).exits(1).says(NOT_ALL);
+        stack
+            .dev(["up", "--wait"])
+            .exits(2)
+            .says(NOT_ALL)
+            .says("`dev up cache pg` brings up what can");
+        stack.dev(["up", "--wait", "q"]).exits(2).says(NOT_ALL);
+        stack.dev(["stop", "cache"]).succeeds().says(NOT_ALL);
+        assert_eq!(names(&stack), BTreeSet::from(["postgres".to_owned()]));
+        stack.dev(["up", "--wait", "cache"]).succeeds();
+        stack.dev(["restart", "cache"]).succeeds();
+        assert_eq!(names(&stack).len(), 2);
+
+        // An engine that answers by now has nothing of it, and makes nothing of it.
+        stack.unset("DOCKER_HOST");
+        stack.dev(["stop"]).succeeds().says(NOT_ALL);
+        leaves_no_process(&stack);
+        stack.dev(["up", "--wait", "pg", "cache"]).succeeds();
+        stack.dev(["status"]).succeeds().says(NOT_ALL);
+        stack.dev(["down"]).succeeds().says(NOT_ALL);
+        leaves_no_process(&stack);
     }
+}
+
+#[test]
+fn what_runs_on_the_host_is_taken_down_there_whatever_the_file_says_by_now() {
+    let two = "[services.cache]\npreset = \"redis:7\"\n\
+               [services.other]\npreset = \"redis:7\"\n";
+    let stack = stack("was", two);
+    stack.dev(["up", "--wait"]).succeeds();
+    stack.edit(format!("runtime = \"docker\"\n{two}"));
+
+    stack.dev(["status"]).succeeds().says("127.0.0.1:");
+    stack.dev(["stop", "other"]).succeeds();
+    eventually(SOON, "one is left", || match users(&stack).len() {
+        1 => Ok(()),
+        count => Err(format!("{count} are there")),
+    });
+    stack.dev(["up", "--wait"]).exits(3);
+    stack.dev(["down", "--volumes"]).succeeds();
+    leaves_no_process(&stack);
+    // Nothing of it is on the host any more.
+    stack.dev(["status"]).exits(3);
+}
+
+#[test]
+fn of_a_fresh_stack_comes_up_what_can_run_on_the_host() {
+    for (runtime, refused) in [("", 3), ("runtime = \"process\"\n", 2)] {
+        let toml = format!(
+            "{runtime}[services.cache]\npreset = \"redis:7\"\n\
+             [services.app]\nrun = \"exec sleep 1000000\"\nneeds = [\"q\"]\n{MORE}"
+        );
+        let stack = stack("some", &toml);
+        stack
+            .dev(["up", "--wait"])
+            .exits(refused)
+            .says(NOT_ALL)
+            .says("`dev up cache` brings up what can");
+        stack
+            .dev(["up", "--wait", "app"])
+            .exits(refused)
+            .says(NOT_ALL);
+        assert!(stack.processes().is_empty());
+        stack
+            .dev(["up", "--wait", "cache"])
+            .succeeds()
+            .says("as processes on the host: cache");
+        stack.dev(["down"]).succeeds();
+        leaves_no_process(&stack);
+    }
+}
+
+#[test]
+fn an_engine_on_the_host_takes_in_the_rest_of_what_is_edited() {
+    let one = "[services.cache]\npreset = \"redis:7\"\n";
+    let stack = stack("on", one);
+    stack.dev(["up", "-d"]).succeeds();
+    let other = "[services.app]\nrun = \"exec sleep 1000000\"\n";
+    stack.edit(format!("{one}{other}{MORE}"));
+
+    eventually(SOON, "what is new and can run is up", || {
+        let status = stack.status();
+        match status.is("app", "ready") {
+            true => Ok(()),
+            false => Err(status.to_string()),
+        }
+    });
+    stack.dev(["logs", "cache"]).succeeds().says(NOT_ALL);
+    stack.dev(["up", "--wait"]).exits(2).says(NOT_ALL);
+    stack.dev(["up", "--wait", "cache"]).succeeds();
+    stack.dev(["restart", "q"]).says(NOT_ALL);
+    stack.dev(["wait"]).succeeds().says(NOT_ALL);
+    // What is up stays up, where its next shape cannot.
+    stack.edit("[services.cache]\nimage = \"redis:7\"\n");
+    let remark = "cache: it is the image redis:7";
+    stack.dev(["status"]).succeeds().says(remark);
+    stack.dev(["up", "--wait"]).exits(2).says(remark);
+    assert_eq!(names(&stack), BTreeSet::from(["redis-server".to_owned()]));
+    stack.dev(["down"]).succeeds().says(remark);
+    leaves_no_process(&stack);
+}
+
+#[test]
+fn a_folder_that_only_its_owner_reaches_is_told_to_root_and_keeps_out_nobody_else() {
     let stack = stack(
         "shut",
         "[services.cache]\npreset = \"redis:7\"\nrestart = \"no\"\n",
     );
     fs::set_permissions(stack.outside(""), fs::Permissions::from_mode(0o700)).unwrap();
-    stack.dev(["up", "--wait"]).exits(1).says("chmod o+x");
+    let up = stack.dev(["up", "--wait"]);
+    match rustix::process::geteuid().is_root() {
+        // Servers run as somebody else.
+        true => up.exits(1).says("chmod o+x"),
+        false => up.succeeds(),
+    };
     stack.dev(["down"]).succeeds();
 }
 

@@ -6,10 +6,12 @@ use camino::Utf8PathBuf;
 
 use super::ports;
 use crate::cli::observe;
+use crate::cli::runtime::what_can;
 use crate::cli::session::Session;
 use crate::engine::default_services;
 use crate::runtime::docker::Docker;
 use crate::stack::file::{Code, LoadError, check_outside};
+use crate::stack::presets::off_host_text;
 use crate::stack::{Source, Stack};
 use crate::view::doctor::Check;
 use crate::watch::remote::remote;
@@ -40,6 +42,7 @@ pub async fn checks(session: &Session, docker: Option<&Docker>) -> Vec<Check> {
     let stack = &session.stack;
     let up = stack.closure(default_services(stack).iter().map(String::as_str));
     let mut checks = vec![read(session)];
+    checks.extend(off_host(stack, &up));
     checks.extend(sources(stack));
     checks.push(values(session, &up).await);
     let running = running(session, docker.is_some()).await;
@@ -76,6 +79,14 @@ fn read(session: &Session) -> Check {
             Check::warning(STACK, found, first.message())
         }
     }
+}
+
+/// What cannot run where all of the stack is to.
+fn off_host(stack: &Stack, up: &BTreeSet<String>) -> Option<Check> {
+    let off_host = stack.off_host_of(up.iter().map(String::as_str));
+    let help =
+        what_can(stack).unwrap_or_else(|| "runtime = \"docker\" has it in containers".to_owned());
+    (!off_host.is_empty()).then(|| Check::failed("runtime", off_host_text(&off_host), help))
 }
 
 /// Folders that are watched and lie where changes by others are not told.

@@ -15,6 +15,7 @@ fn job(name: &str, needs: &str) -> ServiceState {
         open_ports: Vec::new(),
         on_host: false,
         on_cluster: false,
+        off_host: None,
         probed: false,
         provisions: false,
         replicas: 1,

@@ -26,6 +26,7 @@ pub(super) fn infos(stack: &Stack, namespace: &str, sight: &Sight) -> Vec<Servic
         open_ports: Vec::new(),
         on_host: false,
         on_cluster: true,
+        off_host: None,
         probed: service.ready.is_some(),
         // Part of its start there.
         provisions: false,

@@ -76,6 +76,7 @@ pub fn stack(services: Vec<Service>) -> Stack {
         volumes: BTreeMap::new(),
         secrets: BTreeMap::new(),
         kubernetes: StackKubernetes::default(),
+        off_host: BTreeMap::new(),
     }
 }
 

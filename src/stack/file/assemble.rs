@@ -55,6 +55,7 @@ pub(super) fn assemble(reader: &mut Reader<'_>, root: &Table, name: Option<&str>
             .filter_map(|entry| Some((entry.key.clone(), secrets::secret(reader, entry)?)))
             .collect(),
         kubernetes: kubernetes::stack(root.get("kubernetes")),
+        off_host: std::collections::BTreeMap::new(),
         name: project,
     };
     if let Some(base) = reader.base.take() {

@@ -1,5 +1,7 @@
 //! Presets on the host: the same service, its server a process.
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::definition::{Definition, ProcessData};
@@ -20,31 +22,29 @@ pub trait Host {
     fn servant(&self) -> Option<(u32, u32)>;
 }
 
-/// The stack with every container as a process. `state` is its state folder.
-///
-/// # Errors
-/// The services that cannot run so, each with why.
-pub fn on_host(
-    stack: &Stack,
-    host: &dyn Host,
-    state: &Utf8Path,
-) -> Result<Stack, Vec<(String, String)>> {
+/// The stack with every container as a process that can be one; [`Stack::off_host`] has the others. `state` is its state
+/// folder.
+pub fn on_host(stack: &Stack, host: &dyn Host, state: &Utf8Path) -> Stack {
     let mut moved = Stack {
         runtime: Runtime::Process,
+        off_host: BTreeMap::new(),
         ..stack.clone()
     };
-    let mut refused = Vec::new();
     for (name, service) in &stack.services {
         match moved_service(stack, service, host, state) {
             Ok(service) => drop(moved.services.insert(name.clone(), service)),
-            Err(why) => refused.push((name.clone(), why)),
+            Err(why) => drop(moved.off_host.insert(name.clone(), why)),
         }
     }
-    if refused.is_empty() {
-        Ok(moved)
-    } else {
-        Err(refused)
-    }
+    moved
+}
+
+/// `not all of this stack can run on the host: api: it is built as an image; queue: …`
+pub fn off_host_text(off_host: &BTreeMap<String, String>) -> String {
+    let one = |(name, why): (&String, &String)| format!("{name}: {why}");
+    let list: Vec<String> = off_host.iter().map(one).collect();
+    let list = list.join("; ");
+    format!("not all of this stack can run on the host: {list}")
 }
 
 fn moved_service(

@@ -17,7 +17,7 @@ use super::{Mount, Output, Port, Probe, Stop, Template};
 
 pub use error::PresetError;
 pub use expand::expand;
-pub use host::{Host, asked, is_version, on_host};
+pub use host::{Host, asked, is_version, off_host_text, on_host};
 
 /// A preset as a stack file uses it.
 #[derive(Debug, Clone, Copy)]

@@ -25,6 +25,7 @@ pub fn stack(services: impl IntoIterator<Item = Service>) -> Stack {
         volumes: BTreeMap::from([("db-data".to_owned(), Volume::default())]),
         secrets: BTreeMap::from([("JWT".to_owned(), SecretSource::Generate(32))]),
         kubernetes: StackKubernetes::default(),
+        off_host: BTreeMap::new(),
     }
 }
 

@@ -194,6 +194,7 @@ fn info() -> BoxedStrategy<ServiceInfo> {
                     open_ports: Vec::new(),
                     on_host: false,
                     on_cluster: false,
+                    off_host: None,
                     probed,
                     provisions,
                     replicas,

@@ -82,6 +82,7 @@ pub(super) fn stack(
         volumes,
         secrets: making.secrets,
         kubernetes: StackKubernetes::default(),
+        off_host: BTreeMap::new(),
     }
 }
 
