@@ -7,7 +7,7 @@ use super::shape::{ENVIRONMENT, Kind, ONE_OR_MORE, Shape, TEXT, TEXTS, key};
 use super::sink::Finding;
 use super::tree::{Node, Value};
 use crate::stack::path::clean;
-use crate::stack::{Build, BuildSecret};
+use crate::stack::{Build, BuildSecret, Reference, Template};
 
 static CACHE: Shape = Shape {
     name: "build_cache",
@@ -17,7 +17,7 @@ static CACHE: Shape = Shape {
             ONE_OR_MORE,
             "Where layers may come from, such as `type=registry,ref=…`.",
         ),
-        key("to", ONE_OR_MORE, "Where layers go."),
+        key("to", ONE_OR_MORE, "Where layers go; without effect."),
     ],
 };
 
@@ -84,6 +84,8 @@ pub(super) fn build(reader: &mut Reader<'_>, node: &Node) -> Build {
             .map(|cache| cache.texts_of(key))
             .unwrap_or_default()
     };
+    caches(reader, node);
+    secret_arguments(reader, node);
     Build {
         dockerfile: clean(&context.join(dockerfile)),
         context,
@@ -98,6 +100,54 @@ pub(super) fn build(reader: &mut Reader<'_>, node: &Node) -> Build {
         cache_from: cache("from"),
         cache_to: cache("to"),
         options: Box::default(),
+    }
+}
+
+/// The engine's own builder takes layers of images in registries, and passes over all else without a word.
+fn caches(reader: &mut Reader<'_>, node: &Node) {
+    let of = |key| node.get("cache").and_then(|cache| cache.get(key));
+    for source in of("from").map(Node::items).unwrap_or_default() {
+        let pairs = source.text().unwrap_or_default().split(',');
+        let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
+        let kind = pairs.find(|(key, _)| key.trim() == "type");
+        let Some(kind) = kind.map(|(_, kind)| kind.trim()) else {
+            continue;
+        };
+        if kind != "registry" {
+            let message = format!("a cache of `type={kind}` is not read");
+            let finding = Finding::new(Code::NoEffect, message)
+                .at(source.span, "no effect")
+                .warning();
+            reader.report(finding.help("name an image: `type=registry,ref=…`"));
+        }
+    }
+    if let Some(to) = of("to") {
+        let finding = Finding::new(Code::NoEffect, "layers go to no cache")
+            .at(to.span, "no effect")
+            .warning();
+        reader.report(finding.help(
+            "leave it out; args = { BUILDKIT_INLINE_CACHE = \"1\" } makes the image one that `from` takes",
+        ));
+    }
+}
+
+/// Arguments stay in the image's history. What is a secret by way of another service's output is known at the build alone.
+fn secret_arguments(reader: &mut Reader<'_>, node: &Node) {
+    let arguments = node.get("args").map(Node::entries).unwrap_or_default();
+    for argument in arguments {
+        let text = argument.node.text().unwrap_or_default();
+        let references = Template::parse(text).map(|template| template.all_references());
+        let is_secret = |reference: &Reference| matches!(reference, Reference::Secret { .. });
+        if references.unwrap_or_default().iter().any(is_secret) {
+            let name = &argument.key;
+            let message = format!(
+                "the build argument `{name}` holds a secret, and would stay readable in the image"
+            );
+            let finding = Finding::new(Code::BadValue, message).at(argument.node.span, "a secret");
+            reader.report(finding.help(format!(
+                "give it under `secrets` of the build, and read it with `RUN --mount=type=secret,id={name}`"
+            )));
+        }
     }
 }
 

@@ -245,6 +245,43 @@ fn what_has_no_effect_is_a_warning() {
 }
 
 #[test]
+fn a_cache_that_nothing_reads_or_fills_is_a_warning_with_its_place() {
+    let loaded = read(&[(
+        "dev.toml",
+        "[services.a.build.cache]\nfrom = [\"shop:cache\", \"type=registry,ref=shop:cache\", \"type=gha\"]\nto = \"type=gha\"\n",
+    )])
+    .unwrap();
+    let told: Vec<(usize, &str)> = loaded
+        .warnings
+        .iter()
+        .map(|warning| (warning.location().unwrap().line, warning.message()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (2, "a cache of `type=gha` is not read"),
+            (3, "layers go to no cache"),
+        ]
+    );
+    assert!(loaded.warnings.iter().all(|w| w.code() == Code::NoEffect));
+}
+
+#[test]
+fn a_secret_in_an_argument_of_a_build_is_an_error_with_its_place() {
+    let error = read(&[(
+        "dev.toml",
+        "secrets.TOKEN.env = \"TOKEN\"\n[services.a.build]\nargs = { PLAIN = \"1\", NPM = \"x${secret:TOKEN}\" }\n",
+    )])
+    .unwrap_err();
+    let [only] = error.diagnostics.as_slice() else {
+        panic!("{}", render(&error, false, 100));
+    };
+    let place = only.location().unwrap();
+    assert_eq!((place.line, place.column), (3, 29));
+    assert!(only.message().contains("`NPM` holds a secret"));
+}
+
+#[test]
 fn a_rule_behind_one_that_covers_all_of_it_is_a_warning_with_its_place() {
     let loaded = read(&[(
         "dev.toml",
