@@ -253,6 +253,12 @@ impl Narrator {
                 "done before, from the same inputs".to_owned(),
             ),
             Phase::Running => self.say(name, Paint::Busy, dot, false, "running".to_owned()),
+            // Who comes later has not heard of it.
+            Phase::Failed if seen.phase.is_none() => {
+                if let Some(failure) = &service.failure {
+                    self.failed(name, "failed", failure, None, false);
+                }
+            }
             Phase::Unready => {
                 let answer = words::answer(service)
                     .map(|answer| format!(": {answer}"))

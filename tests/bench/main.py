@@ -12,13 +12,14 @@ from tasks import TASKS
 class Bench:
     """What every task is given."""
 
-    def __init__(self, rounds, dev):
+    def __init__(self, rounds, dev, short=False):
         here = os.path.dirname(os.path.abspath(__file__))
         self.root = os.path.dirname(os.path.dirname(here))
         self.target = os.environ.get("CARGO_TARGET_DIR", os.path.join(self.root, "target"))
         self.dev = dev or os.path.join(self.target, "release", "dev")
         self.folder = os.path.join(self.target, "bench")
         self.rounds = rounds
+        self.short = short
         self.engine = Engine()
 
     def work(self, name):
@@ -37,6 +38,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="say which tasks there are")
     parser.add_argument("--rounds", type=int, default=5, help="how often each contender has its turn (default: 5)")
     parser.add_argument("--dev", metavar="PATH", help="measure this binary instead (to compare two versions)")
+    parser.add_argument("--short", action="store_true", help="see that the tasks run, and measure nothing: once, and few of each")
     parser.add_argument("tasks", nargs="*", metavar="TASK")
     arguments = parser.parse_args()
     if arguments.list:
@@ -51,7 +53,7 @@ def main():
             "DOCKER_CONFIG does not say where docker compose and buildx are: run tests/bench/run, which brings them, or "
             'DOCKER_CONFIG="$(tests/engines/peers)" python3 tests/bench/main.py'
         )
-    bench = Bench(max(arguments.rounds, 1), arguments.dev)
+    bench = Bench(1 if arguments.short else max(arguments.rounds, 1), arguments.dev, arguments.short)
     facts = report.machine(bench.engine)
     print(", ".join(f"{key} {value}" for key, value in facts.items()))
     for name in arguments.tasks or TASKS:

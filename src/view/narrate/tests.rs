@@ -713,3 +713,31 @@ fn what_takes_its_time_before_a_start_is_told() {
     let told = ["copied its files in 4.1s", "ran its `pre_start` in 4.1s"];
     assert_eq!(lines(&story)[1..], told);
 }
+
+#[test]
+fn who_comes_later_hears_why_something_failed_and_hears_it_once() {
+    let mut story = Story::begin(false);
+    let why = Failure {
+        class: FailureClass::Unresolved,
+        message: "NOBODY_SETS_IT is not set".to_owned(),
+        detail: Vec::new(),
+        help: Some("set it".to_owned()),
+    };
+    let gave_up = Event::GaveUp {
+        service: "api".to_owned(),
+        why,
+    };
+    story.then(1, gave_up.clone());
+    let told = |story: &Story| story.text.matches("failed: NOBODY_SETS_IT").count();
+    assert_eq!(told(&story), 1);
+    story.narrator = Narrator::new(story.narrator.look);
+    story.text.clear();
+    let runtime = Event::Runtime {
+        up: true,
+        text: "Docker 27".to_owned(),
+    };
+    story.then(1, runtime.clone()).then(1, runtime);
+    story.then(1, gave_up);
+    assert_eq!(told(&story), 1, "{}", story.text);
+    assert!(story.text.contains("set it"));
+}

@@ -38,12 +38,22 @@ def machine(engine):
 
 def summary(values):
     values = sorted(values)
-    return {
+    facts = {
         "n": len(values),
         "min": values[0],
         "median": statistics.median(values),
         "max": values[-1],
     }
+    # Of fewer they mean nothing.
+    if len(values) >= 100:
+        facts.update({f"p{share}": percentile(values, share) for share in (50, 95, 99)})
+    return facts
+
+
+def percentile(values, share):
+    """The smallest value that this share of all does not exceed."""
+    values = sorted(values)
+    return statistics.median(values) if share == 50 else values[min(len(values) * share // 100, len(values) - 1)]
 
 
 def write(folder, results, facts):

@@ -1,13 +1,12 @@
 import queue
 import random
-import statistics
 import subprocess
 import threading
 import time
 
 from measure import process
 from measure.contender import in_turns
-from measure.report import Results
+from measure.report import Results, percentile
 from measure.saved import BindMount, ByHand, ComposeWatch, DevSync
 
 SAVES = 220
@@ -60,8 +59,9 @@ def sync(bench):
             begun.append(contender)
             bench.say(f"    {contender.name} begins")
             contender.begin(bench)
-        bench.say(f"    {SAVES} files saved, one by one, by each of {len(contenders)}")
-        lone_saves(contenders, results)
+        saves = 3 if bench.short else SAVES
+        bench.say(f"    {saves} files saved, one by one, by each of {len(contenders)}")
+        lone_saves(contenders, saves, results)
         for turn in range(bench.rounds + 1):
             # A disk takes longer to replace a file than to make one.
             kind = "replaced" if turn else "new"
@@ -79,12 +79,6 @@ def sync(bench):
         percentiles = ", ".join(f"p{share} {percentile(values, share):.1f}" for share in (50, 95, 99))
         results.note(f"one file, {name}: {percentiles} ms of {len(values)}")
     return results
-
-
-def percentile(values, share):
-    """The smallest value that this share of all does not exceed."""
-    values = sorted(values)
-    return statistics.median(values) if share == 50 else values[min(len(values) * share // 100, len(values) - 1)]
 
 
 class Reader:
@@ -119,13 +113,13 @@ class Reader:
         self._running.stdout.close()
 
 
-def lone_saves(contenders, results):
+def lone_saves(contenders, saves, results):
     readers = {}
     try:
         for contender in contenders:
             readers[contender.name] = Reader(contender, READER, "/www/page")
             readers[contender.name].line()
-        for turn in range(SAVES):
+        for turn in range(saves):
             for contender in in_turns(contenders, turn):
                 time.sleep(random.uniform(*PAUSE))
                 begun = time.time_ns()
