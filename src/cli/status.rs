@@ -4,6 +4,7 @@ use super::args::{GlobalArgs, StatusArgs, StatusFormat};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::output::{columns, look, to_stderr, to_stdout};
+use super::session::Session;
 use super::show::now;
 use crate::engine::event::Found;
 use crate::engine::state::State;
@@ -38,7 +39,36 @@ pub async fn run(global: &GlobalArgs, arguments: &StatusArgs) -> Result<ExitCode
     for note in status::notes(&state) {
         to_stderr(&note);
     }
+    if arguments.place.on.is_none()
+        && let Some(note) = unwatched(global, &state).await
+    {
+        to_stderr(&note);
+    }
     Ok(ExitCode::Done)
+}
+
+/// Where saves reach nothing that runs, because no `dev up` does.
+async fn unwatched(global: &GlobalArgs, state: &State) -> Option<String> {
+    let session = Session::open_anyway(global).await.ok()?;
+    if session.broken.is_some() || super::observe::told(&session).await.is_some() {
+        return None;
+    }
+    let services = state.services.iter().filter(|service| {
+        let spec = session.stack.services.get(&service.info.name);
+        let watches = spec.is_some_and(|spec| !spec.watch.is_empty());
+        let mut found = service
+            .instances
+            .values()
+            .filter_map(|one| one.found.as_ref());
+        watches && found.any(|found| found.status.is_up())
+    });
+    let names: Vec<&str> = services.map(|service| service.info.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "nobody watches the sources of {}: what is saved gets there once `dev up` runs",
+            names.join(", ")
+        )
+    })
 }
 
 /// One name a line: of services, or the ids of containers.

@@ -347,3 +347,17 @@ fn a_command_after_a_sync_that_failed_counts_until_it_succeeds() {
     );
     stack.dev(["wait"]).succeeds();
 }
+
+#[test]
+fn where_nobody_watches_the_status_says_so() {
+    let stack = with_site("unwatched", r#"{ paths = ["www"], sync = "/www" }"#, "");
+    stack.dev(["up", "--wait"]).succeeds();
+    let status = stack.dev(["status"]).succeeds();
+    assert!(status.stderr.contains("nobody watches the sources of site"));
+    stack.dev(["up", "-d"]).succeeds();
+    let status = stack.dev(["status"]).succeeds();
+    assert!(!status.stderr.contains("nobody watches"));
+    stack.dev(["stop"]).succeeds();
+    let status = stack.dev(["status"]).succeeds();
+    assert!(!status.stderr.contains("nobody watches"));
+}
