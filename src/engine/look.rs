@@ -436,6 +436,12 @@ impl Engine {
     }
 
     pub(super) fn changed(&mut self, change: Change) {
+        if let Change::Container {
+            id, began: true, ..
+        } = &change
+        {
+            self.started_outside(id);
+        }
         match change {
             Change::Container {
                 id,

@@ -189,6 +189,21 @@ impl Engine {
         self.look.wanted = true;
     }
 
+    /// A container began a life: whoever had stopped it has taken that back, also where no look sees that life.
+    pub(super) fn started_outside(&mut self, id: &str) {
+        let mut again = BTreeSet::new();
+        self.outside.stops.retain(|(service, _), stop| {
+            if stop.id == id {
+                again.insert(service.clone());
+            }
+            stop.id != id
+        });
+        for service in again {
+            self.look.wanted = true;
+            self.is_up_again(&service);
+        }
+    }
+
     /// A container was removed. Where others were stopped from outside, that is of one piece (`docker compose down`), also
     /// where this one had ended before and was not stopped for that.
     pub(super) fn removed_outside(&mut self, service: &str, index: u32) {

@@ -140,6 +140,26 @@ async fn a_restart_and_a_start_from_outside_take_the_stop_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restart_that_no_look_has_seen_is_no_stop() {
+    let bench = Bench::new([always(probed("web", &[]))]);
+    let mut run = bench.up();
+    run.until_settled().await;
+    bench
+        .world
+        .set_latency(|latency| latency.look = Duration::from_millis(900));
+    bench.world.stop("gold-web-1");
+    run.pass(Duration::from_millis(50)).await;
+    bench.world.start("gold-web-1");
+    run.pass(Duration::from_millis(50)).await;
+    bench.world.remove("gold-web-1");
+    run.until("made anew", |_| bench.world.count("create gold-web-1") == 2)
+        .await;
+    run.until_phase("web", Phase::Ready).await;
+    assert_eq!(said(&run, "from outside"), 0);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_somebody_paused_stays_so_until_somebody_lets_it_go_on() {
     let bench = Bench::new([probed("db", &[]), always(probed("web", &["db"]))]);
     let mut run = bench.up();
