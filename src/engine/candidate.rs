@@ -380,7 +380,10 @@ impl Engine {
         let spec =
             specs.find(|spec| spec.service == container.service && spec.index == container.index);
         asked.is_some_and(|service| service.update == UpdateOrder::Auto)
-            && spec.is_some_and(|spec| container.has_a_name(spec))
+            && spec.is_some_and(|spec| {
+                // Its end may be told before the call is over that detaches it.
+                container.has_a_name(spec) || self.walk.is_naming(&container.id)
+            })
     }
 }
 

@@ -184,7 +184,7 @@ fn where_nothing_is_said_one_that_does_not_want_to_end_makes_no_gap() {
     was_always_told(&stack, &["one", "two"]);
 }
 
-/// Ends as soon as it cannot reach `base` within a tenth of a second.
+/// Ends as soon as there is no way to `base`; that a busy machine answers late is none of that.
 const TOUCHY: &str = r#"
 import http.server, os, socket, threading, time
 TEXT = b"one"
@@ -203,6 +203,8 @@ def watch():
     while True:
         try:
             socket.create_connection((address, 8080), 0.1).close()
+        except TimeoutError:
+            pass
         except OSError:
             os._exit(1)
         time.sleep(0.005)
@@ -254,7 +256,6 @@ fn one_that_ends_when_it_is_detached_is_started_once_the_one_before_is_stopped()
             && site[0].id != before
     });
     up.says("lost its connections when it got its names beside the one before");
-    // It ends whenever `base` does not answer it at once, which a busy machine may see to at any time.
     eventually(SOON, "the new version answers", || {
         let said = Command::new("docker")
             .args(["exec", &stack.container("base").id])

@@ -11,7 +11,19 @@ impl Walk {
         flying.any(|flight| flight.operation.ends(container))
     }
 
-    /// The same, or the plan has it in store, and nothing that it comes after waits for what may never be.
+    /// Whether one flies that gives this container its names.
+    pub fn is_naming(&self, container: &str) -> bool {
+        let mut flying = self.flying.values();
+        flying.any(|flight| match &flight.operation.action {
+            Action::SetAliases { container: of, .. } => {
+                let id = self.input_of(&flight.operation, of);
+                id.as_deref() == Some(container)
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether one flies that ends it, or the plan has it in store, and nothing that it comes after waits for what may never be.
     pub fn is_to_end(&self, container: &str, is_open: impl Fn(&Gate) -> bool) -> bool {
         let mut planned = self.plan.operations.iter();
         self.is_ending(container)
